@@ -1,0 +1,1 @@
+"""The only place that knows Ray, and the faces people see."""

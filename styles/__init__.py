@@ -1,0 +1,1 @@
+"""What a style is and how it is made. No ray, no jobs."""

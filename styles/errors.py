@@ -1,0 +1,71 @@
+"""Errors of the styles package.
+
+StyleError
+├── UnknownStyle        no card of that name
+├── BadCard             a card that cannot be read or lacks something
+├── WeightsMismatch     weights whose hash or shape is not what the card says
+├── BadRecipe           a training recipe that cannot be read
+├── MissingPictures     training asked for pictures that are not there
+├── TrainingDiverged    the loss is no longer a number
+└── BadStatistics       totals that do not belong to this engine
+"""
+
+
+class StyleError(Exception):
+    """Root of what can go wrong with a style; the arguments survive pickling, `__str__` builds the words."""
+
+
+class UnknownStyle(StyleError):
+    """`UnknownStyle(name, known)`: the library has no such style."""
+
+    def __str__(self) -> str:
+        name, known = self.args
+        return f"looking up style {name!r}: not in the library; known styles: {', '.join(known) or 'none'}"
+
+
+class BadCard(StyleError):
+    """`BadCard(path, reason)`."""
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"reading style card {path}: {reason}"
+
+
+class WeightsMismatch(StyleError):
+    """`WeightsMismatch(path, got, needed)`."""
+
+    def __str__(self) -> str:
+        path, got, needed = self.args
+        return f"loading weights {path}: got {got}, the card needs {needed}"
+
+
+class BadRecipe(StyleError):
+    """`BadRecipe(path, reason)`."""
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"reading training recipe {path}: {reason}"
+
+
+class MissingPictures(StyleError):
+    """`MissingPictures(folder, needed)`."""
+
+    def __str__(self) -> str:
+        folder, needed = self.args
+        return f"collecting training pictures in {folder}: needed {needed}"
+
+
+class TrainingDiverged(StyleError):
+    """`TrainingDiverged(step, loss)`."""
+
+    def __str__(self) -> str:
+        step, loss = self.args
+        return f"training step {step}: loss became {loss}; lower peak_rate and resume from the last checkpoint"
+
+
+class BadStatistics(StyleError):
+    """`BadStatistics(got, needed)`."""
+
+    def __str__(self) -> str:
+        got, needed = self.args
+        return f"applying statistics: got {got}, this engine needs {needed}"

@@ -1,0 +1,1 @@
+"""How styles are made: recipe, data, objective, trainer, preview."""

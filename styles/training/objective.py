@@ -1,0 +1,124 @@
+"""What training minimises: content, style over an image pyramid, smoothness, and likeness for the identity."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from giornata.styles.encoder import CompressedVgg19, Vgg19, gram
+from giornata.styles.training.recipe import Recipe
+
+STYLE_LAYERS = frozenset({"relu1_1", "relu2_1", "relu3_1", "relu3_4"})
+CONTENT_LAYER = "relu3_3"
+DEEP_LAYERS = frozenset({"relu4_1", "relu5_1"})
+DEEP_LEVELS = 2  # below 128 px the deep maps have too few positions for a Gram matrix
+
+
+@dataclass(frozen=True)
+class LossParts:
+    """Mean loss parts of one batch, unweighted, for the progress line."""
+
+    content: float
+    style: float
+    deep: float
+    variation: float
+    identity: float
+
+
+def pyramid(pixels: Tensor, levels: int) -> list[Tensor]:
+    """`pixels` and its successive halvings, largest first."""
+    out = [pixels]
+    for _ in range(levels - 1):
+        out.append(F.avg_pool2d(out[-1], 2))
+    return out
+
+
+def relative(got: Tensor, wanted: Tensor) -> Tensor:
+    """Squared distance over the squared norm of what is wanted, per sample: N x … -> N.
+
+    Makes layers and styles comparable without hand-set weights.
+    """
+    difference = (got.float() - wanted.float()).flatten(1).pow(2).sum(1)
+    return difference / wanted.float().flatten(1).pow(2).sum(1).clamp_min(1e-12)
+
+
+def total_variation(pixels: Tensor) -> Tensor:
+    """L1 total variation per sample, mean over positions: N x 3 x H x W -> N."""
+    down = (pixels[:, :, 1:] - pixels[:, :, :-1]).abs().mean((1, 2, 3))
+    right = (pixels[:, :, :, 1:] - pixels[:, :, :, :-1]).abs().mean((1, 2, 3))
+    return down + right
+
+
+class Objective(nn.Module):
+    """Johnson et al. 2016's losses, with Grams relative to the style's own and summed over a pyramid."""
+
+    def __init__(self, recipe: Recipe, encoder: Path, deep_encoder: Path | None) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.encoder = Vgg19(encoder)
+        self.deep = CompressedVgg19(deep_encoder) if deep_encoder else None
+        self.targets: dict[str, Tensor] = {}
+
+    def _grams(self, pixels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Grams by ``level/layer``, and the full-size features."""
+        grams, features = {}, {}
+        for level, image in enumerate(pyramid(pixels, self.recipe.pyramid_levels)):
+            wanted = STYLE_LAYERS | {CONTENT_LAYER} if level == 0 else STYLE_LAYERS
+            found = self.encoder(image, wanted)
+            features = features or found
+            grams |= {f"{level}/{name}": gram(found[name]) for name in STYLE_LAYERS}
+            if self.deep is not None and level < DEEP_LEVELS:
+                deep = self.deep(image, DEEP_LAYERS)
+                grams |= {f"{level}/deep/{name}": gram(deep[name]) for name in DEEP_LAYERS}
+        return grams, features
+
+    @torch.no_grad()
+    def learn_styles(self, paintings: list[Tensor]) -> None:
+        """Keep the paintings' Grams; row 0 belongs to the identity and is never read.
+
+        `paintings`: float32, each 3 x H x W, 0..1, at the recipe's stroke size.
+        """
+        per_painting = [self._grams(painting[None])[0] for painting in paintings]
+        for key in per_painting[0]:
+            rows = torch.cat([per_painting[0][key][:1] * 0, *(g[key] for g in per_painting)])
+            self.targets[key] = rows
+
+    def forward(self, output: Tensor, content: Tensor, style: Tensor) -> tuple[Tensor, LossParts]:
+        """Loss of `output` for `content` (both N x 3 x H x W, 0..1) styled by rows `style` (int64, N).
+
+        Returns the scalar to minimise and its parts.
+        """
+        recipe = self.recipe
+        painted = (style > 0).float()
+        grams, features = self._grams(output)
+        with torch.no_grad():
+            wanted = self.encoder(content, frozenset({CONTENT_LAYER}))[CONTENT_LAYER]
+        likeness = relative(features[CONTENT_LAYER], wanted)
+        shallow = torch.zeros_like(likeness)
+        deep = torch.zeros_like(likeness)
+        for key, made in grams.items():
+            distance = relative(made, self.targets[key][style])
+            if "deep" in key:
+                deep = deep + distance
+            else:
+                shallow = shallow + distance
+        share = torch.tensor([1.0, *(p.style_weight for p in recipe.paintings)], device=style.device)[style]
+        variation = total_variation(output)
+        identity = (output - content).abs().mean((1, 2, 3))
+        loss = recipe.content_weight * likeness + (1 - painted) * 20 * identity
+        loss = loss + painted * share * (recipe.style_weight * shallow + recipe.deep_weight * deep)
+        loss = loss + painted * recipe.variation_weight * variation
+
+        def mean(values: Tensor, mask: Tensor) -> float:
+            return float((values * mask).sum().detach() / mask.sum().clamp_min(1))
+
+        parts = LossParts(
+            content=mean(likeness, painted),
+            style=mean(shallow, painted),
+            deep=mean(deep, painted),
+            variation=mean(variation, painted),
+            identity=mean(identity, 1 - painted),
+        )
+        return loss.mean(), parts

@@ -1,0 +1,1 @@
+"""One image: pixels in, pixels out. No ray."""
