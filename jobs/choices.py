@@ -1,0 +1,90 @@
+"""The closed choices of a job, each an enum, so that every message lists its options from one place."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import PurePath
+
+
+class EngineKind(StrEnum):
+    """How a style is applied."""
+
+    FEEDFORWARD = "feedforward"
+    OPTIMIZATION = "optimization"
+
+
+AVAILABLE_ENGINES = frozenset({EngineKind.FEEDFORWARD})  # what this version can render; specs may say more
+
+
+class Statistics(StrEnum):
+    """Where the totals that a tile is normalised with come from."""
+
+    EXACT = "exact"
+    THUMBNAIL = "thumbnail"
+    REFERENCE = "reference"
+
+
+class Precision(StrEnum):
+    """Number format of the network's arithmetic."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+class DeviceChoice(StrEnum):
+    """Where tiles are rendered; `auto` takes a GPU when one is there."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class PictureFormat(StrEnum):
+    """File format of an output; `same` follows the source's suffix and never reaches a task."""
+
+    SAME = "same"
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    TIFF = "tiff"
+
+
+class OnExisting(StrEnum):
+    """What to do with an output that an earlier job of ours has already delivered."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+    FAIL = "fail"
+
+
+FORMAT_SUFFIX = {
+    PictureFormat.JPEG: ".jpg",
+    PictureFormat.PNG: ".png",
+    PictureFormat.WEBP: ".webp",
+    PictureFormat.TIFF: ".tif",
+}
+SUFFIX_FORMAT = {
+    ".jpg": PictureFormat.JPEG,
+    ".jpeg": PictureFormat.JPEG,
+    ".png": PictureFormat.PNG,
+    ".webp": PictureFormat.WEBP,
+    ".tif": PictureFormat.TIFF,
+    ".tiff": PictureFormat.TIFF,
+}
+
+
+def listed(options: Iterable[str]) -> str:
+    """The options of a choice as words for a message."""
+    return ", ".join(str(option) for option in options)
+
+
+def resolve_format(wanted: PictureFormat, source: str) -> tuple[PictureFormat, str]:
+    """The concrete format and the suffix of an output of `source`.
+
+    `same` keeps the source's own suffix in lower case; formats that are read but not written (gif, bmp,
+    avif, unknown ones) become PNG, which loses nothing.
+    """
+    if wanted is not PictureFormat.SAME:
+        return wanted, FORMAT_SUFFIX[wanted]
+    suffix = PurePath(source).suffix.lower()
+    found = SUFFIX_FORMAT.get(suffix)
+    return (found, suffix) if found else (PictureFormat.PNG, ".png")

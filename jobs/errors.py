@@ -1,0 +1,98 @@
+"""Errors of the jobs package.
+
+JobError
+├── BadSpec             a job spec that cannot be read or says something it cannot mean
+├── BadManifest         a row of an input manifest that cannot be used
+├── MissingInput        an input that names no picture
+├── BadName             a target name that cannot be made or leaves its destination
+├── TargetTaken         a file that is not ours stands where an output should go
+├── PlanRefused         checks found problems before anything ran
+├── UnknownJob          the store has no such job
+├── IllegalTransition   a state and an event that do not go together
+├── Superseded          a newer manager has taken the job over
+└── StoreUnavailable    the database cannot be opened or answered too late
+"""
+
+
+class JobError(Exception):
+    """Root of what can go wrong with a job; the arguments survive pickling, `__str__` builds the words."""
+
+
+class BadSpec(JobError):
+    """`BadSpec(where, reason, *more)`: `where` is file, line, field; `more` are further (where, reason)."""
+
+    def __str__(self) -> str:
+        where, reason, *more = self.args
+        return "\n".join(f"reading {place}: {what}" for place, what in [(where, reason), *more])
+
+
+class BadManifest(JobError):
+    """`BadManifest(path, line, field, reason)`; `field` may be empty."""
+
+    def __str__(self) -> str:
+        path, line, field, reason = self.args
+        return f"reading manifest {path} line {line}{f', {field}' if field else ''}: {reason}"
+
+
+class MissingInput(JobError):
+    """`MissingInput(entry, reason)`."""
+
+    def __str__(self) -> str:
+        entry, reason = self.args
+        return f"listing input {entry}: {reason}"
+
+
+class BadName(JobError):
+    """`BadName(source, reason)`: no target name can be made for this source."""
+
+    def __str__(self) -> str:
+        source, reason = self.args
+        return f"naming the output of {source}: {reason}"
+
+
+class TargetTaken(JobError):
+    """`TargetTaken(target, reason)`."""
+
+    def __str__(self) -> str:
+        target, reason = self.args
+        return f"delivering {target}: {reason}"
+
+
+class PlanRefused(JobError):
+    """`PlanRefused(problems, total)`: the first problems in words, and how many there were in all."""
+
+    def __str__(self) -> str:
+        problems, total = self.args
+        rest = [f"and {total - len(problems)} more problems"] if total > len(problems) else []
+        return "\n".join([*problems, *rest])
+
+
+class UnknownJob(JobError):
+    """`UnknownJob(job_id)`."""
+
+    def __str__(self) -> str:
+        return f"looking up job {self.args[0]!r}: the store has no such job"
+
+
+class IllegalTransition(JobError):
+    """`IllegalTransition(kind, state, event, allowed)`: `kind` is item or job."""
+
+    def __str__(self) -> str:
+        kind, state, event, allowed = self.args
+        return f"moving a {kind} that is {state}: got {event}, needed one of: {', '.join(allowed) or 'none'}"
+
+
+class Superseded(JobError):
+    """`Superseded(job_id, epoch, current)`: this manager's epoch is no longer the job's."""
+
+    def __str__(self) -> str:
+        job_id, epoch, current = self.args
+        return f"running job {job_id}: this manager has epoch {epoch}, another has taken over with {current}"
+
+
+class StoreUnavailable(JobError):
+    """`StoreUnavailable(url, reason)`."""
+
+    def __str__(self) -> str:
+        url, reason = self.args
+        return f"opening the job store {url}: {reason}"
