@@ -1,0 +1,78 @@
+"""Errors of the workers package.
+
+RenderError
+├── Rejected            the source got a verdict: it is not a picture that can be rendered
+├── Unreadable          the source could not be read just now; it may be tried again
+├── SandboxUnavailable  no decoding process could be started
+├── EncodeFailed        the canvas could not be written in the wanted format
+├── TargetRefused       the final name is taken, or may not be written
+├── ScratchFull         not enough space for the working files
+├── OutOfMemory         a tile of this size does not fit the device
+└── WorkerBug           our own code broke; the words say where
+"""
+
+
+class RenderError(Exception):
+    """Root of what can go wrong with one picture; arguments survive pickling, `__str__` builds the words."""
+
+
+class Rejected(RenderError):
+    """`Rejected(source, code, reason)`: `code` is a `RejectCode`; trying again would end the same way."""
+
+    def __str__(self) -> str:
+        source, code, reason = self.args
+        return f"reading {source}: {code}: {reason}"
+
+
+class Unreadable(RenderError):
+    """`Unreadable(source, reason)`: the storage failed, not the picture."""
+
+    def __str__(self) -> str:
+        source, reason = self.args
+        return f"reading {source}: {reason}"
+
+
+class SandboxUnavailable(RenderError):
+    """`SandboxUnavailable(reason)`."""
+
+    def __str__(self) -> str:
+        return f"starting a decoding process: {self.args[0]}"
+
+
+class EncodeFailed(RenderError):
+    """`EncodeFailed(target, reason)`."""
+
+    def __str__(self) -> str:
+        target, reason = self.args
+        return f"writing {target}: {reason}"
+
+
+class TargetRefused(RenderError):
+    """`TargetRefused(target, reason)`."""
+
+    def __str__(self) -> str:
+        target, reason = self.args
+        return f"publishing {target}: {reason}"
+
+
+class ScratchFull(RenderError):
+    """`ScratchFull(folder, needed_bytes, free_bytes)`."""
+
+    def __str__(self) -> str:
+        folder, needed_bytes, free_bytes = self.args
+        return f"working in {folder}: {free_bytes / 1e6:.0f} MB free, needed {needed_bytes / 1e6:.0f} MB"
+
+
+class OutOfMemory(RenderError):
+    """`OutOfMemory(tile_px)`."""
+
+    def __str__(self) -> str:
+        return f"rendering a tile of {self.args[0]} px: the device is out of memory; a smaller tile is needed"
+
+
+class WorkerBug(RenderError):
+    """`WorkerBug(doing, reason)`."""
+
+    def __str__(self) -> str:
+        doing, reason = self.args
+        return f"{doing}: {reason}; this is a mistake in Giornata, not in the picture"

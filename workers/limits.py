@@ -1,0 +1,37 @@
+"""What a source may ask of us, checked against its header before a pixel is decoded."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MEGA = 1_000_000
+
+
+class Limits(BaseModel):
+    """Limits for one source file; every one can be set per job.
+
+    The defaults let a 1.5 gigapixel scan through and refuse what no scanner or camera writes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_file_bytes: int = Field(64 * 1024**3, gt=0)
+    max_width_px: int = Field(100_000, gt=0)
+    max_height_px: int = Field(100_000, gt=0)
+    max_pixels: int = Field(1_500_000_000, gt=0)
+    max_bands: int = Field(5, gt=0)  # CMYK and alpha
+    max_pages: int = Field(1, gt=0)  # the reduced pages of a pyramid are not counted
+    max_metadata_bytes: int = Field(32 * 1024**2, gt=0)
+    # Flat pictures compress well, but beyond this size nobody sends an empty one in good faith.
+    bomb_pixels: int = Field(50 * MEGA, gt=0)
+    bomb_pixels_per_byte: float = Field(2000, gt=0)
+    memory_mb: int = Field(2048, ge=64)
+    cpu_s: float = Field(20, gt=0)
+    cpu_s_per_megapixel: float = Field(1, ge=0)  # ten times what the slowest seen decoder took
+    files_per_process: int = Field(500, gt=0)  # a fresh process now and then gives leaked memory back
+
+    def cpu_budget_s(self, pixels: int) -> float:
+        """Processor seconds that a source of so many pixels may use."""
+        return self.cpu_s + self.cpu_s_per_megapixel * pixels / MEGA
+
+    def deadline_s(self, pixels: int) -> float:
+        """Wall seconds after which a source counts as hung: a busy machine gives a third of a core."""
+        return 3 * self.cpu_budget_s(pixels)

@@ -1,0 +1,237 @@
+"""A disposable process that looks at and decodes sources, so that no hostile file can harm the worker.
+
+One `Sandbox` belongs to one thread. It keeps its process for many files and throws it away after a crash,
+a timeout or a limit.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import giornata
+from giornata.workers.errors import (
+    Rejected,
+    RenderError,
+    SandboxUnavailable,
+    ScratchFull,
+    Unreadable,
+    WorkerBug,
+)
+from giornata.workers.limits import Limits
+from giornata.workers.source import RejectCode, SourceFacts, Verdict, WorkingFile
+from giornata.workers.working import WorkingPicture
+
+ERRORS: dict[str, type[RenderError]] = {
+    error.__name__: error for error in (Rejected, Unreadable, ScratchFull, WorkerBug)
+}
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")  # never credentials
+LAST_WORDS_BYTES = 2000
+OUT_OF_MEMORY_WORDS = ("failed to allocate", "out of memory", "MemoryError", "bad_alloc")
+START_S = 30  # imports on a cold, busy disk
+TRIES = 2  # one crash may be the machine's, two are the file's
+READ_BYTES = 1 << 16
+
+
+@dataclass
+class _Child:
+    """One running process and how to talk to it."""
+
+    process: subprocess.Popen[bytes]
+    stderr: IO[bytes]
+    served: int = 0
+
+    def last_words(self) -> str:
+        self.stderr.seek(0, os.SEEK_END)
+        self.stderr.seek(max(0, self.stderr.tell() - LAST_WORDS_BYTES))
+        return self.stderr.read().decode(errors="replace").strip()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):  # bytes for a process that is gone
+                    pipe.close()
+
+
+class _ChildDied(Exception):
+    """The process ended before it answered."""
+
+
+class _Hung(Exception):
+    """The process did not answer in time."""
+
+
+class Sandbox:
+    """Inspects and decodes files in a process of its own, started when first needed.
+
+    Not thread-safe: give every thread its own. Close it, or use it as a context manager.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process in use, if one runs."""
+        return self._child.process.pid if self._child else None
+
+    def close(self) -> None:
+        """Ends the process; the next call would start another."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def inspect(self, path: Path | str) -> SourceFacts:
+        """What the header of the file at `path` says.
+
+        Raises `Rejected` for a file that cannot be rendered, `Unreadable` for storage that failed.
+        """
+        deadline_s = START_S + self.limits.deadline_s(0)
+        return self._ask({"verb": "inspect", "path": _absolute(path)}, deadline_s=deadline_s)
+
+    def verdict(self, path: Path | str) -> Verdict:
+        """As `inspect`, with the refusal as a value."""
+        try:
+            return Verdict(source=str(path), facts=self.inspect(path))
+        except Rejected as error:
+            _, code, reason = error.args
+            return Verdict(source=str(path), code=code, reason=reason)
+
+    def decode(self, path: Path | str, folder: Path) -> WorkingPicture:
+        """Decodes the file at `path` into working files in `folder`.
+
+        `folder` is made if absent and belongs to this picture alone.
+        Raises `Rejected`, `Unreadable`, `ScratchFull`; then none of the files is left.
+        """
+        facts = self.inspect(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        request = {"verb": "decode", "path": _absolute(path), "folder": _absolute(folder)}
+        try:
+            facts = self._ask(request, deadline_s=START_S + self.limits.deadline_s(facts.pixels))
+        except BaseException:
+            for name in WorkingFile:
+                (folder / name).unlink(missing_ok=True)
+            raise
+        return WorkingPicture.in_folder(folder, facts=facts)
+
+    def _ask(self, request: dict[str, str], *, deadline_s: float) -> SourceFacts:
+        for _ in range(TRIES):
+            child = self._ready_child()
+            try:
+                return _unpack(_exchange(child, request, deadline_s=deadline_s))
+            except _Hung:
+                self.close()
+                reason = f"no answer in {deadline_s:.0f} s"
+                raise Rejected(request["path"], RejectCode.TIMEOUT, reason) from None
+            except _ChildDied:
+                verdict = _obituary(child, request["path"])
+                self.close()
+                if verdict.args[1] is not RejectCode.CRASHED:
+                    break  # a limit was met, and would be again
+            except RenderError:
+                raise
+            except BaseException:
+                self.close()  # an answer may still come and would be taken for the next file's
+                raise
+        raise verdict
+
+    def _ready_child(self) -> _Child:
+        child = self._child
+        if child and (child.process.poll() is not None or child.served >= self.limits.files_per_process):
+            self.close()
+        if self._child is None:
+            self._child = _start(self.limits)
+        self._child.served += 1
+        return self._child
+
+
+def _absolute(path: Path | str) -> str:
+    return str(Path(path).absolute())
+
+
+def _start(limits: Limits) -> _Child:
+    stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
+    package_root = str(Path(giornata.__file__).parent.parent)
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment |= {"PYTHONPATH": package_root, "VIPS_CONCURRENCY": "1", "PYTHONUTF8": "1"}
+    # -P: a folder named like one of our packages in the current folder must not be imported instead.
+    command = [sys.executable, "-P", "-m", "giornata.workers.sandbox_child", limits.model_dump_json()]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the parent, who then closes us in order
+        )
+    except OSError as error:
+        stderr.close()
+        raise SandboxUnavailable(f"{sys.executable}: {error.strerror}") from error
+    return _Child(process, stderr)
+
+
+def _exchange(child: _Child, request: dict[str, str], *, deadline_s: float) -> dict[str, Any]:
+    assert child.process.stdin is not None  # noqa: S101  opened as a pipe by _start
+    try:
+        child.process.stdin.write(json.dumps(request).encode() + b"\n")
+        child.process.stdin.flush()
+    except BrokenPipeError as error:
+        raise _ChildDied from error
+    answer: dict[str, Any] = json.loads(_read_line(child, time.monotonic() + deadline_s))
+    return answer
+
+
+def _read_line(child: _Child, deadline: float) -> bytes:
+    assert child.process.stdout is not None  # noqa: S101  opened as a pipe by _start
+    line = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.process.stdout, selectors.EVENT_READ)
+        while not line.endswith(b"\n"):
+            if not selector.select(max(0, deadline - time.monotonic())):
+                raise _Hung
+            part = os.read(child.process.stdout.fileno(), READ_BYTES)
+            if not part:
+                raise _ChildDied
+            line += part
+    return line
+
+
+def _unpack(answer: dict[str, Any]) -> SourceFacts:
+    if "facts" in answer:
+        return SourceFacts.model_validate(answer["facts"])
+    kind, arguments = ERRORS[answer["error"]], answer["args"]
+    if kind is Rejected:
+        arguments[1] = RejectCode(arguments[1])
+    raise kind(*arguments)
+
+
+def _obituary(child: _Child, path: str) -> Rejected:
+    status = child.process.wait()
+    words = child.last_words()
+    if status == -signal.SIGXCPU:
+        return Rejected(path, RejectCode.TIMEOUT, "decoding used up its processor time")
+    if any(sign in words for sign in OUT_OF_MEMORY_WORDS):
+        return Rejected(path, RejectCode.MEMORY, "decoding used up its memory")
+    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    return Rejected(path, RejectCode.CRASHED, f"the decoder ended with {cause}")

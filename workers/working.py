@@ -1,0 +1,48 @@
+"""The decoded picture on scratch: working sRGB samples as plain numpy files, opened as memory maps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from giornata.workers.source import Depth, ProfileUse, SourceFacts, WorkingFile
+
+
+class WorkingPicture(BaseModel):
+    """Where a decoded picture lies. Upright, working sRGB, in the source's own depth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pixels_path: Path
+    alpha_path: Path | None
+    profile_path: Path | None  # the source's ICC profile, unless it was unusable
+    width: int
+    height: int
+    depth: Depth
+    facts: SourceFacts
+
+    @classmethod
+    def in_folder(cls, folder: Path, *, facts: SourceFacts) -> "WorkingPicture":
+        """The picture that decoding a source with these `facts` left in `folder`."""
+        has_profile = facts.profile in (ProfileUse.SRGB, ProfileUse.CONVERT)
+        return cls(
+            pixels_path=folder / WorkingFile.PIXELS,
+            alpha_path=folder / WorkingFile.ALPHA if facts.has_alpha else None,
+            profile_path=folder / WorkingFile.PROFILE if has_profile else None,
+            width=facts.width,
+            height=facts.height,
+            depth=facts.depth,
+            facts=facts,
+        )
+
+    @property
+    def pixels(self) -> npt.NDArray[Any]:
+        """uint8 or uint16, H x W x 3, working sRGB; a read-only memory map."""
+        return np.load(self.pixels_path, mmap_mode="r")
+
+    @property
+    def alpha(self) -> npt.NDArray[Any] | None:
+        """uint8 or uint16, H x W, unassociated; a read-only memory map, or None."""
+        return None if self.alpha_path is None else np.load(self.alpha_path, mmap_mode="r")
