@@ -107,7 +107,9 @@ class TransformerNetwork(nn.Module):
             if role == "open":
                 kept = features
             features = stage.convolve(features)
-            variance, mean = torch.var_mean(features.float(), dim=(2, 3), correction=0)
+            mean = features.mean((2, 3))
+            # Several times faster than a two-pass variance, and the features are near zero mean.
+            variance = (features.square().mean((2, 3)) - mean.square()).clamp_min(0)
             scale, shift = stage.affine(mean, (variance + EPSILON).sqrt(), weights)
             features = features * scale[:, :, None, None] + shift[:, :, None, None]
             features = features + kept if role == "close" else F.relu(features)

@@ -7,6 +7,8 @@ RenderError
 ├── EncodeFailed        the canvas could not be written in the wanted format
 ├── TargetRefused       the final name is taken, or may not be written
 ├── ScratchFull         not enough space for the working files
+├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
+├── IncompleteCanvas    a canvas was to be finished while tiles are missing
 ├── OutOfMemory         a tile of this size does not fit the device
 └── WorkerBug           our own code broke; the words say where
 """
@@ -76,3 +78,19 @@ class WorkerBug(RenderError):
     def __str__(self) -> str:
         doing, reason = self.args
         return f"{doing}: {reason}; this is a mistake in Giornata, not in the picture"
+
+
+class BadTiling(RenderError):
+    """`BadTiling(got, needed)`."""
+
+    def __str__(self) -> str:
+        got, needed = self.args
+        return f"cutting a picture into tiles: got {got}, needed {needed}"
+
+
+class IncompleteCanvas(RenderError):
+    """`IncompleteCanvas(missing, tiles, first)`."""
+
+    def __str__(self) -> str:
+        missing, tiles, first = self.args
+        return f"finishing a canvas: {missing} of {tiles} tiles are missing, the first is tile {first}"

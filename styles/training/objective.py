@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from giornata.styles.encoder import CompressedVgg19, Vgg19, gram
 from giornata.styles.training.recipe import Recipe
 
-STYLE_LAYERS = frozenset({"relu1_1", "relu2_1", "relu3_1", "relu3_4"})
-CONTENT_LAYER = "relu3_3"
+# relu3_4 of the full-size level would cost as much as all else together; its halvings hold the same strokes.
+STYLE_LAYERS = {0: frozenset({"relu1_1", "relu2_1", "relu3_1"})}
+REDUCED_STYLE_LAYERS = STYLE_LAYERS[0] | {"relu3_4"}
+# Fine contours at full size, shapes at half size: level -> (layer, share).
+CONTENT_LAYERS = {0: ("relu2_2", 0.3), 1: ("relu3_3", 0.7)}
 DEEP_LAYERS = frozenset({"relu4_1", "relu5_1"})
 DEEP_LEVELS = 2  # below 128 px the deep maps have too few positions for a Gram matrix
 
@@ -61,18 +64,27 @@ class Objective(nn.Module):
         self.deep = CompressedVgg19(deep_encoder) if deep_encoder else None
         self.targets: dict[str, Tensor] = {}
 
-    def _grams(self, pixels: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Grams by ``level/layer``, and the full-size features."""
-        grams, features = {}, {}
+    def _views(self, pixels: Tensor) -> tuple[dict[str, Tensor], dict[int, Tensor]]:
+        """Grams by ``level/layer``, and the content features by level."""
+        grams: dict[str, Tensor] = {}
+        contents: dict[int, Tensor] = {}
         for level, image in enumerate(pyramid(pixels, self.recipe.pyramid_levels)):
-            wanted = STYLE_LAYERS | {CONTENT_LAYER} if level == 0 else STYLE_LAYERS
-            found = self.encoder(image, wanted)
-            features = features or found
-            grams |= {f"{level}/{name}": gram(found[name]) for name in STYLE_LAYERS}
+            styles = STYLE_LAYERS.get(level, REDUCED_STYLE_LAYERS)
+            content = CONTENT_LAYERS.get(level)
+            found = self.encoder(image, styles | ({content[0]} if content else set()))
+            grams |= {f"{level}/{name}": gram(found[name]) for name in sorted(styles)}
+            if content:
+                contents[level] = found[content[0]]
             if self.deep is not None and level < DEEP_LEVELS:
                 deep = self.deep(image, DEEP_LAYERS)
-                grams |= {f"{level}/deep/{name}": gram(deep[name]) for name in DEEP_LAYERS}
-        return grams, features
+                grams |= {f"{level}/deep/{name}": gram(deep[name]) for name in sorted(DEEP_LAYERS)}
+        return grams, contents
+
+    @torch.no_grad()
+    def _content(self, pixels: Tensor) -> dict[int, Tensor]:
+        levels = pyramid(pixels, 1 + max(CONTENT_LAYERS))
+        layers = {level: name for level, (name, _) in CONTENT_LAYERS.items()}
+        return {level: self.encoder(levels[level], frozenset({name}))[name] for level, name in layers.items()}
 
     @torch.no_grad()
     def learn_styles(self, paintings: list[Tensor]) -> None:
@@ -80,7 +92,7 @@ class Objective(nn.Module):
 
         `paintings`: float32, each 3 x H x W, 0..1, at the recipe's stroke size.
         """
-        per_painting = [self._grams(painting[None])[0] for painting in paintings]
+        per_painting = [self._views(painting[None])[0] for painting in paintings]
         for key in per_painting[0]:
             rows = torch.cat([per_painting[0][key][:1] * 0, *(g[key] for g in per_painting)])
             self.targets[key] = rows
@@ -92,10 +104,11 @@ class Objective(nn.Module):
         """
         recipe = self.recipe
         painted = (style > 0).float()
-        grams, features = self._grams(output)
-        with torch.no_grad():
-            wanted = self.encoder(content, frozenset({CONTENT_LAYER}))[CONTENT_LAYER]
-        likeness = relative(features[CONTENT_LAYER], wanted)
+        grams, contents = self._views(output)
+        wanted = self._content(content)
+        likeness = torch.stack(
+            [share * relative(contents[level], wanted[level]) for level, (_, share) in CONTENT_LAYERS.items()]
+        ).sum(0)
         shallow = torch.zeros_like(likeness)
         deep = torch.zeros_like(likeness)
         for key, made in grams.items():

@@ -1,0 +1,112 @@
+"""The canvas: takes tiles in any order, writes what one tile owns at once, blends the shared strips at the end.
+
+Writing cores directly and blending only strips needs a fraction of the memory of a weighted sum over the
+whole picture. Strips wait in a folder, so that several processes may add tiles to one canvas.
+"""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giornata.workers.blend import Ramp, Segment, segments, weights
+from giornata.workers.errors import IncompleteCanvas
+from giornata.workers.tiles import Box, Tile, TileGrid
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+
+
+def quantised(pixels: NDArray[np.float32], dtype: np.dtype) -> Pixels:
+    """Float 0..1 -> the canvas's depth, rounded to nearest; floats pass through unclipped."""
+    if dtype == np.float32:
+        return pixels
+    top = np.iinfo(dtype).max
+    return np.clip(np.rint(pixels * top), 0, top).astype(dtype)
+
+
+def new_canvas(path: Path, height: int, width: int, dtype: np.dtype | type) -> Path:
+    """Create an empty picture file (.npy, height x width x 3) to be filled in place."""
+    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(height, width, 3)).flush()
+    return path
+
+
+class Canvas:
+    """The output of one picture: an array on disk and the strips still to be blended into it.
+
+    `pixels` is uint8, uint16 or float32, height x width x 3 (the picture's true size, not the padded one);
+    `strips` is a folder that lives as long as the render.
+    """
+
+    def __init__(self, grid: TileGrid, pixels: Pixels, strips: Path, *, ramp: Ramp = Ramp.COSINE) -> None:
+        self.grid, self.pixels, self.strips, self.ramp = grid, pixels, strips, ramp
+        self.row_segments = tuple(segments(grid.rows, grid.overlap_px))
+        self.column_segments = tuple(segments(grid.columns, grid.overlap_px))
+        strips.mkdir(parents=True, exist_ok=True)
+
+    def add(self, tile: Tile, styled: NDArray[np.float32]) -> None:
+        """Take one tile: float32 0..1, the size of `tile.reach`. Adding a tile again changes nothing."""
+        shared: dict[str, NDArray[np.float32]] = {}
+        for rows, columns in self._cells(tile):
+            box = Box(rows.start, columns.start, rows.stop, columns.stop)
+            piece = styled[box.within(tile.reach)]
+            if len(rows.owners) == len(columns.owners) == 1:
+                self._write(box, piece)
+            else:
+                shared[cell_name(rows, columns)] = piece
+        self._keep(tile, shared)
+
+    def finish(self) -> Pixels:
+        """Blend the strips, in tile order whatever order they came in. Raises `IncompleteCanvas`."""
+        missing = [tile.index for tile in self.grid if not self._strip_file(tile.index).is_file()]
+        if missing:
+            raise IncompleteCanvas(len(missing), len(self.grid), missing[0])
+        for rows in self.row_segments:
+            shared = [c for c in self.column_segments if len(rows.owners) + len(c.owners) > 2]
+            for columns in shared:
+                self._blend(rows, columns)
+        return self.pixels
+
+    def holds(self, tile: Tile) -> bool:
+        """Whether `tile` has been added, by this process or another."""
+        return self._strip_file(tile.index).is_file()
+
+    def _cells(self, tile: Tile) -> list[tuple[Segment, Segment]]:
+        rows = [s for s in self.row_segments if tile.row in s.owners]
+        columns = [s for s in self.column_segments if tile.column in s.owners]
+        return list(product(rows, columns))
+
+    def _blend(self, rows: Segment, columns: Segment) -> None:
+        name = cell_name(rows, columns)
+        across, down = weights(columns, self.ramp), weights(rows, self.ramp)
+        total = np.zeros((rows.stop - rows.start, columns.stop - columns.start, 3), np.float32)
+        for (i, row), (j, column) in product(enumerate(rows.owners), enumerate(columns.owners)):
+            index = row * (len(self.grid.columns) - 1) + column
+            with np.load(self._strip_file(index)) as pieces:
+                total += (down[i][:, None] * across[j])[:, :, None] * pieces[name]
+        self._write(Box(rows.start, columns.start, rows.stop, columns.stop), total)
+
+    def _write(self, box: Box, piece: NDArray[np.float32]) -> None:
+        """Store what lies inside the true picture; the padding falls off here."""
+        height, width = self.pixels.shape[:2]
+        inside = piece[: max(0, height - box.top), : max(0, width - box.left)]
+        if inside.size:
+            rows = slice(box.top, box.top + inside.shape[0])
+            columns = slice(box.left, box.left + inside.shape[1])
+            self.pixels[rows, columns] = quantised(inside, self.pixels.dtype)
+
+    def _strip_file(self, index: int) -> Path:
+        return self.strips / f"strips-{index:06d}.npz"
+
+    def _keep(self, tile: Tile, shared: dict[str, NDArray[np.float32]]) -> None:
+        """Written last and renamed: its presence says that the whole tile is in."""
+        path = self._strip_file(tile.index)
+        part = path.with_suffix(f".{id(shared)}.part")
+        with part.open("wb") as file:
+            np.savez(file, **shared)  # type: ignore[arg-type]
+        part.replace(path)
+
+
+def cell_name(rows: Segment, columns: Segment) -> str:
+    """What a shared piece is called in a tile's strip file."""
+    return f"r{rows.start}c{columns.start}"
