@@ -1,0 +1,94 @@
+"""Errors of the cluster package.
+
+ClusterError
+├── ClusterUnreachable      no cluster answers at the address given
+├── RayLoadedTooEarly       Ray was imported before its settings were in place
+├── RayFailedToStart        the embedded Ray did not come up
+└── PoolError
+    ├── NoFreeSlot          more calls were submitted than the pool takes
+    ├── UnknownWorker       a call is pinned to a worker that is gone
+    ├── PoolClosed          the pool takes no more calls
+    ├── WorkersNeverStart   replacement after replacement dies before its first call
+    ├── WorkerLost          a worker died with the call in flight
+    └── CallTimedOut        a call ran past its deadline and its worker was killed
+"""
+
+
+class ClusterError(Exception):
+    """Root of what can go wrong around Ray; the arguments survive pickling, `__str__` builds the words."""
+
+
+class ClusterUnreachable(ClusterError):
+    """`ClusterUnreachable(address, reason)`."""
+
+    def __str__(self) -> str:
+        address, reason = self.args
+        return f"connecting to the cluster at {address}: {reason}; needed a Ray head that takes our token"
+
+
+class RayLoadedTooEarly(ClusterError):
+    """`RayLoadedTooEarly(variable, got, needed)`: Ray reads its environment once, when it is imported."""
+
+    def __str__(self) -> str:
+        variable, got, needed = self.args
+        return f"starting Ray: it was imported with {variable}={got!r}, needed {needed!r} before the import"
+
+
+class RayFailedToStart(ClusterError):
+    """`RayFailedToStart(reason)`."""
+
+    def __str__(self) -> str:
+        (reason,) = self.args
+        return f"starting the embedded Ray: {reason}"
+
+
+class PoolError(ClusterError):
+    """Root of what can go wrong with a pool of workers."""
+
+
+class NoFreeSlot(PoolError):
+    """`NoFreeSlot(key, wanted, in_flight)`: ask `free_slots` with the same arguments before submitting."""
+
+    def __str__(self) -> str:
+        key, wanted, in_flight = self.args
+        return f"submitting call {key!r}: {in_flight} calls in flight, needed a free slot on {wanted}"
+
+
+class UnknownWorker(PoolError):
+    """`UnknownWorker(worker, known)`: ids are never used twice, so a replaced worker stays unknown."""
+
+    def __str__(self) -> str:
+        worker, known = self.args
+        return f"looking up worker {worker!r}: it is gone; workers now: {', '.join(known) or 'none'}"
+
+
+class PoolClosed(PoolError):
+    """`PoolClosed(key)`."""
+
+    def __str__(self) -> str:
+        (key,) = self.args
+        return f"submitting call {key!r}: the pool is closed"
+
+
+class WorkersNeverStart(PoolError):
+    """`WorkersNeverStart(starts, reason)`."""
+
+    def __str__(self) -> str:
+        starts, reason = self.args
+        return f"starting workers: {starts} in a row ended before their first call; the last one: {reason}"
+
+
+class WorkerLost(PoolError):
+    """`WorkerLost(worker, reason)`."""
+
+    def __str__(self) -> str:
+        worker, reason = self.args
+        return f"running on worker {worker}: the worker is gone: {reason}"
+
+
+class CallTimedOut(PoolError):
+    """`CallTimedOut(key, worker, timeout_s)`."""
+
+    def __str__(self) -> str:
+        key, worker, timeout_s = self.args
+        return f"running call {key!r} on worker {worker}: no answer in {timeout_s:g} s; the worker was killed"
