@@ -1,0 +1,134 @@
+"""`PooledWorker`: one actor of a pool and the line of calls sent to it, in the order it runs them."""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from giornata.cluster import actors
+from giornata.cluster.actors import Whereabouts
+
+PROBE_TIMEOUT_S = 30.0  # an idle actor answers in a millisecond; this allows for a machine that swaps
+
+
+class WorkerState(StrEnum):
+    """What a worker is doing."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One method call to be made on some worker; `key` is the caller's own name for it and comes back."""
+
+    key: Hashable
+    method: str
+    args: tuple[Any, ...] = ()
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class WorkerStatus:
+    """A worker as seen from outside; `pid` and `node_id` are None until it has started."""
+
+    id: str
+    state: WorkerState
+    in_flight: int
+    finished: int
+    pid: int | None
+    node_id: str | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A place in the line; `call` is None for a probe of our own."""
+
+    reference: Any
+    call: Call | None
+
+
+@dataclass
+class PooledWorker:
+    """An actor that runs one call at a time; only the head of its line can be running.
+
+    `head_since_s` is when the head began, on the pool's clock: deadlines count from there, so that a call
+    does not pay for the one before it.
+    """
+
+    id: str
+    slot: int
+    handle: Any
+    clock: Callable[[], float]
+    line: deque[Sent] = field(default_factory=deque)
+    whereabouts: Whereabouts | None = None
+    head_since_s: float = 0.0
+    finished: int = 0
+
+    def __post_init__(self) -> None:
+        self.probe()
+
+    @property
+    def started(self) -> bool:
+        """Whether the first probe came back."""
+        return self.whereabouts is not None
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls in flight, the running one first."""
+        return [sent.call for sent in self.line if sent.call is not None]
+
+    @property
+    def running(self) -> Call | None:
+        """The call that the actor is at, if it is at one."""
+        return self.line[0].call if self.line else None
+
+    def send(self, call: Call) -> None:
+        """Put `call` at the end of the line."""
+        self._append(actors.call(self.handle, call.method, call.args), call)
+
+    def probe(self) -> None:
+        """Ask for a sign of life; until the first one is back the worker is starting."""
+        self._append(actors.probe(self.handle), None)
+
+    def quiet_for_s(self) -> float:
+        """How long nothing was heard of it although nothing was asked; 0 while something is in line."""
+        return 0.0 if self.line else self.clock() - self.head_since_s
+
+    def pop(self) -> tuple[Sent, float]:
+        """Take the settled head off the line; returns it and how long it ran, in seconds."""
+        now = self.clock()
+        seconds, self.head_since_s = now - self.head_since_s, now
+        return self.line.popleft(), seconds
+
+    def seconds_left(self, *, start_timeout_s: float, call_timeout_s: float) -> float:
+        """Until the head is overdue; negative when it is."""
+        if not self.line:
+            return float("inf")
+        if not self.started:
+            limit_s = start_timeout_s
+        elif self.running is None:
+            limit_s = PROBE_TIMEOUT_S
+        else:
+            limit_s = self.running.timeout_s or call_timeout_s
+        return self.head_since_s + limit_s - self.clock()
+
+    def status(self) -> WorkerStatus:
+        """A snapshot."""
+        busy = WorkerState.BUSY if self.calls else WorkerState.IDLE
+        place = self.whereabouts
+        return WorkerStatus(
+            id=self.id,
+            state=busy if self.started else WorkerState.STARTING,
+            in_flight=len(self.calls),
+            finished=self.finished,
+            pid=place.pid if place else None,
+            node_id=place.node_id if place else None,
+        )
+
+    def _append(self, reference: Any, call: Call | None) -> None:
+        if not self.line:
+            self.head_since_s = self.clock()
+        self.line.append(Sent(reference, call))
