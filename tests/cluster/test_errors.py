@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+
 from giornata.cluster import errors
 
 EXAMPLES = [

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from giornata.cluster.actors import ActorFactory, OutcomeKind
 from giornata.cluster.errors import (
     CallTimedOut,
@@ -257,7 +258,7 @@ def test_under_random_kills_every_call_ends_and_only_lost_ones_are_repeated(pair
     while len(done) < 300 and time.monotonic() < until:
         while todo and pair.free_slots():
             number = todo.pop()
-            pair.submit(Call(number, "rest", (0.01,)))
+            pair.submit(Call(number, "rest", (0.02,)))
         if time.monotonic() >= next_kill and kills < 6:
             pids = [status.pid for status in pair.workers() if status.pid]
             if pids:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from giornata.cluster.errors import ClusterUnreachable
 from giornata.cluster.runtime import Runtime, ensure_token, init_arguments, last_line
 from giornata.cluster.settings import ClusterSettings

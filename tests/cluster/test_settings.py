@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from giornata.cluster.settings import (
     WORKER_BYTES,
     ClusterSettings,
@@ -14,9 +18,6 @@ from giornata.cluster.settings import (
     usable_cpus,
     usable_memory_bytes,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 PLENTY = 1000 * WORKER_BYTES
 
