@@ -1,7 +1,8 @@
 """Listing inputs lazily and in a fixed order: files, folders, globs and manifests become assets.
 
-Walking a folder or a glob skips hidden names, does not enter symlinked folders, and takes a symlinked file
-only when it leads to a place inside the folder walked. A file named outright is taken as it is.
+Walking a folder or a glob skips hidden names and the destination, does not enter symlinked folders, and
+takes a symlinked file only when it leads to a place inside the folder walked. A file named outright is taken
+as it is.
 """
 
 import fnmatch
@@ -60,10 +61,11 @@ def expand_inputs(spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse) 
     Relative paths start from `base`. A problem (`MissingInput`, `BadManifest`) goes to `on_problem`; when
     that returns, listing goes on with the next input.
     """
+    outputs = absolute(spec.destination, base=base)
     for entry in spec.inputs:
         try:
-            yield from _named_in_utf8(_expand(entry, base), on_problem)
-        except (MissingInput, JobError) as problem:
+            yield from _named_in_utf8(_expand(entry, base, outputs), on_problem)
+        except JobError as problem:
             on_problem(problem)
 
 
@@ -93,7 +95,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _expand(entry: InputChoice, base: Path) -> Iterator[Asset]:
+def _expand(entry: InputChoice, base: Path, outputs: Path) -> Iterator[Asset]:
     if entry.manifest_path:
         return _manifest(absolute(entry.manifest_path, base=base))
     path = entry.path or ""
@@ -102,11 +104,11 @@ def _expand(entry: InputChoice, base: Path) -> Iterator[Asset]:
     place = absolute(path, base=base)
     # A name that exists is that file, even when it has brackets in it.
     if place.is_dir():
-        return _folder(place)
+        return _folder(place, outputs)
     if place.exists():
         return iter([Asset(str(place))])
     if _MAGIC.search(path):
-        return _glob(path, place)
+        return _glob(path, place, outputs)
     raise MissingInput(path, f"nothing is there, looked at {place}")
 
 
@@ -120,20 +122,23 @@ def _manifest(path: Path) -> Iterator[Asset]:
         yield Asset(str(source), "" if folder == "." else folder, row.columns)
 
 
-def _folder(root: Path) -> Iterator[Asset]:
-    for names in _walk(root, (), str(root.resolve())):
+def _folder(root: Path, outputs: Path) -> Iterator[Asset]:
+    if root == outputs:
+        # The next run would style what this one made.
+        raise MissingInput(root, "it is the destination as well, needed another one, such as a folder inside")
+    for names in _walk(_Walk(str(root.resolve()), outputs), root, ()):
         if PurePath(names[-1]).suffix.lower() in PICTURE_SUFFIXES:
             yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
 
 
-def _glob(pattern: str, place: Path) -> Iterator[Asset]:
+def _glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
     parts = place.parts
     first = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
     root, wanted = Path(*parts[:first]), parts[first:]
     found = False
     if root.is_dir():
         depth = None if "**" in wanted else len(wanted)
-        for names in _walk(root, (), str(root.resolve()), depth):
+        for names in _walk(_Walk(str(root.resolve()), outputs), root, (), depth):
             if _matches(names, wanted):
                 found = True
                 yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
@@ -149,19 +154,25 @@ def _matches(names: Sequence[str], wanted: Sequence[str]) -> bool:
     return bool(names) and fnmatch.fnmatchcase(names[0], wanted[0]) and _matches(names[1:], wanted[1:])
 
 
+@dataclass(frozen=True)
+class _Walk:
+    real_root: str
+    outputs: Path
+
+
 def _walk(
-    folder: Path, above: tuple[str, ...], real_root: str, depth: int | None = None
+    walk: _Walk, folder: Path, above: tuple[str, ...], depth: int | None = None
 ) -> Iterator[tuple[str, ...]]:
     """Names of files under `folder`, as parts from the root; files of a folder come before its folders."""
     folders: list[str] = []
-    for name, is_folder in _listing(folder, real_root):
-        if is_folder:
-            folders.append(name)
-        else:
+    for name, is_folder in _listing(folder, walk.real_root):
+        if not is_folder:
             yield (*above, name)
+        elif folder / name != walk.outputs:
+            folders.append(name)
     if depth is None or depth > 1:
         for name in folders:
-            yield from _walk(folder / name, (*above, name), real_root, depth and depth - 1)
+            yield from _walk(walk, folder / name, (*above, name), depth and depth - 1)
 
 
 def _listing(folder: Path, real_root: str) -> list[tuple[str, bool]]:

@@ -1,0 +1,57 @@
+"""What a worker reports about one attempt, and what the batch calls it."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+MAX_REASON = 500  # a report stays far below 10 KB, warnings included
+
+
+class OutcomeClass(StrEnum):
+    """Why an attempt ended; the class, not an exit code, decides what happens next."""
+
+    DONE = "done"
+    TRANSIENT_IO = "transient_io"
+    WORKER_LOST = "worker_lost"
+    OOM_DEVICE = "oom_device"
+    BAD_INPUT = "bad_input"
+    TARGET_TAKEN = "target_taken"
+    THROTTLED = "throttled"
+    CREDENTIALS = "credentials"
+    TIMEOUT = "timeout"
+    BUG = "bug"
+    CANCELLED = "cancelled"
+
+
+def one_line(text: str) -> str:
+    """`text` on one line and short enough for a report."""
+    words = " ".join(text.split())
+    return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
+
+
+class Outcome(BaseModel):
+    """The report of one attempt. `sha256`, `bytes`, `width` and `height` describe the file it wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    item_id: str
+    attempt: int
+    outcome_class: OutcomeClass
+    reason: Annotated[str, StringConstraints(max_length=MAX_REASON)] = ""
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    sha256: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    tile_px: int | None = None  # what the device chose, so that a retry knows what to halve
+    warnings: tuple[str, ...] = ()
+    worker: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.outcome_class is OutcomeClass.DONE and (self.sha256 is None or self.bytes is None):
+            raise ValueError("a done outcome needed sha256 and bytes of the file it wrote")
+        if self.outcome_class is not OutcomeClass.DONE and not self.reason:
+            raise ValueError(f"a {self.outcome_class} outcome needed a reason a person can act on")
+        return self

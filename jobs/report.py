@@ -1,0 +1,120 @@
+"""What is told and kept when a job has ended: the summary in numbers, and the manifest of its outputs."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from giornata.jobs.errors import TargetTaken
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.records import ItemRecord
+from giornata.jobs.states import ItemState
+from giornata.jobs.store import JobStore
+
+COLUMNS = ("source", "style", "target", "width", "height", "bytes", "sha256", "state", "reason", "seconds")
+_CSV_START = ",".join(COLUMNS)
+_JSON_START = '{"giornata_manifest": 1,'
+SAMPLES = 5  # failures shown for each cause
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Failures of one class: how many, and the first few."""
+
+    outcome_class: str
+    count: int
+    samples: tuple[ItemRecord, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a job stands: its numbers, and its failures by cause, the most frequent first."""
+
+    snapshot: JobSnapshot
+    reason: str
+    causes: tuple[Cause, ...]
+
+
+def summarise(store: JobStore, job_id: str) -> Summary:
+    """The summary of a job. Raises `UnknownJob`."""
+    record = store.job(job_id)
+    # Failures are few by nature; should they not be, the samples alone stay in memory.
+    counts: dict[str, int] = {}
+    samples: dict[str, list[ItemRecord]] = {}
+    for item in store.items(job_id, (state for state in ItemState if state.is_lost)):
+        cause = item.outcome_class or "other"
+        counts[cause] = counts.get(cause, 0) + 1
+        if counts[cause] <= SAMPLES:
+            samples.setdefault(cause, []).append(item)
+    causes = (Cause(cause, count, tuple(samples[cause])) for cause, count in counts.items())
+    return Summary(record.snapshot, record.reason, tuple(sorted(causes, key=lambda cause: -cause.count)))
+
+
+def write_manifest(store: JobStore, job_id: str, folder: Path) -> tuple[Path, Path]:
+    """Write `manifest.csv` and `manifest.json` with a row for every item; their paths.
+
+    Each is written under a temporary name and renamed when whole. Raises `TargetTaken` when a file of that
+    name was not written here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table, document = folder / "manifest.csv", folder / "manifest.json"
+    _check_ours(table, _CSV_START)
+    _check_ours(document, _JSON_START)
+    with _replaced(table) as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(_row(item) for item in store.items(job_id))
+    with _replaced(document) as file:
+        _write_document(file, store, job_id)
+    return table, document
+
+
+def _row(item: ItemRecord) -> tuple[str | int | float | None, ...]:
+    return (
+        item.source,
+        item.style_label,
+        item.target,
+        item.width,
+        item.height,
+        item.bytes,
+        item.sha256,
+        item.state,
+        item.reason,
+        round(item.seconds, 3),
+    )
+
+
+def _write_document(file: IO[str], store: JobStore, job_id: str) -> None:
+    snapshot = store.snapshot(job_id)
+    head = {"job": job_id, "name": snapshot.name, "state": snapshot.state, "counts": dict(snapshot.counts)}
+    file.write(f'{_JSON_START} {json.dumps(head)[1:-1]}, "items": [')
+    separator = "\n"
+    for item in store.items(job_id):
+        file.write(separator + json.dumps(dict(zip(COLUMNS, _row(item), strict=True)), ensure_ascii=False))
+        separator = ",\n"
+    file.write("\n]}\n")
+
+
+def _check_ours(path: Path, start: str) -> None:
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        if file.read(len(start)) != start.encode():
+            raise TargetTaken(path, "a file of that name is there and was not written here")
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[IO[str]]:
+    temporary = path.with_name(f".giornata-{path.name}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,134 @@
+"""The tables of the job store, one schema for every database; times are seconds since 1970."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("job_id", String(80), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("spec", Text, nullable=False),
+    Column("spec_digest", String(64), nullable=False),
+    Column("base", Text, nullable=False),
+    # The same token submitted twice is the same job. `run` uses name and digest.
+    Column("client_token", String(200), nullable=False, unique=True),
+    Column("owner", String(100), nullable=False, default=""),
+    Column("priority", Integer, nullable=False, default=50),
+    Column("state", String(32), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("not_before", Float, nullable=False, default=0.0),
+    Column("stale_reports", Integer, nullable=False, default=0),
+    Column("pixels_done", BigInteger, nullable=False, default=0),
+    Column("busy_s", Float, nullable=False, default=0.0),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("job_by_name", "name", "spec_digest"),
+)
+
+# Counters move in the transaction that moves the items: progress is one small read, never a COUNT.
+counter = Table(
+    "counter",
+    metadata,
+    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount", Integer, nullable=False, default=0),
+    PrimaryKeyConstraint("job_id", "state"),
+)
+
+item = Table(
+    "item",
+    metadata,
+    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
+    Column("item_id", String(20), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("style_label", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("content_key", String(40), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("may_replace", Boolean, nullable=False, default=False),
+    # attempts handed out; counted failures; workers that died on it
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("lost_workers", Integer, nullable=False, default=0),
+    Column("tile_px", Integer),
+    Column("not_before", Float, nullable=False, default=0.0),
+    Column("lease_epoch", Integer, nullable=False, default=0),
+    Column("lease_worker", String(100), nullable=False, default=""),
+    Column("lease_until", Float, nullable=False, default=0.0),
+    Column("last_worker", String(100), nullable=False, default=""),
+    # Written before the file is moved: tells a manager's death in between from a stranger's file.
+    Column("intent_sha256", String(64)),
+    Column("intent_bytes", BigInteger),
+    Column("outcome_class", String(16)),
+    Column("reason", Text, nullable=False, default=""),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("sha256", String(64)),
+    Column("bytes", BigInteger),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("warnings", Text, nullable=False, default=""),
+    Column("finished_at", Float),
+    PrimaryKeyConstraint("job_id", "item_id"),
+    Index("item_in_line", "job_id", "state", "position"),
+    Index("item_by_id", "item_id", "state"),
+)
+
+# Failures and retries only: an item that goes through at once leaves no row here.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("job_id", String(80), nullable=False),
+    Column("item_id", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("worker", String(100), nullable=False),
+    Column("outcome_class", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("at", Float, nullable=False),
+    ForeignKeyConstraint(["job_id", "item_id"], ["item.job_id", "item.item_id"], ondelete="CASCADE"),
+    Index("attempt_of_item", "job_id", "item_id"),
+)
+
+# Append-only: who did what to which job, when.
+event = Table(
+    "event",
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+    Index("event_of_job", "job_id", "event_id"),
+)
