@@ -60,7 +60,9 @@ class TrainingDiverged(StyleError):
 
     def __str__(self) -> str:
         step, loss = self.args
-        return f"training step {step}: loss became {loss}; lower peak_rate and resume from the last checkpoint"
+        return (
+            f"training step {step}: loss became {loss}; lower peak_rate and resume from the last checkpoint"
+        )
 
 
 class BadStatistics(StyleError):

@@ -51,7 +51,7 @@ def moments_of(features: Tensor) -> Moments:
 
 
 def summed(parts: Iterable[Moments]) -> Moments:
-    """The sum of `parts` in the order given; callers sort by tile so that the result never depends on timing."""
+    """The sum of `parts` in the order given; callers sort by tile, so timing never changes the result."""
     iterator = iter(parts)
     result = next(iterator, None)
     if result is None:

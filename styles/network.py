@@ -48,10 +48,11 @@ def stage_shapes(width: int, blocks: int) -> tuple[StageShape, ...]:
 class Stage(nn.Module):
     """One reflection-padded convolution and the conditional normalisation's table.
 
-    The table is float32, styles x 4 x channels: gain, bias, and, differing from Dumoulin et al. 2017, the
-    shares of the channel's own deviation and mean that pass through. The last two start at zero for a
-    painting (then this is exactly their layer); they let the identity style return a picture's own
-    brightness, which instance normalisation throws away.
+    The table is float32, styles x 2 x channels: gain and bias, as in Dumoulin et al. 2017. Differing from
+    them, the plain stages have two rows more: the shares of the channel's own deviation and mean that pass
+    through. They start at zero (then this is exactly their layer) and let a style, above all the identity,
+    keep a picture's own brightness, which instance normalisation throws away. The residual trunk carries
+    it past the stages between.
     """
 
     def __init__(self, shape: StageShape, styles: int) -> None:
@@ -65,7 +66,7 @@ class Stage(nn.Module):
             padding=shape.kernel // 2,
             padding_mode="reflect",
         )
-        table = torch.zeros(styles, 4, shape.outputs)
+        table = torch.zeros(styles, 4 if shape.role == "plain" else 2, shape.outputs)
         table[:, 0] = 1.0
         self.table = nn.Parameter(table)
 
@@ -81,7 +82,11 @@ class Stage(nn.Module):
 
         `mean` and `deviation` are N x channels; `weights` is N x styles and sums to one in each row.
         """
-        gain, bias, keep_deviation, keep_mean = torch.einsum("ns,sqc->qnc", weights, self.table)
+        gain, bias, *passed = torch.einsum("ns,sqc->qnc", weights, self.table)
+        if not passed:
+            scale = gain / deviation
+            return scale, bias - scale * mean
+        keep_deviation, keep_mean = passed
         scale = gain / deviation + keep_deviation
         return scale, bias + (keep_mean - scale) * mean
 

@@ -1,6 +1,7 @@
 """Blending ramps: how much each of two neighbours counts inside the strip they share.
 
-The two ramps of a strip are `r` and `1 - r`, so weights sum to one by construction; no weight map, no division.
+The two ramps of a strip are `r` and `1 - r`, so weights sum to one by construction: no weight
+map and no division.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The canvas: takes tiles in any order, writes what one tile owns at once, blends the shared strips at the end.
+"""The canvas: takes tiles in any order, writes what one tile owns at once, blends shared strips at the end.
 
 Writing cores directly and blending only strips needs a fraction of the memory of a weighted sum over the
 whole picture. Strips wait in a folder, so that several processes may add tiles to one canvas.

@@ -101,8 +101,9 @@ class TileGrid:
         if self.halo_px % self.stride or self.overlap_px % (2 * self.stride):
             got = f"halo {self.halo_px} px, overlap {self.overlap_px} px"
             raise BadTiling(got, f"multiples of {self.stride} and {2 * self.stride} px")
-        narrowest = min(b - a for side in (self.rows, self.columns) for a, b in pairwise(side))
-        if len(self) > 1 and self.overlap_px > narrowest:
+        divided = [side for side in (self.rows, self.columns) if len(side) > 2]
+        narrowest = min((b - a for side in divided for a, b in pairwise(side)), default=self.core_px)
+        if self.overlap_px > narrowest:
             raise BadTiling(f"overlap {self.overlap_px} px", f"at most the narrowest core, {narrowest} px")
 
     @property

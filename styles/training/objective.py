@@ -1,4 +1,4 @@
-"""What training minimises: content, style over an image pyramid, smoothness, and likeness for the identity."""
+"""What training minimises: content, style over a pyramid, smoothness, and likeness for the identity."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ REDUCED_STYLE_LAYERS = STYLE_LAYERS[0] | {"relu3_4"}
 # Fine contours at full size, shapes at half size: level -> (layer, share).
 CONTENT_LAYERS = {0: ("relu2_2", 0.3), 1: ("relu3_3", 0.7)}
 DEEP_LAYERS = frozenset({"relu4_1", "relu5_1"})
+IDENTITY_WEIGHT = 8.0  # an error of 1/20 then weighs about as much as a painting's content loss
 DEEP_LEVELS = 2  # below 128 px the deep maps have too few positions for a Gram matrix
 
 
@@ -120,7 +121,7 @@ class Objective(nn.Module):
         share = torch.tensor([1.0, *(p.style_weight for p in recipe.paintings)], device=style.device)[style]
         variation = total_variation(output)
         identity = (output - content).abs().mean((1, 2, 3))
-        loss = recipe.content_weight * likeness + (1 - painted) * 20 * identity
+        loss = recipe.content_weight * likeness + (1 - painted) * IDENTITY_WEIGHT * identity
         loss = loss + painted * share * (recipe.style_weight * shallow + recipe.deep_weight * deep)
         loss = loss + painted * recipe.variation_weight * variation
 

@@ -1,4 +1,4 @@
-"""The training recipe: which paintings, which photographs, how long; read from TOML, frozen, unknown keys refused."""
+"""The training recipe: which paintings and how long; read from TOML, frozen, unknown keys refused."""
 
 import tomllib
 from pathlib import Path

@@ -67,14 +67,6 @@ def draw_styles(recipe: Recipe, step: int) -> Tensor:
     return torch.where(identity, 0, torch.tensor(rows))
 
 
-def start_identity(network: TransformerNetwork) -> None:
-    """Let the identity's row begin as "no normalisation": deviation and mean pass through unchanged."""
-    with torch.no_grad():
-        for stage in network.stages:
-            stage.table[0] = 0.0  # type: ignore[index, operator]
-            stage.table[0, 2:] = 1.0  # type: ignore[index, operator]
-
-
 class Trainer:
     """Holds what a step needs; `run` yields after every step."""
 
@@ -83,7 +75,6 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         layout = torch.channels_last
         network = TransformerNetwork(styles=len(recipe.style_names), width=recipe.width, blocks=recipe.blocks)
-        start_identity(network)
         self.network = network.to(self.device, memory_format=layout)
         objective = Objective(recipe, folders.encoder, folders.deep_encoder)
         self.objective = objective.to(self.device, memory_format=layout)

@@ -1,0 +1,71 @@
+"""The style card: what a style is called, where its weights are, and what they were made from."""
+
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from giornata.styles.errors import BadCard
+
+IDENTITY = "identity"
+
+
+class EngineName(StrEnum):
+    """Engines a card may ask for."""
+
+    FEEDFORWARD = "feedforward"
+
+
+class Artwork(BaseModel):
+    """The picture a style was learnt from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    artist: str
+    year: str
+
+
+class StyleCard(BaseModel):
+    """One style of a library: a row in a network's tables, and its papers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    engine: EngineName
+    weights: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="a file beside the card")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    licence: str
+    trained_on: str
+    recipe: str
+    artwork: Artwork
+    stride: int
+    halo_px: int
+    min_side: int
+    strength: float = Field(default=1.0, ge=0, le=1, description="the default when a job asks for none")
+
+
+def load_card(path: Path) -> StyleCard:
+    """Read a card (TOML). Raises `BadCard` naming file and field."""
+    try:
+        return StyleCard.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise BadCard(str(path), str(exc)) from exc
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadCard(str(path), f"{where}: {first['msg']}") from exc
+
+
+def card_text(card: StyleCard) -> str:
+    """The card as TOML; the inverse of `load_card`."""
+
+    def line(key: str, value: object) -> str:
+        return f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
+
+    fields = card.model_dump(mode="json")
+    artwork = fields.pop("artwork")
+    head = [line(key, value) for key, value in fields.items()]
+    tail = [line(key, value) for key, value in artwork.items()]
+    return "\n".join([*head, "", "[artwork]", *tail, ""])

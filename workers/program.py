@@ -1,0 +1,151 @@
+"""The tile program of one picture: open tiles, exchange statistics phase by phase, render into the canvas.
+
+`TileDesk` is what one process does for the tiles it was given. One process runs the whole program with
+`exact_totals` and `render_tiles`; the cluster runs the same verbs on many.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from giornata.styles.engine import Engine, TileRun, Totals, collect_totals, render_tile, replay
+from giornata.styles.moments import Moments, summed
+from giornata.workers.canvas import Canvas
+from giornata.workers.picture import read_box, reduced
+from giornata.workers.tiles import Box, Tile, TileGrid, rounded_up
+
+THUMBNAIL_PX = 1024  # what URST (Chen et al. 2022) shrinks to
+RESIDENT_SHARE = 0.55  # of a tile's peak: what its features weigh between phases
+
+
+def grid_for(engine: Engine, width: int, height: int, *, core_px: int, overlap_px: int = 0) -> TileGrid:
+    """The grid of a picture for this engine; `core_px` and `overlap_px` are rounded to its stride."""
+    stride = engine.stride
+    step = 2 * stride
+    core = max(stride, core_px - core_px % stride)
+    overlap = min(overlap_px, core // 2)
+    return TileGrid(
+        width=width,
+        height=height,
+        core_px=core,
+        stride=stride,
+        halo_px=rounded_up(engine.halo_px, stride),
+        overlap_px=overlap - overlap % step,
+        min_side=engine.min_side,
+    )
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run and the number of phases whose totals it has taken."""
+
+    phase: int
+    run: TileRun
+
+
+class TileDesk:
+    """The tiles of one picture that one process works on.
+
+    Features stay in memory between phases while they fit `memory_bytes`; a tile beyond that, or one this
+    process has never seen, is replayed from its pixels and the totals known so far.
+    """
+
+    def __init__(
+        self, engine: Engine, grid: TileGrid, pixels: NDArray[Any], *, memory_bytes: int = 2 << 30
+    ) -> None:
+        self.engine, self.grid, self.pixels = engine, grid, pixels
+        self.memory_bytes = memory_bytes
+        self._held: dict[int, Held] = {}
+
+    def partial(self, tile: Tile, totals: Totals) -> Moments:
+        """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
+        run = self._at_phase(tile, totals)
+        self._keep(tile, Held(len(totals), run))
+        return run.partial()
+
+    def render(self, tile: Tile, totals: Totals) -> NDArray[np.float32]:
+        """The styled tile: float32 0..1, the size of `tile.reach`. A pure function of pixels and `totals`."""
+        if tile.index in self._held:
+            styled = self._at_phase(tile, totals).finish()
+        else:
+            styled = render_tile(self.engine, *self._opening(tile), totals)
+        self._held.pop(tile.index, None)
+        return styled[tile.reach.within(tile.input)].cpu().numpy()
+
+    def forget(self) -> None:
+        """Drop all features."""
+        self._held.clear()
+
+    def _opening(self, tile: Tile) -> tuple[torch.Tensor, tuple[slice, slice]]:
+        pixels = torch.from_numpy(np.ascontiguousarray(read_box(self.pixels, tile.input)))
+        return pixels, tile.core.within(tile.input)
+
+    def _at_phase(self, tile: Tile, totals: Totals) -> TileRun:
+        """The tile's run just after `totals`: the held one if it is there or one phase behind."""
+        held = self._held.get(tile.index)
+        if held is not None and held.phase == len(totals):
+            return held.run
+        if held is not None and held.phase == len(totals) - 1:
+            held.run.advance(totals[-1])
+            return held.run
+        pixels, core = self._opening(tile)
+        return replay(self.engine, pixels, core, totals)
+
+    def _keep(self, tile: Tile, held: Held) -> None:
+        self._held.pop(tile.index, None)
+        if self._held_bytes() + self._weight(tile) <= self.memory_bytes or not self._held:
+            self._held[tile.index] = held
+
+    def _held_bytes(self) -> int:
+        return sum(self._weight(self.grid[index]) for index in self._held)
+
+    def _weight(self, tile: Tile) -> int:
+        return int(tile.input.height * tile.input.width * self.engine.bytes_per_px * RESIDENT_SHARE)
+
+
+def exact_totals(
+    desk: TileDesk, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
+) -> Totals:
+    """Every phase's totals over all tiles, summed in tile order."""
+    order = sorted(tiles, key=lambda tile: tile.index)
+    totals: Totals = ()
+    for phase in range(desk.engine.phases):
+        totals = (*totals, summed(desk.partial(tile, totals) for tile in order))
+        if on_phase:
+            on_phase(phase)
+    return totals
+
+
+def totals_of_picture(engine: Engine, pixels: NDArray[np.float32]) -> Totals:
+    """Totals of a picture small enough for one tile (a thumbnail): float32, h x w x 3, 0..1."""
+    height, width = pixels.shape[:2]
+    sides = (rounded_up(max(side, engine.min_side), engine.stride) for side in (height, width))
+    padded = read_box(pixels, Box(0, 0, *sides))
+    return tuple(collect_totals(engine, torch.from_numpy(np.ascontiguousarray(padded))))
+
+
+def thumbnail_totals(engine: Engine, pixels: NDArray[Any]) -> Totals:
+    """Totals of the picture shrunk to `THUMBNAIL_PX`: cheap, and not the picture's own. For previews."""
+    return totals_of_picture(engine, reduced(pixels, THUMBNAIL_PX))
+
+
+def blended(
+    styled: NDArray[np.float32], pixels: NDArray[Any], tile: Tile, blend: float
+) -> NDArray[np.float32]:
+    """The pixel blend `blend`·styled + (1 − `blend`)·content over `tile.reach`."""
+    if blend >= 1:
+        return styled
+    return np.float32(blend) * styled + np.float32(1 - blend) * read_box(pixels, tile.reach)
+
+
+def render_tiles(
+    desk: TileDesk, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
+) -> Iterator[Tile]:
+    """Render each tile into the canvas, yielding it when it is in."""
+    for tile in tiles:
+        canvas.add(tile, blended(desk.render(tile, totals), desk.pixels, tile, blend))
+        yield tile
