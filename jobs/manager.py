@@ -81,8 +81,8 @@ class JobManager:
         """Store a job, or find the same one again and add what its inputs hold by now.
 
         Call `plan` first: it says all that is wrong, this stops at the first problem. Found again, items that
-        failed or were cancelled are queued again when `retry_lost`. Raises what `expand` raises, and `PlanRefused` when outputs
-        fall on each other.
+        failed or were cancelled are queued again when `retry_lost`. Raises what `expand` raises, and
+        `PlanRefused` when outputs fall on each other.
         """
         resumed = self._store.find_job(spec, base=base) is not None
         tasks = expand(spec, base=base, styles=styles)

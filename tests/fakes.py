@@ -1,0 +1,163 @@
+"""Real small classes that stand in for slow or distant ones: a clock moved by hand, a runner, a publisher."""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from giornata.jobs.claim import Claim, Published
+from giornata.jobs.errors import TargetTaken
+from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.retry import Decision
+
+
+class ManualClock:
+    """Time that passes only when someone sleeps or moves it."""
+
+    def __init__(self, start_s: float = 1_000_000.0) -> None:
+        self._now_s = start_s
+
+    def now(self) -> float:
+        """Seconds, as set."""
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        """Move on at once."""
+        self._now_s += seconds
+
+
+class StyleNames:
+    """Knows the style names it was given."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def names(self) -> Collection[str]:
+        """The names, in the order given."""
+        return self._names
+
+
+def render_bytes(claim: Claim) -> bytes:
+    """What the fake renders: the same for the same task, whatever the attempt."""
+    return f"{claim.task.source} as {claim.task.style_label} at {claim.task.strength}".encode()
+
+
+def done(claim: Claim) -> Outcome:
+    """Write the attempt's file and report it."""
+    data = render_bytes(claim)
+    Path(claim.temporary).parent.mkdir(parents=True, exist_ok=True)
+    Path(claim.temporary).write_bytes(data)
+    return Outcome(
+        item_id=claim.task.item_id,
+        attempt=claim.attempt,
+        outcome_class=OutcomeClass.DONE,
+        seconds=0.5,
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        width=20,
+        height=10,
+        worker="w1",
+    )
+
+
+def ended(claim: Claim, kind: OutcomeClass, reason: str = "it went wrong", worker: str = "w1") -> Outcome:
+    """A report of an attempt that delivered nothing."""
+    return Outcome(
+        item_id=claim.task.item_id,
+        attempt=claim.attempt,
+        outcome_class=kind,
+        reason=reason,
+        worker=worker,
+        seconds=0.1,
+    )
+
+
+class FakeRunner:
+    """Renders claims at once, in order; `behave` decides how each ends, nothing means it never reports."""
+
+    def __init__(
+        self,
+        clock: ManualClock,
+        *,
+        behave: Callable[[Claim], Outcome | None] = done,
+        workers: int = 2,
+        per_collect: int = 2,
+    ) -> None:
+        self._clock, self._behave = clock, behave
+        self._window, self._per_collect = 2 * workers, per_collect
+        self._in_flight: list[Claim] = []
+        self.submitted: list[Claim] = []
+        self.cancelled = 0
+
+    def capacity(self) -> int:
+        """Window less what is in flight."""
+        return self._window - len(self._in_flight)
+
+    def submit(self, claim: Claim) -> None:
+        """Remember the claim."""
+        self._in_flight.append(claim)
+        self.submitted.append(claim)
+
+    def collect(self, timeout_s: float) -> list[Outcome]:
+        """End the next few claims; time moves on by `timeout_s` when none of them reports."""
+        outcomes = []
+        for claim in self._in_flight[: self._per_collect]:
+            outcome = self._behave(claim)
+            if outcome is not None:
+                self._in_flight.remove(claim)
+                outcomes.append(outcome)
+        if not outcomes:
+            self._clock.sleep(timeout_s)
+        return outcomes
+
+    def cancel(self) -> None:
+        """Forget everything in flight."""
+        self.cancelled += 1
+        self._in_flight.clear()
+
+
+class FolderPublisher:
+    """Publishes on a local disk by hard link, which refuses to replace by itself."""
+
+    def publish(self, claim: Claim, outcome: Outcome) -> Published:
+        """Give the temporary file its final name."""
+        target, temporary = Path(claim.task.target), Path(claim.temporary)
+        if claim.replace:
+            temporary.replace(target)
+        else:
+            try:
+                os.link(temporary, target)
+            except FileExistsError as error:
+                raise TargetTaken(str(target), "a file that is not ours stands there") from error
+            temporary.unlink()
+        return Published(self.sha256(str(target)), target.stat().st_size)
+
+    def discard(self, claim: Claim) -> None:
+        """Remove the temporary file."""
+        Path(claim.temporary).unlink(missing_ok=True)
+
+    def size(self, target: str) -> int | None:
+        """Size in bytes, if there."""
+        place = Path(target)
+        return place.stat().st_size if place.is_file() else None
+
+    def sha256(self, target: str) -> str:
+        """Hash of the file."""
+        return hashlib.sha256(Path(target).read_bytes()).hexdigest()
+
+
+class Recorder:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[JobSnapshot] = []
+        self.decisions: list[tuple[Claim, Outcome, Decision]] = []
+
+    def on_job(self, snapshot: JobSnapshot) -> None:
+        """Keep it."""
+        self.snapshots.append(snapshot)
+
+    def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
+        """Keep it."""
+        self.decisions.append((claim, outcome, decision))

@@ -1,0 +1,47 @@
+"""Folders of small files that stand for pictures: the jobs package never looks inside one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from giornata.jobs.spec import JobSpec, parse_spec
+from giornata.jobs.store import JobStore
+from tests.fakes import ManualClock
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: ManualClock) -> Iterator[JobStore]:
+    with JobStore(tmp_path / "state" / "jobs.sqlite", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Callable[..., Path]:
+    """Makes files below `tmp_path/scans` and returns that folder."""
+
+    def make(*names: str) -> Path:
+        root = tmp_path / "scans"
+        for name in names:
+            place = root / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(b"not looked at")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def spec_of() -> Callable[..., JobSpec]:
+    """Makes a spec from the smallest one and what is given."""
+
+    def make(**more: object) -> JobSpec:
+        smallest = {"name": "autumn", "inputs": "scans", "styles": ["wave"], "destination": "out"}
+        return parse_spec({**smallest, **more}, origin="spec")
+
+    return make
