@@ -17,6 +17,7 @@ from giornata.cluster.settings import ClusterSettings, usable_cpus
 from giornata.cluster.stdout import StdoutGuard
 
 TOKEN_FILE = "ray_token"  # noqa: S105 a file's name
+CLIENT_SCHEME = "ray://"
 KNOCK_S = 5.0  # a port in reach opens in milliseconds; a lost first packet is sent again after one second
 REASON_LENGTH = 200  # characters; Ray's messages go on to whole manuals
 AUTH_VARIABLE = "RAY_AUTH_MODE"
@@ -75,11 +76,14 @@ def prepare_environment(settings: ClusterSettings) -> None:
     wanted = dict(QUIET)
     if settings.address is not None:
         wanted = {name: os.environ.get(name, value) for name, value in wanted.items()}
-    if settings.address is None or not _has_token(os.environ, Path.home()):
+    loaded, got = "ray" in sys.modules, os.environ.get(AUTH_VARIABLE)
+    if loaded and got != wanted[AUTH_VARIABLE]:
+        raise RayLoadedTooEarly(AUTH_VARIABLE, got, wanted[AUTH_VARIABLE])
+    # A process reads the token once: a second runtime in it, whatever its home, goes on with the first one's.
+    ours = settings.address is None and not loaded
+    if ours or not _has_token(os.environ, Path.home()):
         wanted["RAY_AUTH_TOKEN_PATH"] = str(ensure_token(settings.home))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # it would win over the file
-    if "ray" in sys.modules and os.environ.get(AUTH_VARIABLE) != wanted[AUTH_VARIABLE]:
-        raise RayLoadedTooEarly(AUTH_VARIABLE, os.environ.get(AUTH_VARIABLE), wanted[AUTH_VARIABLE])
     os.environ.update(wanted)
 
 
@@ -103,13 +107,10 @@ def check_reachable(address: str, *, timeout_s: float) -> None:
     In a process of its own, because connecting to a silent port blocks for minutes inside Ray, deaf to every
     timeout it offers.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or "://" in address:
-        return  # "auto" and "ray://" are looked up by Ray itself, which gives up on them within half a minute
-    try:
-        socket.create_connection((host, int(port)), timeout=min(timeout_s, KNOCK_S)).close()
-    except (OSError, ValueError) as error:
-        raise ClusterUnreachable(address, str(error)) from error
+    if address != "auto":
+        knock(address, timeout_s=min(timeout_s, KNOCK_S))
+    if address.startswith(CLIENT_SCHEME):
+        return  # another protocol than the check's, on which Ray gives up after half a minute
     command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
@@ -117,6 +118,15 @@ def check_reachable(address: str, *, timeout_s: float) -> None:
         raise ClusterUnreachable(address, f"no answer in {timeout_s:g} s") from error
     if done.returncode != 0:
         raise ClusterUnreachable(address, last_line(done.stderr) or "the head does not answer")
+
+
+def knock(address: str, *, timeout_s: float) -> None:
+    """See whether anything listens at `address`; raises `ClusterUnreachable`."""
+    host, _, port = address.removeprefix(CLIENT_SCHEME).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
+    except (OSError, ValueError) as error:
+        raise ClusterUnreachable(address, str(error)) from error
 
 
 def start_ray(settings: ClusterSettings) -> str | None:

@@ -19,6 +19,7 @@ from giornata.cluster.errors import (
     WorkersNeverStart,
 )
 from giornata.cluster.pool import Pool, Result
+from giornata.cluster.runtime import Runtime
 from giornata.cluster.worker import Call, WorkerState
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("embedded_ray")]
@@ -43,8 +44,8 @@ class Hand:
         self.held.append(number)
         return self.held
 
-    def pid(self) -> int:
-        return os.getpid()
+    def variable(self, name: str) -> str | None:
+        return os.environ.get(name)
 
     def rest(self, seconds: float) -> float:
         time.sleep(seconds)
@@ -77,25 +78,39 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.fixture
-def pair() -> Iterator[Pool]:
+@pytest.fixture(scope="module")
+def pair_of_workers(embedded_ray: Runtime) -> Iterator[Pool]:
     with Pool(hands("pair"), 2, call_timeout_s=30) as pool:
-        assert pool.warm_up(60) == 2
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def one_worker(embedded_ray: Runtime) -> Iterator[Pool]:
+    with Pool(hands("lone"), 1, call_timeout_s=30) as pool:
         yield pool
 
 
 @pytest.fixture
-def lone() -> Iterator[Pool]:
-    with Pool(hands("lone"), 1, call_timeout_s=30) as pool:
-        assert pool.warm_up(60) == 1
-        yield pool
+def pair(pair_of_workers: Pool) -> Pool:
+    """Two idle workers. Tests share the pool, and with it the proof that it outlives what they do to it."""
+    assert pair_of_workers.in_flight() == 0
+    assert pair_of_workers.warm_up(60) == 2
+    return pair_of_workers
+
+
+@pytest.fixture
+def lone(one_worker: Pool) -> Pool:
+    """One idle worker."""
+    assert one_worker.in_flight() == 0
+    assert one_worker.warm_up(60) == 1
+    return one_worker
 
 
 def test_a_call_comes_back_with_its_key_its_worker_and_its_value(lone: Pool) -> None:
     lone.submit(Call("sum", "add", (2, 3)))
     (result,) = collect_all(lone, 1)
     assert (result.key, result.kind, result.value) == ("sum", OutcomeKind.OK, 5)
-    assert result.worker == "lone-0.0"
+    assert result.worker == lone.workers()[0].id
 
 
 def test_a_worker_takes_two_calls_and_refuses_the_third(lone: Pool) -> None:
@@ -130,6 +145,7 @@ def test_an_exception_of_the_method_arrives_with_its_class_and_arguments(lone: P
 
 
 def test_a_dead_worker_tells_of_both_calls_suspects_the_running_one_and_is_replaced(lone: Pool) -> None:
+    before = lone.workers()[0].id
     lone.submit(Call("killer", "die"))
     lone.submit(Call("bystander", "add", (1, 1)))
     lost = collect_all(lone, 2)
@@ -139,7 +155,9 @@ def test_a_dead_worker_tells_of_both_calls_suspects_the_running_one_and_is_repla
     assert lone.warm_up(60) == 1
     lone.submit(Call("again", "add", (1, 1)))
     (result,) = collect_all(lone, 1)
-    assert (result.value, result.worker) == (2, "lone-0.1")
+    assert result.value == 2
+    assert result.worker != before
+    assert result.worker.startswith("lone-0.")
 
 
 def test_a_hung_worker_is_killed_at_the_deadline_and_replaced(lone: Pool) -> None:
@@ -223,6 +241,14 @@ def test_workers_that_cannot_start_end_in_an_error_that_names_the_cause() -> Non
             pool.warm_up(60)
         with pytest.raises(WorkersNeverStart):
             pool.collect(1.0)
+
+
+def test_a_factory_gives_its_workers_their_environment() -> None:
+    with Pool(hands("painted", environment={"BRUSH": "wide"}), 1) as pool:
+        pool.warm_up(60)
+        pool.submit(Call("own", "variable", ("BRUSH",)))
+        pool.submit(Call("threads", "variable", ("OMP_NUM_THREADS",)))
+        assert [result.value for result in collect_all(pool, 2)] == ["wide", "1"]
 
 
 def test_closing_returns_the_keys_in_flight_and_takes_no_more() -> None:

@@ -95,6 +95,25 @@ def test_ray_imported_with_another_way_of_authentication_is_refused(tmp_path: Pa
     assert "RAY_AUTH_MODE='disabled'" in done.stdout, done.stderr
 
 
+def test_a_second_runtime_in_a_process_goes_on_with_the_token_of_the_first(tmp_path: Path) -> None:
+    """Ray reads the token once: with another one, its new processes would refuse this one after 20 s."""
+    done = run_script(
+        """
+        import os, sys
+        from pathlib import Path
+        from giornata.cluster.runtime import prepare_environment
+        from giornata.cluster.settings import ClusterSettings
+        for name in ("first", "second"):
+            home = Path(sys.argv[1]) / name
+            prepare_environment(ClusterSettings(home=home, scratch=home))
+            import ray
+            print(os.environ["RAY_AUTH_TOKEN_PATH"])
+        """,
+        tmp_path,
+    )
+    assert done.stdout.splitlines() == [str(tmp_path / "first" / "ray_token")] * 2, done.stderr
+
+
 def test_a_cluster_keeps_the_token_that_its_user_has_set(tmp_path: Path) -> None:
     done = run_script(
         """
@@ -133,7 +152,14 @@ def test_a_silent_port_is_told_in_bounded_time_and_standard_output_is_given_back
     assert sys.stdout is output
 
 
+@pytest.mark.parametrize("address", ["nobody", "head:port", "ray://127.0.0.1:1"])
+def test_an_address_that_leads_nowhere_is_told_at_once(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ClusterUnreachable, match=address):
+        Runtime(settings(tmp_path, address=address), guard_stdout=False).__enter__()
+
+
 @pytest.mark.ray
+@pytest.mark.slow
 def test_standard_output_stays_clean_when_a_worker_crashes(tmp_path: Path) -> None:
     """The script prints one JSON line; Ray's notice of the crash must not stand beside it."""
     done = run_script(
