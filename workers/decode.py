@@ -97,7 +97,7 @@ def _write_npy(image: pyvips.Image, path: Path, depth: Depth) -> None:
 
 def _npy_header(image: pyvips.Image, depth: Depth) -> bytes:
     shape = (image.height, image.width) if image.bands == 1 else (image.height, image.width, image.bands)
-    words = repr({"descr": NPY_TYPES[depth], "fortran_order": False, "shape": shape}).encode()
+    words = f"{{'descr': '{NPY_TYPES[depth]}', 'fortran_order': False, 'shape': {shape}, }}".encode()
     filled = len(NPY_MAGIC) + 2 + len(words) + 1
     words += b" " * (-filled % NPY_ALIGNMENT) + b"\n"
     return NPY_MAGIC + len(words).to_bytes(2, "little") + words

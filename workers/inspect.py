@@ -12,15 +12,16 @@ import pyvips
 
 from giornata.workers.color import COLOUR_BANDS, PROFILE_FIELD, ProfileCheck, check_profile
 from giornata.workers.errors import Rejected
-from giornata.workers.limits import MEGA, Limits
+from giornata.workers.limits import DECODERS_MB, MEGA, OUT_OF_MEMORY_WORDS, Limits
 from giornata.workers.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Depth, Format, ProfileUse, RejectCode, SourceFacts
 from giornata.workers.tiff_pages import full_size_pages
 
 LOADERS = {format: format.value for format in Format} | {Format.AVIF: "heif"}
 DEPTHS = {"uchar": Depth.UINT8, "ushort": Depth.UINT16}
-DEFAULT_PX_PER_MM = (1.0, 72 / 25.4)  # what libvips fills in for TIFF, WebP and for JPEG, PNG without a DPI
 MM_PER_INCH = 25.4
+UNKNOWN_PX_PER_MM = 1.0  # libvips' word for "not known", which its writers put into files as 25.4 DPI
+ASSUMED_PX_PER_MM = 72 / MM_PER_INCH  # what it fills in for JPEG and PNG that say nothing
 METADATA_FIELDS = (
     PROFILE_FIELD,
     "exif-data",
@@ -31,9 +32,7 @@ METADATA_FIELDS = (
 )
 # Bytes per pixel that a decoder holds at once when it cannot stream, measured, with room to spare.
 WHOLE_IN_MEMORY = {Format.WEBP: 8, Format.AVIF: 24, Format.GIF: 8}
-TRUNCATION_WORDS = re.compile(
-    r"premature end of JPEG|Unexpected end of|bad seek|Read error|not enough data", re.I
-)
+TRUNCATION_WORDS = re.compile(r"premature end of JPEG|Unexpected end of|bad seek|got \d+ bytes, expected")
 TAIL_BYTES = 4096
 MISSING_CODEC = re.compile(r"not configured|not supported|unsupported compression|Unknown compression", re.I)
 
@@ -70,7 +69,11 @@ class Source:
             return Rejected(
                 self.name, RejectCode.UNSUPPORTED_FORMAT, f"{self.format} of a kind not read: {words}"
             )
-        if TRUNCATION_WORDS.search(words) or self._ends_early():
+        if OUT_OF_MEMORY_WORDS.search(words):
+            return Rejected(self.name, RejectCode.MEMORY, f"decoding used up its memory ({words})")
+        # libheif seeks beyond the end of good files too: AVIF's own boxes tell instead.
+        told = self.format is not Format.AVIF and TRUNCATION_WORDS.search(words)
+        if told or self._ends_early():
             reason = f"the {self.format} data ends early"
             return Rejected(self.name, RejectCode.TRUNCATED, f"{reason} ({words})" if words else reason)
         return Rejected(
@@ -78,12 +81,22 @@ class Source:
         )
 
     def _ends_early(self) -> bool:
-        """Whether the container itself says that bytes are missing: PNG's last chunk, RIFF's length."""
+        """Whether the container says that bytes are missing: PNG's last chunk, RIFF's length, boxes."""
         if self.format is Format.PNG:
             return b"IEND" not in os.pread(self.descriptor, TAIL_BYTES, max(0, self.file_bytes - TAIL_BYTES))
         if self.format is Format.WEBP:
             return int.from_bytes(os.pread(self.descriptor, 4, 4), "little") + 8 > self.file_bytes
-        return False
+        return self.format is Format.AVIF and self._boxes_end() > self.file_bytes
+
+    def _boxes_end(self) -> int:
+        """Where the last top-level box of an ISO media file claims to end (ISO/IEC 14496-12, 4.2)."""
+        end = 0
+        while end < self.file_bytes:
+            box_bytes = int.from_bytes(os.pread(self.descriptor, 4, end), "big")
+            if box_bytes < 8:  # 0: up to the end of the file; 1: a 64-bit length, which pictures do without
+                break
+            end += box_bytes
+        return end
 
 
 def identify_source(name: str, descriptor: int, *, limits: Limits) -> Source:
@@ -159,7 +172,7 @@ def _refuse_memory(source: Source, image: pyvips.Image, limits: Limits) -> None:
     held = 2 * image.bands if source.format is Format.JPEG else 2 * sample_bytes
     per_pixel = WHOLE_IN_MEMORY.get(source.format, held if _interlaced(image) else 0)
     needed_mb = per_pixel * image.width * image.height / MEGA
-    if needed_mb > limits.memory_mb:
+    if needed_mb + DECODERS_MB > limits.memory_mb:
         reason = f"this kind of {source.format} is decoded in one piece: needed {needed_mb:.0f} MB of memory"
         raise Rejected(source.name, RejectCode.TOO_LARGE, f"{reason}, the limit is {limits.memory_mb} MB")
 
@@ -176,10 +189,9 @@ def _orientation(image: pyvips.Image) -> int:
 
 
 def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
-    declared = image.get_typeof("resolution-unit") != 0
-    if image.xres <= 0 or image.yres <= 0:
-        return None
-    if not declared and any(abs(image.xres - default) < 1e-3 for default in DEFAULT_PX_PER_MM):
+    known = image.xres > 0 and image.yres > 0 and image.xres != UNKNOWN_PX_PER_MM
+    declared = image.get_typeof("resolution-unit") != 0 or abs(image.xres - ASSUMED_PX_PER_MM) > 1e-3
+    if not (known and declared):
         return None
     return image.xres * MM_PER_INCH, image.yres * MM_PER_INCH
 

@@ -1,8 +1,15 @@
 """What a source may ask of us, checked against its header before a pixel is decoded."""
 
+import re
+
 from pydantic import BaseModel, ConfigDict, Field
 
 MEGA = 1_000_000
+DECODERS_MB = 64  # what the decoding process holds before it sees a picture
+# How decoders say that they met `memory_mb`: some return, others end the process.
+OUT_OF_MEMORY_WORDS = re.compile(
+    r"out of memory|failed to allocate|insufficient memory|no space for|MemoryError|bad_alloc", re.I
+)
 
 
 class Limits(BaseModel):
@@ -23,7 +30,7 @@ class Limits(BaseModel):
     # Flat pictures compress well, but beyond this size nobody sends an empty one in good faith.
     bomb_pixels: int = Field(50 * MEGA, gt=0)
     bomb_pixels_per_byte: float = Field(2000, gt=0)
-    memory_mb: int = Field(2048, ge=64)
+    memory_mb: int = Field(2048, ge=128)
     cpu_s: float = Field(20, gt=0)
     cpu_s_per_megapixel: float = Field(1, ge=0)  # ten times what the slowest seen decoder took
     files_per_process: int = Field(500, gt=0)  # a fresh process now and then gives leaked memory back

@@ -27,7 +27,7 @@ from giornata.workers.errors import (
     Unreadable,
     WorkerBug,
 )
-from giornata.workers.limits import Limits
+from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits
 from giornata.workers.source import RejectCode, SourceFacts, Verdict, WorkingFile
 from giornata.workers.working import WorkingPicture
 
@@ -36,10 +36,10 @@ ERRORS: dict[str, type[RenderError]] = {
 }
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")  # never credentials
 LAST_WORDS_BYTES = 2000
-OUT_OF_MEMORY_WORDS = ("failed to allocate", "out of memory", "MemoryError", "bad_alloc")
-START_S = 30  # imports on a cold, busy disk
+START_S = 30  # more for the first file: imports on a cold, busy disk
 TRIES = 2  # one crash may be the machine's, two are the file's
 READ_BYTES = 1 << 16
+LONGEST_WAIT_S = 1_000_000  # more overflows what the system can wait
 
 
 @dataclass
@@ -106,8 +106,8 @@ class Sandbox:
 
         Raises `Rejected` for a file that cannot be rendered, `Unreadable` for storage that failed.
         """
-        deadline_s = START_S + self.limits.deadline_s(0)
-        return self._ask({"verb": "inspect", "path": _absolute(path)}, deadline_s=deadline_s)
+        request = {"verb": "inspect", "path": _absolute(path)}
+        return self._ask(request, deadline_s=self.limits.deadline_s(0))
 
     def verdict(self, path: Path | str) -> Verdict:
         """As `inspect`, with the refusal as a value."""
@@ -127,7 +127,7 @@ class Sandbox:
         folder.mkdir(parents=True, exist_ok=True)
         request = {"verb": "decode", "path": _absolute(path), "folder": _absolute(folder)}
         try:
-            facts = self._ask(request, deadline_s=START_S + self.limits.deadline_s(facts.pixels))
+            facts = self._ask(request, deadline_s=self.limits.deadline_s(facts.pixels))
         except BaseException:
             for name in WorkingFile:
                 (folder / name).unlink(missing_ok=True)
@@ -137,11 +137,12 @@ class Sandbox:
     def _ask(self, request: dict[str, str], *, deadline_s: float) -> SourceFacts:
         for _ in range(TRIES):
             child = self._ready_child()
+            allowed_s = deadline_s + (START_S if child.served == 1 else 0)
             try:
-                return _unpack(_exchange(child, request, deadline_s=deadline_s))
+                return _unpack(_exchange(child, request, deadline_s=allowed_s))
             except _Hung:
                 self.close()
-                reason = f"no answer in {deadline_s:.0f} s"
+                reason = f"no answer in {allowed_s:.0f} s"
                 raise Rejected(request["path"], RejectCode.TIMEOUT, reason) from None
             except _ChildDied:
                 verdict = _obituary(child, request["path"])
@@ -208,7 +209,7 @@ def _read_line(child: _Child, deadline: float) -> bytes:
     with selectors.DefaultSelector() as selector:
         selector.register(child.process.stdout, selectors.EVENT_READ)
         while not line.endswith(b"\n"):
-            if not selector.select(max(0, deadline - time.monotonic())):
+            if not selector.select(min(max(0, deadline - time.monotonic()), LONGEST_WAIT_S)):
                 raise _Hung
             part = os.read(child.process.stdout.fileno(), READ_BYTES)
             if not part:
@@ -228,10 +229,9 @@ def _unpack(answer: dict[str, Any]) -> SourceFacts:
 
 def _obituary(child: _Child, path: str) -> Rejected:
     status = child.process.wait()
-    words = child.last_words()
     if status == -signal.SIGXCPU:
         return Rejected(path, RejectCode.TIMEOUT, "decoding used up its processor time")
-    if any(sign in words for sign in OUT_OF_MEMORY_WORDS):
+    if OUT_OF_MEMORY_WORDS.search(child.last_words()):
         return Rejected(path, RejectCode.MEMORY, "decoding used up its memory")
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return Rejected(path, RejectCode.CRASHED, f"the decoder ended with {cause}")

@@ -75,6 +75,7 @@ def _answer(request: dict[str, str], *, limits: Limits) -> Answer:
 
 def _serve(request: dict[str, str], *, limits: Limits) -> Answer:
     name = request["path"]
+    pyvips.vips_lib.vips_error_clear()  # else complaints about the file before are told of this one
     with _opened(name) as descriptor:
         _limit_cpu(limits.cpu_s)
         source = identify_source(name, descriptor, limits=limits)

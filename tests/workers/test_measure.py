@@ -1,0 +1,22 @@
+from pathlib import Path
+
+from giornata.jobs.plan import Size
+from giornata.workers.measure import HeaderMeasure, header_size
+from giornata.workers.sandbox import Sandbox
+from tests.workers.pictures import image, photo, with_orientation, written
+
+
+def test_a_size_is_read_upright(sandbox: Sandbox, tmp_path: Path) -> None:
+    with_orientation(image(photo()), 8).jpegsave(tmp_path / "a.jpg")
+    assert header_size(tmp_path / "a.jpg", sandbox=sandbox) == (64, 96)
+
+
+def test_what_cannot_be_rendered_has_no_size(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert header_size(written(tmp_path / "a.jpg", b"<html>"), sandbox=sandbox) is None
+
+
+def test_the_planner_gets_what_it_asks_for(tmp_path: Path) -> None:
+    image(photo()).pngsave(tmp_path / "a.png")
+    with HeaderMeasure() as measure:
+        assert measure(str(tmp_path / "a.png")) == Size(96, 64)
+        assert measure(str(tmp_path / "none.png")) is None

@@ -1,0 +1,75 @@
+"""Lays finished pictures out on one sheet with captions; reads our own outputs only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL import Image, ImageDraw, ImageFont
+
+from giornata.workers.errors import EncodeFailed
+
+GAP_PX = 16
+CAPTION_PX = 14
+PAPER = (250, 248, 244)
+INK = (40, 38, 36)
+JPEG_QUALITY = 90
+
+
+def contact_sheet(
+    entries: Sequence[tuple[Path, str]], target: Path, *, columns: int = 4, cell_px: int = 320
+) -> Path:
+    """Writes a sheet of `entries`, pictures and their captions, to `target` and returns it.
+
+    Every picture is fitted into a square of `cell_px`. Raises `EncodeFailed`; then no file is left.
+    """
+    rows = -(-len(entries) // columns)
+    pitch = (cell_px + GAP_PX, cell_px + GAP_PX + 2 * CAPTION_PX)
+    sheet = Image.new("RGB", (GAP_PX + columns * pitch[0], GAP_PX + max(1, rows) * pitch[1]), PAPER)
+    try:
+        for number, (path, caption) in enumerate(entries):
+            row, column = divmod(number, columns)
+            _place(sheet, path, caption, (GAP_PX + column * pitch[0], GAP_PX + row * pitch[1]), cell_px)
+        _save(sheet, target)
+    except (pyvips.Error, OSError) as error:
+        raise EncodeFailed(str(target), " ".join(str(error).split())) from error
+    return target
+
+
+def _place(sheet: Image.Image, path: Path, caption: str, corner: tuple[int, int], cell_px: int) -> None:
+    picture = thumbnail(path, side_px=cell_px)
+    left, top = corner[0] + (cell_px - picture.width) // 2, corner[1] + cell_px - picture.height
+    sheet.paste(picture, (left, top))
+    font = ImageFont.load_default(CAPTION_PX)
+    words = _fitted(caption, font, cell_px)
+    middle = corner[0] + cell_px / 2
+    ImageDraw.Draw(sheet).text((middle, corner[1] + cell_px + 4), words, INK, font, anchor="ma")
+
+
+def thumbnail(path: Path, *, side_px: int) -> Image.Image:
+    """The picture at `path` within a square of `side_px`: 8-bit sRGB, on paper where transparent."""
+    image = pyvips.Image.thumbnail(str(path), side_px, height=side_px, size="down", output_profile="srgb")
+    if image.hasalpha():
+        image = image.flatten(background=list(PAPER))
+    if image.bands == 1:
+        image = image.bandjoin([image, image])
+    samples = np.ndarray((image.height, image.width, 3), np.uint8, image.cast("uchar").write_to_memory())
+    return Image.fromarray(samples)
+
+
+def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    """`words`, shortened in the middle until they fit: file names differ at both ends."""
+    shown, kept = words, len(words)
+    while font.getlength(shown) > width_px and kept > 2:
+        kept -= 1
+        shown = f"{words[: (kept + 1) // 2]}…{words[len(words) - kept // 2 :]}"
+    return shown
+
+
+def _save(sheet: Image.Image, target: Path) -> None:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        sheet.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=JPEG_QUALITY)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
