@@ -13,6 +13,10 @@ ClusterError
     └── CallTimedOut        a call ran past its deadline and its worker was killed
 """
 
+import textwrap
+
+REASON_LENGTH = 200  # characters; Ray's messages go on to whole manuals
+
 
 class ClusterError(Exception):
     """Root of what can go wrong around Ray; the arguments survive pickling, `__str__` builds the words."""
@@ -92,3 +96,9 @@ class CallTimedOut(PoolError):
     def __str__(self) -> str:
         key, worker, timeout_s = self.args
         return f"running call {key!r} on worker {worker}: no answer in {timeout_s:g} s; the worker was killed"
+
+
+def last_line(text: str) -> str:
+    """The last line of a foreign message that says something, which is where Python and Ray put the cause."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return textwrap.shorten(lines[-1], REASON_LENGTH, placeholder=" …") if lines else ""

@@ -21,6 +21,7 @@ from giornata.cluster.errors import (
     UnknownWorker,
     WorkerLost,
     WorkersNeverStart,
+    last_line,
 )
 from giornata.cluster.worker import Call, PooledWorker, WorkerStatus
 
@@ -211,13 +212,13 @@ class Pool:
         """Take in the settled head of `worker`'s line."""
         answer = actors.fetch(worker.line[0].reference)
         if answer.kind is OutcomeKind.WORKER_LOST:
-            return self._bury(worker, WorkerLost(worker.id, str(answer.error)), guilty=worker.running)
+            return self._bury(worker, WorkerLost(worker.id, cause(answer)), guilty=worker.running)
         sent, seconds = worker.pop()
         if sent.call is not None:
             worker.finished += 1
             return [_result(sent.call, worker, answer, seconds)]
         if answer.kind is OutcomeKind.FAILED:
-            return self._bury(worker, WorkerLost(worker.id, str(answer.error)), guilty=None)
+            return self._bury(worker, WorkerLost(worker.id, cause(answer)), guilty=None)
         worker.whereabouts = answer.value
         self._failed_starts[worker.slot] = 0
         return []
@@ -243,6 +244,11 @@ class Pool:
         elif not self._workers:
             self._broken = WorkersNeverStart(STARTS_PER_SLOT, str(reason))
         return results
+
+
+def cause(answer: Answer) -> str:
+    """Why a worker was lost, on one line."""
+    return f"{type(answer.error).__name__}: {last_line(str(answer.error))}"
 
 
 def _result(call: Call, worker: PooledWorker, answer: Answer, seconds: float) -> Result:

@@ -5,21 +5,19 @@ import secrets
 import socket
 import subprocess
 import sys
-import textwrap
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from giornata.cluster.errors import ClusterUnreachable, RayFailedToStart, RayLoadedTooEarly
+from giornata.cluster.errors import ClusterUnreachable, RayFailedToStart, RayLoadedTooEarly, last_line
 from giornata.cluster.settings import ClusterSettings, usable_cpus
 from giornata.cluster.stdout import StdoutGuard
 
 TOKEN_FILE = "ray_token"  # noqa: S105 a file's name
 CLIENT_SCHEME = "ray://"
 KNOCK_S = 5.0  # a port in reach opens in milliseconds; a lost first packet is sent again after one second
-REASON_LENGTH = 200  # characters; Ray's messages go on to whole manuals
 AUTH_VARIABLE = "RAY_AUTH_MODE"
 QUIET = {
     AUTH_VARIABLE: "token",  # even a local Ray listens on every interface
@@ -169,12 +167,6 @@ def stop_ray() -> None:
     import ray  # see start_ray
 
     ray.shutdown()
-
-
-def last_line(text: str) -> str:
-    """The last line of a foreign message that says something, which is where Python and Ray put the cause."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return textwrap.shorten(lines[-1], REASON_LENGTH, placeholder=" …") if lines else ""
 
 
 def _has_token(environment: Mapping[str, str], user_home: Path) -> bool:

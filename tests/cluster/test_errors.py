@@ -32,3 +32,8 @@ def test_every_error_is_in_the_drawn_tree() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     assert all(issubclass(one, errors.ClusterError) for one in classes)
     assert all(one.__name__ in (errors.__doc__ or "") for one in classes)
+
+
+def test_the_last_line_that_says_something_is_the_cause() -> None:
+    assert errors.last_line("Traceback\n  File\nValueError: no\n\n") == "ValueError: no"
+    assert errors.last_line("") == ""

@@ -152,6 +152,7 @@ def test_a_dead_worker_tells_of_both_calls_suspects_the_running_one_and_is_repla
     assert [(result.key, result.suspect) for result in lost] == [("killer", True), ("bystander", False)]
     assert {result.kind for result in lost} == {OutcomeKind.WORKER_LOST}
     assert all(isinstance(result.error, WorkerLost) for result in lost)
+    assert all("\n" not in str(result.error) and "ActorDiedError" in str(result.error) for result in lost)
     assert lone.warm_up(60) == 1
     lone.submit(Call("again", "add", (1, 1)))
     (result,) = collect_all(lone, 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.errors import ClusterUnreachable
-from giornata.cluster.runtime import Runtime, ensure_token, init_arguments, last_line
+from giornata.cluster.runtime import Runtime, ensure_token, init_arguments
 from giornata.cluster.settings import ClusterSettings
 
 
@@ -55,11 +55,6 @@ def test_a_cluster_keeps_its_own_resources(tmp_path: Path) -> None:
     arguments = init_arguments(settings(tmp_path, address="10.0.0.1:6379"))
     assert arguments["address"] == "10.0.0.1:6379"
     assert not {"num_cpus", "object_store_memory"} & arguments.keys()
-
-
-def test_the_last_line_that_says_something_is_the_cause() -> None:
-    assert last_line("Traceback\n  File\nValueError: no\n\n") == "ValueError: no"
-    assert last_line("") == ""
 
 
 def test_importing_the_cluster_modules_does_not_import_ray(tmp_path: Path) -> None:
