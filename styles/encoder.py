@@ -40,7 +40,7 @@ class Vgg19(nn.Module):
         for name in self.names:
             if name[4] != block:
                 features, block = F.avg_pool2d(features, 2), name[4]
-            weight, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
+            weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
             features = F.relu(F.conv2d(features, weight, bias, padding=1))
             layer = name.replace("conv", "relu")
             if layer in layers:
@@ -66,14 +66,14 @@ class CompressedVgg19(nn.Module):
 
     def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
         """Features of the asked `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels."""
-        features = F.conv2d(pixels, self.conv0_weight, self.conv0_bias)
+        features = F.conv2d(pixels, self.get_buffer("conv0_weight"), self.get_buffer("conv0_bias"))
         found: dict[str, Tensor] = {}
         for step in self.ORDER:
             if step == "P":
                 features = F.max_pool2d(features, 2)
                 continue
             padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-            weight, bias = getattr(self, f"conv{step}_weight"), getattr(self, f"conv{step}_bias")
+            weight, bias = self.get_buffer(f"conv{step}_weight"), self.get_buffer(f"conv{step}_bias")
             features = F.relu(F.conv2d(padded, weight, bias))
             layer = f"relu{step[0]}_{step[1]}"
             if layer in layers:

@@ -4,8 +4,10 @@ It computes what `TransformerNetwork.forward` defines, block by block inside a t
 features stay in cache runs two to four times faster on a CPU than a whole feature map does.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +17,8 @@ from giornata.styles.engine import Core
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.moments import Moments, moments_of, summed
 from giornata.styles.network import EPSILON, HALO_PX, MIN_SIDE, STRIDE, Stage, TransformerNetwork
+
+T = TypeVar("T")
 
 CPU_BLOCK_PX = 128  # measured by `giornata bench blocks`: larger ones fall out of cache
 CUDA_BLOCK_PX = 2048  # a GPU wants the largest convolutions that fit
@@ -50,14 +54,19 @@ class FeedForwardEngine:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         block_px: int | None = None,
+        lanes: int = 1,
     ) -> None:
+        self.lanes = lanes
         self.device, self.dtype = torch.device(device), dtype
         on_cpu = self.device.type == "cpu"
         self.block_px = block_px or (CPU_BLOCK_PX if on_cpu else CUDA_BLOCK_PX)
-        self.network = network.eval().to(self.device, dtype, memory_format=torch.channels_last)
+        self.network = network.eval().to(self.device, dtype).to(memory_format=torch.channels_last)
         self.weights = weights.to(self.device, torch.float32)
-        self.stages: list[Stage] = list(network.stages)  # type: ignore[arg-type]
+        self.stages = network.normalised()
         self.last_rows = column_kernel(network.last.weight)
+        self.last_bias = torch.zeros(3, 1, 1, device=self.device)
+        if network.last.bias is not None:
+            self.last_bias += network.last.bias.detach().float()[:, None, None]
 
     @property
     def phases(self) -> int:
@@ -95,7 +104,10 @@ def window(features: Tensor, rows: tuple[int, int], columns: tuple[int, int]) ->
     return inside
 
 
-def blocks(height: int, width: int, size: int) -> Iterator[tuple[int, int, int, int]]:
+Block = tuple[int, int, int, int]  # top, bottom, left, right
+
+
+def blocks(height: int, width: int, size: int) -> Iterator[Block]:
     """Row and column bounds of blocks of about `size`; none is a sliver thinner than half of it."""
 
     def cuts(length: int) -> list[int]:
@@ -108,7 +120,12 @@ def blocks(height: int, width: int, size: int) -> Iterator[tuple[int, int, int, 
             yield y0, y1, x0, x1
 
 
-def stage_window(stage: Stage, features: Tensor, block: tuple[int, int, int, int]) -> Tensor:
+def overlap(core: slice, start: int, stop: int) -> slice:
+    """The part of `core` inside `start`..`stop`, counted from `start`."""
+    return slice(max(core.start - start, 0), max(min(core.stop, stop) - start, 0))
+
+
+def stage_window(stage: Stage, features: Tensor, block: Block) -> Tensor:
     """What one output `block` of `stage` needs, padded: 1 x C x h x w, ready for a bare convolution."""
     y0, y1, x0, x1 = block
     pad = stage.shape.kernel // 2
@@ -131,6 +148,7 @@ class FeedForwardRun:
 
     def __init__(self, engine: FeedForwardEngine, pixels: Tensor, core: Core) -> None:
         self.engine, self.core, self.phase = engine, core, 0
+        self._full_height = pixels.shape[0]
         picture = pixels.to(engine.device, engine.dtype).permute(2, 0, 1)[None]
         self.kept: Tensor | None = None
         with torch.inference_mode():
@@ -159,17 +177,29 @@ class FeedForwardRun:
         height, width = self.pre.shape[2:]
         output = torch.empty(height, width, 3, device=self.engine.device)
         with torch.inference_mode():
-            for y0, y1, x0, x1 in blocks(height, width, self.engine.block_px):
-                output[y0:y1, x0:x1] = self._last(y0, y1, x0, x1)
+            self._each_block(height, width, lambda block: self._last(block, output))
         return output
+
+    def _each_block(self, height: int, width: int, work: Callable[[Block], T]) -> list[T]:
+        """`work` on every block, in order, on as many lanes as the engine has."""
+        todo = list(blocks(height, width, self.engine.block_px))
+        if self.engine.lanes == 1 or len(todo) == 1:
+            return [work(block) for block in todo]
+
+        def guarded(block: Block) -> T:
+            with torch.inference_mode():  # the mode belongs to a thread
+                return work(block)
+
+        with ThreadPoolExecutor(self.engine.lanes) as lanes:
+            return list(lanes.map(guarded, todo))
 
     def _convolve(self, features: Tensor) -> tuple[Tensor, Moments]:
         """Run the current stage's convolution in blocks, gathering the core's moments on the way."""
-        stage, size = self.engine.stages[self.phase], self.engine.block_px
+        stage = self.engine.stages[self.phase]
         scale = stage.shape.scale
         height, width = (int(side * scale) for side in features.shape[2:])
         # The core at this stage's resolution: cores are aligned to the stride, so this divides evenly.
-        shrink = self._full_height / height if self.phase else 1 / scale
+        shrink = self._full_height / height
         rows, columns = (slice(int(s.start / shrink), int(s.stop / shrink)) for s in self.core)
         pre = torch.empty(
             (1, stage.shape.outputs, height, width),
@@ -177,27 +207,21 @@ class FeedForwardRun:
             device=features.device,
             memory_format=torch.channels_last,
         )
-        if self.phase == 0:
-            self._full_height = height
-        parts = []
-        for block in blocks(height, width, size):
+
+        def work(block: Block) -> Moments | None:
             y0, y1, x0, x1 = block
             made = F.conv2d(
                 stage_window(stage, features, block),
                 stage.conv.weight,
                 stage.conv.bias,
-                stride=stage.conv.stride,  # type: ignore[arg-type]
+                stride=2 if scale == 0.5 else 1,
             )
             pre[:, :, y0:y1, x0:x1] = made
-            inside = made[
-                0,
-                :,
-                max(rows.start - y0, 0) : max(rows.stop - y0, 0),
-                max(columns.start - x0, 0) : max(columns.stop - x0, 0),
-            ]
-            if inside.numel():
-                parts.append(moments_of(inside.permute(1, 2, 0)))
-        return pre, summed(parts)
+            inside = made[0, :, overlap(rows, y0, y1), overlap(columns, x0, x1)]
+            return moments_of(inside.permute(1, 2, 0)) if inside.numel() else None
+
+        parts = self._each_block(height, width, work)
+        return pre, summed(part for part in parts if part is not None)
 
     def _normalised(self, total: Moments) -> Tensor:
         """Apply the phase's total in place and hand the features over."""
@@ -220,12 +244,15 @@ class FeedForwardRun:
                 rows.relu_()
         return features
 
-    def _last(self, y0: int, y1: int, x0: int, x1: int) -> Tensor:
+    def _last(self, block: Block, output: Tensor) -> None:
+        """The last convolution of one block, written into `output` (h x w x 3)."""
+        y0, y1, x0, x1 = block
         last = self.engine.network.last
         kernel = last.kernel_size[0]
         pad = kernel // 2
         near = window(self.pre, (y0 - pad, y1 + pad), (x0 - pad, x1 + pad))
         stacked = F.conv2d(near, self.engine.last_rows).view(3, kernel, y1 - y0, -1)
-        summed_columns = sum(stacked[:, shift, :, shift : shift + x1 - x0] for shift in range(kernel))
-        made = summed_columns + last.bias[:, None, None]  # type: ignore[index]
-        return torch.sigmoid(made.float()).permute(1, 2, 0)
+        made = self.engine.last_bias
+        for shift in range(kernel):
+            made = made + stacked[:, shift, :, shift : shift + x1 - x0].float()
+        output[y0:y1, x0:x1] = torch.sigmoid(made).permute(1, 2, 0)

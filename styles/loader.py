@@ -64,6 +64,7 @@ def load_engine(
     strength: float = 1.0,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
+    lanes: int = 1,
 ) -> FeedForwardEngine:
     """The engine for a weighted `mix` of styles at `strength` 0..1.
 
@@ -75,4 +76,5 @@ def load_engine(
     on_device = torch.device(device)
     if on_device.type != "cpu" or dtype != torch.float32:
         network = read_network(shelved.weights_path)[0]
-    return FeedForwardEngine(network, style_weights(names, mix, strength), device=device, dtype=dtype)
+    weights = style_weights(names, mix, strength)
+    return FeedForwardEngine(network, weights, device=device, dtype=dtype, lanes=lanes)

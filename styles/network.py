@@ -82,7 +82,7 @@ class Stage(nn.Module):
 
         `mean` and `deviation` are N x channels; `weights` is N x styles and sums to one in each row.
         """
-        gain, bias, *passed = torch.einsum("ns,sqc->qnc", weights, self.table)
+        gain, bias, *passed = torch.einsum("ns,sqc->qnc", weights, self.table.to(weights.dtype))
         if not passed:
             scale = gain / deviation
             return scale, bias - scale * mean
@@ -100,6 +100,10 @@ class TransformerNetwork(nn.Module):
         self.stages = nn.ModuleList(Stage(shape, styles) for shape in stage_shapes(width, blocks))
         self.last = nn.Conv2d(width, 3, 9, padding=4, padding_mode="reflect")
 
+    def normalised(self) -> list[Stage]:
+        """The stages in order; each ends in one exchange of statistics when tiled."""
+        return [stage for stage in self.stages if isinstance(stage, Stage)]
+
     def forward(self, pixels: Tensor, weights: Tensor) -> Tensor:
         """Style `pixels` by `weights`.
 
@@ -107,7 +111,7 @@ class TransformerNetwork(nn.Module):
         `weights`: float32, N x styles. Returns N x 3 x H x W, sRGB 0..1, on the same device.
         """
         features, kept = pixels * 2 - 1, pixels
-        for stage in self.stages:
+        for stage in self.normalised():
             role = stage.shape.role
             if role == "open":
                 kept = features

@@ -22,7 +22,8 @@ class Ramp(StrEnum):
 def rising(length: int, ramp: Ramp) -> NDArray[np.float32]:
     """The weight of the later neighbour across a strip of `length` px: float32, rising inside 0..1."""
     t = (np.arange(length, dtype=np.float32) + 0.5) / length
-    return t if ramp is Ramp.LINEAR else (0.5 - 0.5 * np.cos(np.pi * t)).astype(np.float32)
+    shaped = t if ramp is Ramp.LINEAR else 0.5 - 0.5 * np.cos(np.pi * t)
+    return shaped.astype(np.float32)
 
 
 class Segment(NamedTuple):

@@ -75,9 +75,9 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         layout = torch.channels_last
         network = TransformerNetwork(styles=len(recipe.style_names), width=recipe.width, blocks=recipe.blocks)
-        self.network = network.to(self.device, memory_format=layout)
+        self.network = network.to(self.device).to(memory_format=layout)
         objective = Objective(recipe, folders.encoder, folders.deep_encoder)
-        self.objective = objective.to(self.device, memory_format=layout)
+        self.objective = objective.to(self.device).to(memory_format=layout)
         self.crops = PhotoCrops(folders.photos, crop_px=recipe.crop_px)
         paintings = [p.to(self.device) for p in load_paintings(recipe, folders.paintings)]
         self.objective.learn_styles(paintings)

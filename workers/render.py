@@ -1,0 +1,253 @@
+"""One picture from source to encoded file: decode, tiles, engine, canvas, encode. The heart, in order.
+
+`Renderer.render` walks the whole way in one process. The cluster walks the same steps with the tiles of one
+large picture spread over several renderers.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from giornata.jobs.choices import DeviceChoice, Precision, Statistics
+from giornata.jobs.task import RenderTask
+from giornata.styles.engine import Engine, Totals
+from giornata.styles.library import Library
+from giornata.styles.loader import load_engine
+from giornata.workers.canvas import Canvas, new_canvas
+from giornata.workers.encode import EncodeOptions, encode
+from giornata.workers.errors import OutOfMemory
+from giornata.workers.limits import Limits
+from giornata.workers.program import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
+from giornata.workers.sandbox import Sandbox
+from giornata.workers.tiles import TileGrid
+from giornata.workers.working import WorkingPicture
+
+GIB = 1 << 30
+CORES_PX = (2048, 1536, 1024, 768, 512, 256)  # what a device's memory may choose from
+
+
+class RenderSettings(BaseModel):
+    """What a renderer needs to know of its machine. `style_folders` come before the shipped library."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scratch: Path
+    style_folders: tuple[Path, ...] = ()
+    memory_bytes: int = Field(default=GIB, gt=0, description="for the features of one picture's tiles")
+    lanes: int = Field(default=1, ge=1, description="blocks computed at once on a CPU")
+    limits: Limits = Limits()
+
+
+class Prepared(BaseModel):
+    """A decoded picture waiting for its tiles; small, and valid on every process that sees the scratch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    working: WorkingPicture
+    canvas_path: Path
+    core_px: int
+
+
+class Rendered(BaseModel):
+    """The encoded file and how it came to be; seconds are wall time by step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    tiles: int
+    core_px: int
+    warnings: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+
+
+def pick_device(wanted: DeviceChoice) -> str:
+    """`cuda` when asked for, or when `auto` finds one; otherwise `cpu`."""
+    if wanted is DeviceChoice.AUTO:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted.value
+
+
+def pick_core(engine: Engine, memory_bytes: int, overlap_px: int) -> int:
+    """The largest core whose tile fits half of `memory_bytes`; the rest is for what waits between phases."""
+
+    def peak(core_px: int) -> int:
+        return (core_px + overlap_px + 2 * engine.halo_px) ** 2 * engine.bytes_per_px
+
+    return next((core for core in CORES_PX if peak(core) <= memory_bytes // 2), CORES_PX[-1])
+
+
+class Renderer:
+    """Renders pictures one after another; belongs to one thread. Close it to end its decoding process."""
+
+    def __init__(self, settings: RenderSettings) -> None:
+        self.settings = settings
+        self.library = Library(settings.style_folders)
+        self.sandbox = Sandbox(settings.limits)
+        settings.scratch.mkdir(parents=True, exist_ok=True)
+
+    def close(self) -> None:
+        """End the decoding process."""
+        self.sandbox.close()
+
+    def render(self, task: RenderTask, target: Path) -> Rendered:
+        """Render `task` into the file `target` (an attempt's own name).
+
+        Raises `RenderError` or `StyleError`; then nothing is left at `target`.
+        """
+        with self.folder() as folder:
+            clock = Stopwatch()
+            prepared = self.prepare(task, folder)
+            clock.lap("decode")
+            self.paint_whole(task, prepared)
+            clock.lap("style")
+            return self.deliver(task, prepared, target, clock=clock)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder of scratch space that is gone afterwards."""
+        folder = Path(tempfile.mkdtemp(prefix="render-", dir=self.settings.scratch))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def engine(self, task: RenderTask) -> Engine:
+        """The engine that `task` asks for, on the device it asks for."""
+        dtype = torch.bfloat16 if task.precision is Precision.BF16 else torch.float32
+        return load_engine(
+            self.library,
+            task.mix,
+            strength=task.strength,
+            device=pick_device(task.device),
+            dtype=dtype,
+            lanes=self.settings.lanes,
+        )
+
+    def prepare(self, task: RenderTask, folder: Path) -> Prepared:
+        """Decode the source and lay out an empty canvas of the same size and depth in `folder`."""
+        working = self.sandbox.decode(task.source, folder / "source")
+        engine = self.engine(task)
+        core_px = task.tile_px or pick_core(engine, self.settings.memory_bytes, task.overlap_px)
+        canvas = new_canvas(
+            folder / "canvas.npy", working.height, working.width, np.dtype(working.depth.value)
+        )
+        return Prepared(folder=folder, working=working, canvas_path=canvas, core_px=core_px)
+
+    def grid(self, task: RenderTask, prepared: Prepared) -> TileGrid:
+        """The tiles of a prepared picture: the same on every process."""
+        working = prepared.working
+        return grid_for(
+            self.engine(task),
+            working.width,
+            working.height,
+            core_px=prepared.core_px,
+            overlap_px=task.overlap_px,
+        )
+
+    def desk(self, task: RenderTask, prepared: Prepared) -> TileDesk:
+        """A desk for a prepared picture; it holds features, so keep it through the phases."""
+        return TileDesk(
+            self.engine(task),
+            self.grid(task, prepared),
+            prepared.working.pixels,
+            memory_bytes=self.settings.memory_bytes,
+        )
+
+    def borrowed_totals(self, task: RenderTask, prepared: Prepared) -> Totals | None:
+        """Totals that do not come from the picture's own tiles, or None when they do (`exact`)."""
+        if task.statistics is Statistics.THUMBNAIL:
+            return thumbnail_totals(self.engine(task), prepared.working.pixels)
+        if task.statistics is Statistics.REFERENCE and task.reference:
+            with self.folder() as folder:
+                other = self.prepare(task.model_copy(update={"source": task.reference}), folder)
+                desk = self.desk(task, other)
+                return exact_totals(desk, desk.grid)
+        return None
+
+    def paint(
+        self, task: RenderTask, prepared: Prepared, desk: TileDesk, tiles: Iterable[int], totals: Totals
+    ) -> int:
+        """Render the tiles of these indexes into the canvas; returns how many. Raises `OutOfMemory`."""
+        canvas = self.canvas(prepared, desk.grid)
+        wanted = (desk.grid[index] for index in tiles)
+        with memory_errors(prepared.core_px):
+            return sum(1 for _ in render_tiles(desk, canvas, wanted, totals, blend=task.blend))
+
+    def paint_whole(self, task: RenderTask, prepared: Prepared) -> Totals:
+        """All phases and all tiles in this process; returns the totals."""
+        desk = self.desk(task, prepared)
+        with memory_errors(prepared.core_px):
+            totals = self.borrowed_totals(task, prepared) or exact_totals(desk, desk.grid)
+        self.paint(task, prepared, desk, range(len(desk.grid)), totals)
+        return totals
+
+    def canvas(self, prepared: Prepared, grid: TileGrid) -> Canvas:
+        """The prepared picture's canvas, open for writing."""
+        pixels = np.load(prepared.canvas_path, mmap_mode="r+")
+        return Canvas(grid, pixels, prepared.folder / "strips")
+
+    def deliver(
+        self, task: RenderTask, prepared: Prepared, target: Path, *, clock: "Stopwatch | None" = None
+    ) -> Rendered:
+        """Blend the strips, encode to `target`. Raises `IncompleteCanvas`, `EncodeFailed`."""
+        clock = clock or Stopwatch()
+        grid, working = self.grid(task, prepared), prepared.working
+        pixels = self.canvas(prepared, grid).finish()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        encoded = encode(
+            pixels,
+            alpha=working.alpha,
+            facts=working.facts,
+            target=target,
+            options=EncodeOptions(format=task.format, quality=task.quality, size=task.size),
+        )
+        clock.lap("encode")
+        return Rendered(
+            sha256=encoded.sha256,
+            bytes=encoded.bytes,
+            width=encoded.width,
+            height=encoded.height,
+            tiles=len(grid),
+            core_px=prepared.core_px,
+            warnings=(*working.facts.warnings, *encoded.warnings),
+            seconds=clock.laps,
+        )
+
+
+class Stopwatch:
+    """Wall seconds by step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, step: str) -> None:
+        """End the step that has been running since the last lap."""
+        now = time.monotonic()
+        self.laps[step] = round(now - self._since, 4)
+        self._since = now
+
+
+@contextmanager
+def memory_errors(core_px: int) -> Iterator[None]:
+    """Translate a device's or the machine's refusal of memory into `OutOfMemory`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as exc:
+        raise OutOfMemory(core_px) from exc
+    except RuntimeError as exc:
+        # The CPU allocator raises a plain RuntimeError.
+        if "not enough memory" in str(exc) or "can't allocate memory" in str(exc):
+            raise OutOfMemory(core_px) from exc
+        raise
