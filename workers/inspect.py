@@ -171,8 +171,9 @@ def _refuse_memory(source: Source, image: pyvips.Image, limits: Limits) -> None:
     # A progressive JPEG keeps 16-bit coefficients, an interlaced PNG all its samples.
     held = 2 * image.bands if source.format is Format.JPEG else 2 * sample_bytes
     per_pixel = WHOLE_IN_MEMORY.get(source.format, held if _interlaced(image) else 0)
-    needed_mb = per_pixel * image.width * image.height / MEGA
-    if needed_mb + DECODERS_MB > limits.memory_mb:
+    held_mb = per_pixel * image.width * image.height / MEGA
+    needed_mb = held_mb + DECODERS_MB
+    if held_mb and needed_mb > limits.memory_mb:
         reason = f"this kind of {source.format} is decoded in one piece: needed {needed_mb:.0f} MB of memory"
         raise Rejected(source.name, RejectCode.TOO_LARGE, f"{reason}, the limit is {limits.memory_mb} MB")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
+import pyvips
 
 from giornata.workers.errors import Rejected, ScratchFull
 from giornata.workers.limits import Limits
@@ -173,9 +173,9 @@ def test_used_up_processor_time_is_a_timeout(picture: Path) -> None:
 
 
 def test_a_picture_that_needs_too_much_memory_is_rejected(tmp_path: Path) -> None:
-    # One tile for the whole picture: nothing can be streamed, and no header limit is broken.
-    flat = np.full((6144, 6144, 3), 7, np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", flat, photometric="rgb", compression="zlib", tile=flat.shape[:2])
+    # One row of tiles holds the whole picture: nothing can be streamed, and no header limit is broken.
+    vast = pyvips.Image.black(30_000, 2048, bands=3).copy(interpretation="srgb")
+    vast.tiffsave(tmp_path / "a.tif", compression="deflate", tile=True, tile_width=2048, tile_height=2048)
     with Sandbox(Limits(memory_mb=128)) as sandbox:
         with pytest.raises(Rejected) as caught:
             sandbox.decode(tmp_path / "a.tif", tmp_path / "scratch")
