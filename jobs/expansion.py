@@ -8,7 +8,7 @@ from typing import Protocol
 from giornata.jobs.choices import AVAILABLE_ENGINES, listed, resolve_format
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, refuse
-from giornata.jobs.naming import COLUMN, NameField, item_id_of, resolve_target
+from giornata.jobs.naming import COLUMN, Destination, NameField, item_id_of
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
 from giornata.jobs.task import RenderTask
 
@@ -85,14 +85,14 @@ class _TaskMaker:
     def __init__(self, spec: JobSpec, base: Path) -> None:
         self._spec = spec
         self._template = spec.name_template
-        self._destination = absolute(spec.destination, base=base)
+        self._destination = Destination(absolute(spec.destination, base=base))
         reference = spec.render.reference
         self._reference = str(absolute(reference, base=base)) if reference else None
 
     def __call__(self, asset: Asset, style: StyleChoice, output: OutputOptions, index: int) -> RenderTask:
         render = self._spec.render
         strength = render.strength if style.strength is None else style.strength
-        target = str(self._target(asset, style, output, index, strength))
+        target = self._target(asset, style, output, index, strength)
         return RenderTask(
             item_id=item_id_of(target),
             source=asset.source,
@@ -117,7 +117,7 @@ class _TaskMaker:
 
     def _target(
         self, asset: Asset, style: StyleChoice, output: OutputOptions, index: int, strength: float
-    ) -> Path:
+    ) -> str:
         kind, ext = resolve_format(output.format, asset.source)
         width, height = output.size if isinstance(output.size, tuple) else (0, 0)
         values: dict[str, str | int] = {
@@ -138,4 +138,4 @@ class _TaskMaker:
         missing = sorted(self._template.columns - {key.removeprefix(COLUMN) for key in asset.columns})
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
-        return resolve_target(self._destination, self._template.fill(values))
+        return self._destination.resolve(self._template.fill(values))

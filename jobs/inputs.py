@@ -34,17 +34,17 @@ class Asset:
     @property
     def name(self) -> str:
         """The file name with its suffix."""
-        return PurePath(self.source).name
+        return os.path.basename(self.source)  # noqa: PTH119 - once per output: pathlib is 5x slower
 
     @property
     def stem(self) -> str:
         """The file name without its suffix."""
-        return PurePath(self.source).stem
+        return os.path.splitext(self.name)[0]  # noqa: PTH122
 
     @property
     def ext(self) -> str:
         """The suffix with its dot, as it stands there; empty when there is none."""
-        return PurePath(self.source).suffix
+        return os.path.splitext(self.source)[1]  # noqa: PTH122
 
 
 OnProblem = Callable[[JobError], None]
@@ -76,7 +76,8 @@ def is_url(path: str) -> bool:
 
 def absolute(path: str, *, base: Path) -> Path:
     """`path` from `base`, with `~` and `..` resolved and symlinks left alone."""
-    return Path(os.path.abspath(base / Path(path).expanduser()))  # noqa: PTH100 - Path.resolve follows links
+    # Path.resolve would follow links, which give a picture another name.
+    return Path(os.path.abspath(base / os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
 def _named_in_utf8(assets: Iterator[Asset], on_problem: OnProblem) -> Iterator[Asset]:

@@ -1,6 +1,7 @@
 """The checks that come before anything runs, and an estimate: every name, every collision, every header."""
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,5 +176,4 @@ def _existing(task: RenderTask, on_existing: OnExisting, *, ours: bool, tally: _
 
 
 def _on_disk(target: str) -> bool:
-    place = Path(target)
-    return place.exists() or place.is_symlink()
+    return os.path.lexists(target)
