@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from giornata.styles.encoder import CompressedVgg19, Vgg19, gram
-from giornata.styles.training.recipe import Recipe
+from giornata.styles.training.recipe import Recipe, TrainingStage
 
 # relu3_4 of the full-size level would cost as much as all else together; its halvings hold the same strokes.
 STYLE_LAYERS = {0: frozenset({"relu1_1", "relu2_1", "relu3_1"})}
@@ -16,7 +16,6 @@ REDUCED_STYLE_LAYERS = STYLE_LAYERS[0] | {"relu3_4"}
 # Fine contours at full size, shapes at half size: level -> (layer, share).
 CONTENT_LAYERS = {0: ("relu2_2", 0.3), 1: ("relu3_3", 0.7)}
 DEEP_LAYERS = frozenset({"relu4_1", "relu5_1"})
-IDENTITY_WEIGHT = 8.0  # an error of 1/20 then weighs about as much as a painting's content loss
 DEEP_LEVELS = 2  # below 128 px the deep maps have too few positions for a Gram matrix
 
 
@@ -98,12 +97,13 @@ class Objective(nn.Module):
             rows = torch.cat([per_painting[0][key][:1] * 0, *(g[key] for g in per_painting)])
             self.targets[key] = rows
 
-    def forward(self, output: Tensor, content: Tensor, style: Tensor) -> tuple[Tensor, LossParts]:
+    def forward(
+        self, output: Tensor, content: Tensor, style: Tensor, stage: TrainingStage
+    ) -> tuple[Tensor, LossParts]:
         """Loss of `output` for `content` (both N x 3 x H x W, 0..1) styled by rows `style` (int64, N).
 
-        Returns the scalar to minimise and its parts.
+        `stage` weighs the parts. Returns the scalar to minimise and its parts.
         """
-        recipe = self.recipe
         painted = (style > 0).float()
         grams, contents = self._views(output)
         wanted = self._content(content)
@@ -118,12 +118,13 @@ class Objective(nn.Module):
                 deep = deep + distance
             else:
                 shallow = shallow + distance
-        share = torch.tensor([1.0, *(p.style_weight for p in recipe.paintings)], device=style.device)[style]
+        shares = [1.0, *(p.style_weight for p in self.recipe.paintings)]
+        share = torch.tensor(shares, device=style.device)[style]
         variation = total_variation(output)
         identity = (output - content).abs().mean((1, 2, 3))
-        loss = recipe.content_weight * likeness + (1 - painted) * IDENTITY_WEIGHT * identity
-        loss = loss + painted * share * (recipe.style_weight * shallow + recipe.deep_weight * deep)
-        loss = loss + painted * recipe.variation_weight * variation
+        loss = stage.content_weight * likeness + (1 - painted) * stage.identity_weight * identity
+        loss = loss + painted * share * (stage.style_weight * shallow + stage.deep_weight * deep)
+        loss = loss + painted * stage.variation_weight * variation
 
         def mean(values: Tensor, mask: Tensor) -> float:
             return float((values * mask).sum().detach() / mask.sum().clamp_min(1))

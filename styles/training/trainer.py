@@ -63,7 +63,7 @@ def draw_styles(recipe: Recipe, step: int) -> Tensor:
         turn = torch.Generator().manual_seed(recipe.seed + sample // count)
         rows.append(1 + int(torch.randperm(count, generator=turn)[sample % count]))
     chance = torch.Generator().manual_seed(recipe.seed + 7919 * step)
-    identity = torch.rand(recipe.batch, generator=chance) < recipe.identity_share
+    identity = torch.rand(recipe.batch, generator=chance) < recipe.stage_at(step)[0].identity_share
     return torch.where(identity, 0, torch.tensor(rows))
 
 
@@ -81,11 +81,9 @@ class Trainer:
         self.crops = PhotoCrops(folders.photos, crop_px=recipe.crop_px)
         paintings = [p.to(self.device) for p in load_paintings(recipe, folders.paintings)]
         self.objective.learn_styles(paintings)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.peak_rate)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, recipe.peak_rate, total_steps=recipe.steps + 1, pct_start=0.1
-        )
+        self.optimizer = torch.optim.Adam(self.network.parameters())
         self.step = 0
+        self.schedule = self._cycle()
 
     def resume(self) -> int:
         """Continue from the checkpoint in the work folder, if there is one; returns the step reached."""
@@ -94,9 +92,21 @@ class Trainer:
             state = torch.load(path, weights_only=True, map_location=self.device)
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
             self.step = state["step"]
+            self.schedule = self._cycle()
+            if self.recipe.stage_at(self.step)[1]:
+                self.schedule.load_state_dict(state["schedule"])
         return self.step
+
+    def _cycle(self) -> torch.optim.lr_scheduler.OneCycleLR:
+        """The learning-rate cycle of the stage the training is in, from its beginning."""
+        stage = self.recipe.stage_at(self.step)[0]
+        for group in self.optimizer.param_groups:
+            group.pop("initial_lr", None)
+        length = stage.cycle_steps or stage.steps
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, stage.peak_rate, total_steps=length + 1, pct_start=0.1
+        )
 
     def save(self) -> Path:
         """Write the checkpoint whole, or leave the old one."""
@@ -117,6 +127,8 @@ class Trainer:
         """Train to the recipe's last step, yielding progress after each. Raises `TrainingDiverged`."""
         while self.step < self.recipe.steps:
             started = time.monotonic()
+            if self.step and not self.recipe.stage_at(self.step)[1]:
+                self.schedule = self._cycle()
             loss, parts = self._one_step()
             self.step += 1
             if self.step % checkpoint_every == 0 or self.step == self.recipe.steps:
@@ -130,7 +142,9 @@ class Trainer:
         content = content.to(self.device, memory_format=torch.channels_last)
         rows = draw_styles(self.recipe, self.step).to(self.device)
         weights = torch.nn.functional.one_hot(rows, self.network.styles).float()
-        loss, parts = self.objective(self.network(content, weights), content, rows)
+        loss, parts = self.objective(
+            self.network(content, weights), content, rows, self.recipe.stage_at(self.step)[0]
+        )
         if not torch.isfinite(loss):
             raise TrainingDiverged(self.step, float(loss))
         self.optimizer.zero_grad(set_to_none=True)
