@@ -49,7 +49,7 @@ def never() -> bool:
 
 @dataclass
 class _Run:
-    """One run of one job: what it may do, and what is in flight with its deadline."""
+    """One run of one job: what it may do, what is in flight with its deadline, and what was given up."""
 
     job_id: str
     epoch: int
@@ -57,6 +57,7 @@ class _Run:
     allowed_failures: Callable[[int], int | None]
     settler: Settler
     in_flight: dict[tuple[str, int], tuple[Claim, float]] = field(default_factory=dict)
+    given_up: dict[tuple[str, int], Claim] = field(default_factory=dict)
 
 
 class JobManager:
@@ -177,22 +178,26 @@ class JobManager:
 
     def _settle(self, run: _Run, outcomes: list[Outcome]) -> None:
         reports = []
-        for outcome in [*outcomes, *self._overdue(run)]:
-            claim, _ = run.in_flight.pop((outcome.item_id, outcome.attempt), (None, 0.0))
-            # A report nobody waits for: its attempt has been given up already.
+        for outcome in outcomes:
+            key = (outcome.item_id, outcome.attempt)
+            claim, _ = run.in_flight.pop(key, (run.given_up.pop(key, None), 0.0))
             if claim is not None:
                 reports.append((claim, outcome))
+        reports += self._overdue(run)
         if reports:
             run.settler.settle(reports)
             self._tell(run.job_id)
 
-    def _overdue(self, run: _Run) -> Iterator[Outcome]:
+    def _overdue(self, run: _Run) -> Iterator[tuple[Claim, Outcome]]:
         now = self._clock.now()
-        for (item_id, attempt), (_, deadline) in list(run.in_flight.items()):
+        reason, kind = f"no report within {run.lease_s:g} s", OutcomeClass.TIMEOUT
+        for key, (claim, deadline) in list(run.in_flight.items()):
             if deadline <= now:
-                reason = f"no report within {run.lease_s:g} s"
-                kind = OutcomeClass.TIMEOUT
-                yield Outcome(item_id=item_id, attempt=attempt, outcome_class=kind, reason=reason)
+                del run.in_flight[key]
+                # Should it report after all, the fence refuses it, and its file is removed.
+                run.given_up[key] = claim
+                item_id, attempt = key
+                yield claim, Outcome(item_id=item_id, attempt=attempt, outcome_class=kind, reason=reason)
 
     def _leave(self, run: _Run, state: JobState, *, drain_s: float) -> JobState:
         deadline = self._clock.now() + drain_s
