@@ -113,10 +113,14 @@ class Renderer:
             clock.lap("style")
             return self.deliver(task, prepared, target, clock=clock)
 
+    def new_folder(self) -> Path:
+        """A fresh folder of scratch space, which the caller removes."""
+        return Path(tempfile.mkdtemp(prefix="render-", dir=self.settings.scratch))
+
     @contextmanager
     def folder(self) -> Iterator[Path]:
         """A folder of scratch space that is gone afterwards."""
-        folder = Path(tempfile.mkdtemp(prefix="render-", dir=self.settings.scratch))
+        folder = self.new_folder()
         try:
             yield folder
         finally:

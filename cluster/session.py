@@ -1,0 +1,105 @@
+"""The composition root of a batch: Ray, a pool of render actors, the store, the manager; ended in order."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from giornata.cluster.actors import ActorFactory
+from giornata.cluster.pool import Pool
+from giornata.cluster.render_actor import RenderActor
+from giornata.cluster.runner import PoolRunner
+from giornata.cluster.runtime import Runtime
+from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
+from giornata.jobs.manager import JobManager
+from giornata.jobs.ports import Progress
+from giornata.jobs.store import JobStore
+from giornata.workers.publisher import LocalPublisher
+from giornata.workers.render import RenderSettings
+
+STORE_NAME = "jobs.sqlite"
+FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest
+# glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1073741824", "VIPS_CONCURRENCY": "1"}
+
+
+@dataclass(frozen=True)
+class Session:
+    """A running batch system; `out` is the standard output that Ray cannot write to."""
+
+    manager: JobManager
+    store: JobStore
+    pool: Pool
+    out: TextIO
+
+
+@contextmanager
+def batch_session(
+    settings: ClusterSettings,
+    *,
+    library_folders: tuple[Path, ...] = (),
+    listener: Progress | None = None,
+) -> Iterator[Session]:
+    """Everything `run` needs, up and warm. Raises `ClusterError`, `StoreUnavailable`."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (
+        session_scratch(settings.scratch) as scratch,
+        Runtime(settings) as runtime,
+        JobStore(settings.home / STORE_NAME) as store,
+        Pool(
+            actor_factory(settings, scratch, library_folders),
+            settings.workers,
+            call_timeout_s=settings.call_timeout_s,
+            start_timeout_s=settings.start_timeout_s,
+        ) as pool,
+    ):
+        pool.warm_up(settings.start_timeout_s)
+        manager = JobManager(store, PoolRunner(pool), LocalPublisher(), listener=listener)
+        yield Session(manager, store, pool, runtime.out)
+
+
+def actor_factory(
+    settings: ClusterSettings, scratch: Path, library_folders: tuple[Path, ...]
+) -> ActorFactory:
+    """Starts render actors; a picture is spread over them where they share the scratch (one host)."""
+    render = RenderSettings(
+        scratch=scratch, style_folders=library_folders, memory_bytes=int(WORKER_BYTES * FEATURES_SHARE)
+    )
+    spread = settings.address is None and settings.workers > 1
+    return ActorFactory(
+        RenderActor,
+        num_cpus=settings.threads_per_worker,
+        num_gpus=settings.gpus_per_worker,
+        prefix="render",
+        args=(render, settings.threads_per_worker, spread),
+        environment=ALLOCATOR,
+    )
+
+
+@contextmanager
+def session_scratch(root: Path) -> Iterator[Path]:
+    """A scratch folder of this process, gone afterwards; clears those of processes that were killed."""
+    root.mkdir(parents=True, exist_ok=True)
+    for old in root.glob("session-*"):
+        if not _is_alive(old.name.split("-")[1]):
+            shutil.rmtree(old, ignore_errors=True)
+    scratch = root / f"session-{os.getpid()}-{secrets.token_hex(4)}"
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

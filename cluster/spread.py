@@ -1,0 +1,125 @@
+"""One picture on many workers: who has which tiles, which phase they are in, and what comes next.
+
+Tiles stay with their worker through the phases, because it holds their features. When a worker is lost its
+tiles go to another, which replays them from the totals known so far; nothing else is done again.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from giornata.cluster.render_actor import Spreading
+from giornata.cluster.worker import Call
+from giornata.jobs.claim import Claim
+from giornata.styles.engine import Totals
+from giornata.styles.moments import Moments, summed
+
+
+class Step(StrEnum):
+    """What the workers are doing for a spread picture."""
+
+    BORROW = "borrow"
+    PHASE = "phase"
+    PAINT = "paint"
+    DELIVER = "deliver"
+
+
+@dataclass(frozen=True)
+class SpreadKey:
+    """Names one call of a spread picture; equal keys mean the same work."""
+
+    claim_key: tuple[str, int]
+    step: Step
+    phase: int = 0
+    group: int = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A call, and the worker that holds what it needs (none: any)."""
+
+    call: Call
+    worker: str | None = None
+
+
+@dataclass
+class Spread:
+    """The progress of one spread picture, driven by results; makes no calls itself."""
+
+    claim: Claim
+    spreading: Spreading
+    workers: Sequence[str]
+    started_s: float
+    totals: Totals = ()
+    step: Step = Step.PHASE
+    _partials: dict[int, Moments] = field(default_factory=dict)
+    _open: set[SpreadKey] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        count = min(len(self.workers), self.spreading.tiles)
+        # Neighbouring tiles go to one worker: their pixels come from the same pages of the source.
+        cuts = [self.spreading.tiles * i // count for i in range(count + 1)]
+        self.groups = [tuple(range(a, b)) for a, b in pairwise(cuts)]
+        self.holders: list[str | None] = list(self.workers[:count])
+
+    def begin(self) -> list[Wanted]:
+        """The first calls."""
+        self.step = Step.PHASE if self.spreading.needs_totals else Step.BORROW
+        return self._calls()
+
+    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+        """Record a result; returns the calls it makes possible."""
+        self._open.discard(key)
+        if key.step is Step.PHASE:
+            self._partials |= value
+        elif key.step is Step.BORROW:
+            self.totals = value
+        if self._open:
+            return []
+        self._next_step()
+        return self._calls()
+
+    def again(self, key: SpreadKey) -> Wanted:
+        """The same work for any worker, after its holder was lost."""
+        if key.step in (Step.PHASE, Step.PAINT):
+            self.holders[key.group] = None
+        return self._wanted(key)
+
+    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+        """Remember which worker took a group that had lost its own."""
+        if key.step is Step.PHASE:
+            self.holders[key.group] = worker
+
+    def clear(self) -> None:
+        """Remove the picture's scratch files."""
+        shutil.rmtree(self.spreading.prepared.folder, ignore_errors=True)
+
+    def _next_step(self) -> None:
+        if self.step is Step.PHASE:
+            self.totals = (*self.totals, summed(self._partials[i] for i in range(self.spreading.tiles)))
+            self._partials = {}
+            if len(self.totals) == self.spreading.phases:
+                self.step = Step.PAINT
+        elif self.step is Step.BORROW:
+            self.step = Step.PAINT
+        elif self.step is Step.PAINT:
+            self.step = Step.DELIVER
+
+    def _calls(self) -> list[Wanted]:
+        count = len(self.groups) if self.step in (Step.PHASE, Step.PAINT) else 1
+        keys = [SpreadKey(self.claim.key, self.step, len(self.totals), group) for group in range(count)]
+        self._open = set(keys)
+        return [self._wanted(key) for key in keys]
+
+    def _wanted(self, key: SpreadKey) -> Wanted:
+        prepared, limit_s = self.spreading.prepared, self.claim.task.timeout_s
+        if key.step is Step.BORROW:
+            return Wanted(Call(key, "borrowed", (self.claim, prepared), limit_s))
+        if key.step is Step.DELIVER:
+            return Wanted(Call(key, "deliver", (self.claim, prepared), limit_s))
+        method = "partials" if key.step is Step.PHASE else "paint"
+        args = (self.claim, prepared, self.groups[key.group], self.totals)
+        return Wanted(Call(key, method, args, limit_s), self.holders[key.group])

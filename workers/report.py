@@ -1,0 +1,76 @@
+"""What a worker tells the manager: a finished render, or an error and the class it belongs to."""
+
+from giornata.jobs.claim import Claim
+from giornata.jobs.outcome import Outcome, OutcomeClass, one_line
+from giornata.workers.errors import (
+    BadTiling,
+    EncodeFailed,
+    OutOfMemory,
+    Rejected,
+    RenderError,
+    SandboxUnavailable,
+    ScratchFull,
+    TargetRefused,
+    Unreadable,
+)
+from giornata.workers.render import Rendered
+
+# The first match decides; whatever is not listed is a bug of ours.
+CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
+    (Rejected, OutcomeClass.BAD_INPUT),
+    (BadTiling, OutcomeClass.BAD_INPUT),
+    (OutOfMemory, OutcomeClass.OOM_DEVICE),
+    (TargetRefused, OutcomeClass.TARGET_TAKEN),
+    (Unreadable, OutcomeClass.TRANSIENT_IO),
+    (ScratchFull, OutcomeClass.TRANSIENT_IO),
+    (SandboxUnavailable, OutcomeClass.TRANSIENT_IO),
+    (EncodeFailed, OutcomeClass.TRANSIENT_IO),
+    (OSError, OutcomeClass.TRANSIENT_IO),
+)
+
+
+def classify(error: BaseException) -> OutcomeClass:
+    """The class of an error raised while rendering."""
+    return next((kind for family, kind in CLASSES if isinstance(error, family)), OutcomeClass.BUG)
+
+
+def delivered(claim: Claim, rendered: Rendered, *, seconds: float, worker: str = "") -> Outcome:
+    """The report of a finished attempt."""
+    return Outcome(
+        item_id=claim.task.item_id,
+        attempt=claim.attempt,
+        outcome_class=OutcomeClass.DONE,
+        seconds=seconds,
+        sha256=rendered.sha256,
+        bytes=rendered.bytes,
+        width=rendered.width,
+        height=rendered.height,
+        tile_px=rendered.core_px,
+        warnings=rendered.warnings[:10],
+        worker=worker,
+    )
+
+
+def ended(
+    claim: Claim, kind: OutcomeClass, reason: str, *, seconds: float = 0.0, worker: str = ""
+) -> Outcome:
+    """The report of an attempt that did not deliver."""
+    return Outcome(
+        item_id=claim.task.item_id,
+        attempt=claim.attempt,
+        outcome_class=kind,
+        reason=one_line(reason) or kind.value,
+        seconds=seconds,
+        worker=worker,
+    )
+
+
+def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
+    """The report of an attempt that raised `error`."""
+    kind = classify(error)
+    known = isinstance(error, RenderError | OSError)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    report = ended(claim, kind, reason, seconds=seconds, worker=worker)
+    if isinstance(error, OutOfMemory):
+        return report.model_copy(update={"tile_px": error.args[0]})
+    return report
