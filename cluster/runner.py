@@ -1,4 +1,4 @@
-"""`PoolRunner`: the manager's runner on a pool of render actors; large pictures are spread over all of them."""
+"""`PoolRunner`: the manager's runner on a pool of render actors; large pictures go to all of them."""
 
 import time
 from collections import deque

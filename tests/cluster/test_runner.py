@@ -1,0 +1,205 @@
+"""A batch on real render actors: small pictures whole, a large one spread, and workers that are killed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+import torch
+
+from giornata.cluster.pool import Pool
+from giornata.cluster.runner import PoolRunner
+from giornata.cluster.session import actor_factory
+from giornata.cluster.settings import ClusterSettings
+from giornata.jobs.expansion import expand
+from giornata.jobs.manager import JobManager
+from giornata.jobs.spec import parse_spec
+from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.store import JobStore
+from giornata.styles.library import Library
+from giornata.styles.network import TransformerNetwork
+from giornata.styles.training.publish import write_library
+from giornata.styles.training.recipe import Recipe
+from giornata.workers.publisher import LocalPublisher
+from giornata.workers.render import Renderer, RenderSettings
+
+pytestmark = pytest.mark.ray
+torch.set_num_threads(1)
+
+
+def small_library(folder: Path) -> Path:
+    """Two styles of a small random network."""
+    torch.manual_seed(3)
+    paintings = [
+        {"name": name, "image": "none.jpg", "title": name, "artist": "nobody", "year": "0"}
+        for name in ("ochre", "azure")
+    ]
+    words = {"name": "tiny", "trained_on": "nothing", "width": 8, "blocks": 1, "stages": [{"steps": 1}]}
+    recipe = Recipe.model_validate(words | {"paintings": paintings})
+    network = TransformerNetwork(styles=3, width=8, blocks=1)
+    for stage in network.normalised():
+        torch.nn.init.normal_(stage.table, 0.7, 0.3)
+    write_library(network, recipe, folder)
+    return folder
+
+
+def save_picture(path: Path, width: int, height: int, seed: int = 0) -> Path:
+    """A structured picture, as lossless PNG."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width]
+    base = np.stack([np.sin(x / (9 + c)) + np.cos(y / (13 - c)) for c in range(3)], 2) * 50 + 128
+    samples = (base + rng.normal(0, 12, base.shape)).clip(0, 255).astype(np.uint8)
+    pyvips.Image.new_from_array(samples).pngsave(str(path))
+    return path
+
+
+@dataclass
+class Shop:
+    """A folder of inputs, a library, and what runs batches on them."""
+
+    folder: Path
+    library: Path
+    settings: ClusterSettings
+
+    def run(self, pool: Pool, spec: dict[str, object]) -> tuple[JobState, JobStore, str]:
+        """Submit and run one job."""
+        store = JobStore(self.folder / "jobs.sqlite")
+        manager = JobManager(store, PoolRunner(pool), LocalPublisher())
+        parsed = parse_spec(spec, origin="test")
+        styles = Library((self.library,))
+        job = manager.submit(parsed, base=self.folder, styles=_Known(styles))
+        return manager.run_until_done(job.job_id), store, job.job_id
+
+
+@dataclass
+class _Known:
+    library: Library
+
+    def names(self) -> tuple[str, ...]:
+        return self.library.names
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    folder = tmp_path_factory.mktemp("shop")
+    home = folder / "home"
+    settings = ClusterSettings(workers=3, home=home, scratch=home / "scratch")
+    return Shop(folder, small_library(folder / "library"), settings)
+
+
+@pytest.fixture(scope="module")
+def pool(embedded_ray: object, shop: Shop) -> Iterator[Pool]:
+    scratch = shop.settings.scratch
+    scratch.mkdir(parents=True)
+    factory = actor_factory(shop.settings, scratch, (shop.library,))
+    with Pool(factory, 3, call_timeout_s=120) as started:
+        assert started.warm_up(120) == 3
+        yield started
+
+
+def alone(shop: Shop, spec: dict[str, object], target: Path) -> np.ndarray:
+    """The only item of `spec` rendered whole in this process."""
+    (task,) = expand(
+        parse_spec(spec, origin="test"), base=shop.folder, styles=_Known(Library((shop.library,)))
+    )
+    scratch = shop.folder / "alone"
+    renderer = Renderer(RenderSettings(scratch=scratch, style_folders=(shop.library,)))
+    try:
+        renderer.render(task.model_copy(update={"tile_px": 2048}), target)
+    finally:
+        renderer.close()
+    return pyvips.Image.new_from_file(str(target)).numpy()
+
+
+def test_a_batch_with_a_broken_file_delivers_the_rest_and_says_why(shop: Shop, pool: Pool) -> None:
+    inputs = shop.folder / "mixed"
+    inputs.mkdir()
+    for number in range(4):
+        save_picture(inputs / f"good{number}.png", 60 + 7 * number, 50, seed=number)
+    (inputs / "broken.jpg").write_text("<html>not found</html>")
+    spec = {"name": "mixed", "inputs": ["mixed"], "styles": ["ochre", "azure"], "destination": "mixed-out"}
+    state, store, job_id = shop.run(pool, spec)
+    assert state is JobState.COMPLETED_WITH_FAILURES
+    counts = store.snapshot(job_id).counts
+    assert counts[ItemState.DONE] == 8
+    assert counts[ItemState.QUARANTINED] == 2
+    assert all("<html>" in item.reason for item in store.failures(job_id))
+    written = sorted(path.name for path in (shop.folder / "mixed-out").rglob("*") if path.is_file())
+    assert len([name for name in written if name.startswith("good")]) == 8
+    assert not [name for name in written if "part" in name]
+
+
+def test_a_spread_picture_is_the_same_as_one_rendered_alone(shop: Shop, pool: Pool, tmp_path: Path) -> None:
+    save_picture(shop.folder / "large.png", 333, 401)
+    spec = {
+        "name": "large",
+        "inputs": ["large.png"],
+        "styles": ["ochre"],
+        "destination": "large-out",
+        "render": {"tile": 128, "overlap": 16},
+    }
+    state, store, job_id = shop.run(pool, spec)
+    assert state is JobState.COMPLETED
+    (item,) = store.items(job_id)
+    got = pyvips.Image.new_from_file(item.target).numpy()
+    expected = alone(shop, spec, tmp_path / "alone.png")
+    assert got.shape == (401, 333, 3)
+    assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
+    assert not list(shop.settings.scratch.glob("render-*"))
+
+
+@pytest.mark.slow
+def test_workers_killed_in_the_middle_of_a_spread_picture_cost_nothing_but_time(
+    shop: Shop, pool: Pool, tmp_path: Path
+) -> None:
+    save_picture(shop.folder / "hunted.png", 900, 700)
+    spec = {
+        "name": "hunted",
+        "inputs": ["hunted.png"],
+        "styles": ["azure"],
+        "destination": "hunted-out",
+        "render": {"tile": 128},
+    }
+    killed: list[int] = []
+
+    def hunt() -> None:
+        for _ in range(2):
+            time.sleep(1.5)
+            pids = [worker.pid for worker in pool.workers() if worker.pid and worker.in_flight]
+            if pids:
+                os.kill(pids[0], signal.SIGKILL)
+                killed.append(pids[0])
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    state, store, job_id = shop.run(pool, spec)
+    hunter.join()
+    assert state is JobState.COMPLETED
+    (item,) = store.items(job_id)
+    got = pyvips.Image.new_from_file(item.target).numpy()
+    expected = alone(shop, spec, tmp_path / "alone.png")
+    assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
+    assert killed
+
+
+def test_borrowed_statistics_are_spread_too(shop: Shop, pool: Pool) -> None:
+    save_picture(shop.folder / "poster.png", 300, 200, seed=5)
+    save_picture(shop.folder / "banner.png", 150, 100, seed=6)
+    for number, render in enumerate(
+        [{"statistics": "thumbnail"}, {"statistics": "reference", "reference": "banner.png"}]
+    ):
+        spec = {
+            "name": f"borrowed-{number}",
+            "inputs": ["poster.png"],
+            "styles": [{"mix": {"ochre": 1, "azure": 3}}],
+            "destination": f"borrowed-{number}-out",
+            "render": {"tile": 128, **render},
+        }
+        state, store, job_id = shop.run(pool, spec)
+        assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
