@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, tuple_
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select, tuple_
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
-from giornata.jobs import leases, ledger
+from giornata.jobs import fencing, leases, ledger
 from giornata.jobs.claim import Claim
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.database import Database
@@ -161,8 +161,11 @@ class JobStore:
             return ledger.move_items(connection, job_id, ItemEvent.CANCEL, queued)
 
     def owns(self, target: str) -> bool:
-        """Whether `target` is recorded as delivered by us."""
-        return self.delivery(target) is not None
+        """Whether a file at `target` is ours: delivered, or being published when its manager died."""
+        mine = (item.c.item_id == item_id_of(target), item.c.target == target)
+        recorded = or_(item.c.state == ItemState.DONE, item.c.intent_sha256.is_not(None))
+        with self._database.read() as connection:
+            return connection.execute(select(item.c.job_id).where(*mine, recorded)).first() is not None
 
     def reopen(self, job_id: str, states: Iterable[ItemState]) -> int:
         """Put items in these states back in the queue with a clean record; how many."""
@@ -203,13 +206,12 @@ class JobStore:
     def prepare(self, reports: Sequence[tuple[Claim, Outcome]]) -> dict[tuple[str, int], History]:
         """Sort out stale reports and note the files about to be published; histories by claim key."""
         with self._database.write() as connection:
-            return leases.prepare(connection, reports)
+            return fencing.prepare(connection, reports)
 
     def finish(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Write decisions down, fenced on (epoch, attempt); false for each that was stale."""
         with self._database.write() as connection:
-            now = self._clock.now()
-            return [leases.finish(connection, settlement, now=now) for settlement in settlements]
+            return fencing.finish(connection, settlements, now=self._clock.now())
 
     def intents(self, job_id: str) -> list[tuple[str, str, str, int]]:
         """(item_id, target, sha256, bytes) of queued items whose manager died around their publication."""

@@ -120,7 +120,8 @@ def test_items_come_in_order_and_raise_their_attempt(store: JobStore, job_id: st
 def test_a_delivered_item_is_recorded_and_counted(store: JobStore, job_id: str) -> None:
     (claim,) = claimed(store, job_id)
     assert store.prepare([(claim, good(claim))]) == {claim.key: History()}
-    assert store.finish([Settlement(claim, good(claim), DONE)]) == [True]
+    twice = [Settlement(claim, good(claim), DONE)] * 2
+    assert store.finish(twice) == [True, False]
     (item,) = store.items(job_id, [ItemState.DONE])
     assert (item.sha256, item.bytes, item.width, item.height, item.seconds) == ("5" * 64, 77, 4, 5, 2.0)
     snapshot = store.snapshot(job_id)
@@ -191,6 +192,8 @@ def test_a_publication_cut_short_can_be_adopted(store: JobStore, job_id: str) ->
     store.raise_epoch(job_id)
     ((item_id, target, sha256, size),) = store.intents(job_id)
     assert (target, sha256, size) == ("/out/a.jpg", "5" * 64, 77)
+    assert store.owns(target)
+    assert store.delivery(target) is None
     assert store.adopt(job_id, item_id, sha256=sha256, bytes=size)
     assert store.intents(job_id) == []
     assert counts(store, job_id) == {"queued": 4, "done": 1} == counted_by_hand(store, job_id)
