@@ -91,11 +91,12 @@ class Trainer:
         if path.is_file():
             state = torch.load(path, weights_only=True, map_location=self.device)
             self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
             self.schedule = self._cycle()
             if self.recipe.stage_at(self.step)[1]:
                 self.schedule.load_state_dict(state["schedule"])
+            # Last, because making a cycle sets the optimiser's rate to the cycle's first.
+            self.optimizer.load_state_dict(state["optimizer"])
         return self.step
 
     def _cycle(self) -> torch.optim.lr_scheduler.OneCycleLR:

@@ -1,0 +1,109 @@
+"""The engine computes what the network's definition says, whatever the blocks and lanes."""
+
+import pytest
+import torch
+
+from giornata.styles.engine import collect_totals, render_tile
+from giornata.styles.errors import BadStatistics, UnknownStyle
+from giornata.styles.feedforward import FeedForwardEngine, blocks, style_weights
+from giornata.styles.network import HALO_PX, STRIDE, TransformerNetwork
+
+torch.set_num_threads(1)
+MIX = torch.tensor([[0.3, 0.7]])
+
+
+@pytest.fixture(scope="module")
+def network() -> TransformerNetwork:
+    torch.manual_seed(11)
+    made = TransformerNetwork(styles=2, width=8, blocks=2).eval()
+    for stage in made.normalised():
+        torch.nn.init.normal_(stage.table, 0.5, 0.4)
+    return made
+
+
+@pytest.mark.parametrize("size", [(16, 16), (20, 132), (132, 76)], ids=str)
+@pytest.mark.parametrize("block_px", [16, 52, 256])
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_blocks_and_lanes_change_nothing(
+    network: TransformerNetwork, size: tuple[int, int], block_px: int, lanes: int
+) -> None:
+    pixels = torch.rand(*size, 3, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        expected = network(pixels.permute(2, 0, 1)[None], MIX)[0].permute(1, 2, 0)
+    engine = FeedForwardEngine(network, MIX, block_px=block_px, lanes=lanes)
+    core = (slice(0, size[0]), slice(0, size[1]))
+    got = render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels)))
+    assert (got - expected).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("length", [16, 100, 127 * 2, 640])
+def test_blocks_cover_a_map_once_and_begin_on_even_rows(length: int) -> None:
+    seen = torch.zeros(length, 48)
+    for y0, y1, x0, x1 in blocks(length, 48, 32):
+        assert y0 % 2 == x0 % 2 == 0
+        seen[y0:y1, x0:x1] += 1
+    assert (seen == 1).all()
+
+
+def test_the_halo_covers_the_receptive_field(network: TransformerNetwork) -> None:
+    """With totals held fixed, a changed pixel may reach no further than the halo."""
+    deep = TransformerNetwork(styles=2, width=8, blocks=5).eval()
+    engine = FeedForwardEngine(deep, MIX)
+    pixels = torch.rand(48, 400, 3, generator=torch.Generator().manual_seed(2))
+    core = (slice(0, 48), slice(0, 400))
+    totals = tuple(collect_totals(engine, pixels))
+    changed = pixels.clone()
+    changed[:, 200] = 1 - changed[:, 200]
+    difference = (
+        render_tile(engine, changed, core, totals) - render_tile(engine, pixels, core, totals)
+    ).abs()
+    columns = difference.amax((0, 2)).nonzero().flatten()
+    reach = max(200 - int(columns.min()), int(columns.max()) - 200)
+    assert 40 < reach <= HALO_PX
+    assert HALO_PX % STRIDE == 0
+
+
+def test_a_tile_without_all_totals_is_refused(network: TransformerNetwork) -> None:
+    engine = FeedForwardEngine(network, MIX)
+    pixels = torch.rand(16, 16, 3)
+    core = (slice(0, 16), slice(0, 16))
+    with pytest.raises(BadStatistics, match="needs 9"):
+        render_tile(engine, pixels, core, ())
+    with pytest.raises(BadStatistics):
+        engine.open(pixels, core).finish()
+
+
+def test_weights_are_shares_and_strength_walks_to_the_identity() -> None:
+    names = ("identity", "ochre", "azure")
+    assert style_weights(names, {"ochre": 1, "azure": 3}, 1.0).tolist() == [[0, 0.25, 0.75]]
+    assert style_weights(names, {"ochre": 2}, 0.25).tolist() == [[0.75, 0.25, 0]]
+    with pytest.raises(
+        UnknownStyle, match="'umber': not in the library; known styles: identity, ochre, azure"
+    ):
+        style_weights(names, {"umber": 1}, 1.0)
+
+
+def test_brain_floats_come_close(network: TransformerNetwork) -> None:
+    pixels = torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(4))
+    core = (slice(0, 64), slice(0, 64))
+    exact = FeedForwardEngine(network, MIX)
+    expected = render_tile(exact, pixels, core, tuple(collect_totals(exact, pixels)))
+    other = TransformerNetwork(styles=2, width=8, blocks=2)
+    other.load_state_dict(network.state_dict())
+    rough = FeedForwardEngine(other, MIX, dtype=torch.bfloat16)
+    got = render_tile(rough, pixels, core, tuple(collect_totals(rough, pixels)))
+    assert (got - expected).abs().mean() < 0.02
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_same_picture(network: TransformerNetwork) -> None:
+    pixels = torch.rand(96, 96, 3, generator=torch.Generator().manual_seed(5))
+    core = (slice(0, 96), slice(0, 96))
+    results = []
+    for device in ("cpu", "cuda"):
+        copy = TransformerNetwork(styles=2, width=8, blocks=2)
+        copy.load_state_dict(network.state_dict())
+        engine = FeedForwardEngine(copy, MIX, device=device)
+        results.append(render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels))).cpu())
+    assert (results[0] - results[1]).abs().max() < 1 / 255

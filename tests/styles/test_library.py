@@ -1,0 +1,118 @@
+"""Cards and weights on disk: found, checked, loaded."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from giornata.styles.card import card_text, load_card
+from giornata.styles.engine import collect_totals
+from giornata.styles.errors import BadCard, StyleError, UnknownStyle, WeightsMismatch
+from giornata.styles.library import SHIPPED, Library
+from giornata.styles.loader import load_engine, read_network
+from giornata.styles.network import TransformerNetwork
+from giornata.styles.training.publish import write_library
+from giornata.styles.training.recipe import Recipe
+
+
+def recipe(name: str, *styles: str) -> Recipe:
+    paintings = [
+        {"name": s, "image": "x.jpg", "title": s.title(), "artist": "A. Painter", "year": "1900"}
+        for s in styles
+    ]
+    words = {"name": name, "trained_on": "tests", "width": 8, "blocks": 1, "stages": [{"steps": 1}]}
+    return Recipe.model_validate(words | {"paintings": paintings})
+
+
+def write(folder: Path, name: str, *styles: str) -> Path:
+    torch.manual_seed(len(name))
+    network = TransformerNetwork(styles=1 + len(styles), width=8, blocks=1)
+    write_library(network, recipe(name, *styles), folder)
+    return folder
+
+
+def test_what_training_writes_the_library_finds_and_loads(tmp_path: Path) -> None:
+    library = Library((write(tmp_path, "pair", "ochre", "azure"),))
+    assert {"ochre", "azure"} <= set(library.names)
+    engine = load_engine(library, {"ochre": 1, "azure": 1}, strength=0.5)
+    assert engine.weights.tolist() == [[0.5, 0.25, 0.25]]
+    assert len(list(collect_totals(engine, torch.rand(16, 16, 3)))) == engine.phases
+
+
+def test_a_card_reads_back_as_written(tmp_path: Path) -> None:
+    card = load_card(write(tmp_path, "one", "ochre") / "ochre.toml")
+    (tmp_path / "again.toml").write_text(card_text(card))
+    assert load_card(tmp_path / "again.toml") == card
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("name = 3", "name"), ("nonsense", "Expected"), ('name = "a"\nextra = 1', "engine")],
+    ids=["a wrong type", "no TOML", "a missing field"],
+)
+def test_a_bad_card_is_named_with_its_field(tmp_path: Path, text: str, reason: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(BadCard, match=reason):
+        load_card(path)
+
+
+def test_changed_weights_are_found_out(tmp_path: Path) -> None:
+    write(tmp_path, "one", "ochre")
+    weights = tmp_path / "one.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    library = Library((tmp_path,))
+    problems = {verdict.name: verdict.problem for verdict in library.verify()}
+    assert problems["ochre"] is not None
+    assert "sha256" in problems["ochre"]
+    with pytest.raises(WeightsMismatch):
+        load_engine(library, {"ochre": 1})
+
+
+def test_an_unknown_style_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    library = Library((write(tmp_path, "one", "ochre"),))
+    with pytest.raises(UnknownStyle, match=r"known styles: .*ochre"):
+        library.find("umber")
+
+
+def test_styles_of_different_networks_do_not_mix(tmp_path: Path) -> None:
+    write(tmp_path, "one", "ochre")
+    write(tmp_path, "other", "azure")
+    with pytest.raises(StyleError, match="different networks"):
+        load_engine(Library((tmp_path,)), {"ochre": 1, "azure": 1})
+
+
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(b"not weights")
+    with pytest.raises(WeightsMismatch, match="readable safetensors"):
+        read_network(path)
+
+
+def test_the_shipped_library_is_sound_and_holds_at_least_eight_styles() -> None:
+    library = Library()
+    assert len(library.names) >= 8
+    assert [v for v in library.verify() if v.problem] == []
+    for name in library.names:
+        shelved = library.find(name)
+        assert shelved.folder == SHIPPED
+        assert "public" in shelved.card.trained_on
+
+
+def test_every_shipped_style_paints_its_own_picture() -> None:
+    """Each style must differ from the picture and from every other style, in finite pixels."""
+    library = Library()
+    pixels = torch.rand(64, 64, 3, generator=torch.Generator().manual_seed(0))
+    core = (slice(0, 64), slice(0, 64))
+    painted = {}
+    for name in library.names:
+        run = load_engine(library, {name: 1.0}).open(pixels, core)
+        for _ in range(15):
+            run.advance(run.partial())
+        painted[name] = run.finish()
+        assert torch.isfinite(painted[name]).all()
+    names = list(painted)
+    for i, one in enumerate(names):
+        assert (painted[one] - pixels).abs().mean() > 0.02
+        for other in names[i + 1 :]:
+            assert (painted[one] - painted[other]).abs().mean() > 0.01, (one, other)
