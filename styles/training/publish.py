@@ -27,6 +27,7 @@ def save_network(network: TransformerNetwork, names: tuple[str, ...], path: Path
     }
     part = path.with_suffix(".part")
     save_file(tensors, part, metadata=header)
+    part.chmod(0o644)  # safetensors makes it private, and a library is for every user
     part.replace(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -1,0 +1,99 @@
+"""One batch from spec to manifest, watched: what `run` and `demo` have in common."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from giornata.cluster.pace import Snapshot
+from giornata.cluster.progress import Reporter
+from giornata.cluster.session import Session
+from giornata.jobs.claim import Claim
+from giornata.jobs.expansion import StyleCheck
+from giornata.jobs.outcome import Outcome
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.report import Summary, summarise, write_manifest
+from giornata.jobs.retry import Decision
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.states import ItemState, JobState
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a batch ended and where its manifest is (none when it was stopped)."""
+
+    job_id: str
+    state: JobState
+    summary: Summary
+    resumed: bool
+    manifests: tuple[Path, Path] | None
+
+
+class Watcher:
+    """A manager's `Progress` that tells a reporter."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self._since = time.monotonic()
+
+    def on_job(self, snapshot: JobSnapshot) -> None:
+        """Show how far the job is."""
+        self.reporter.show(self.translated(snapshot))
+
+    def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
+        """Tell of an item that will not be delivered."""
+        if decision.state.is_lost:
+            self.reporter.fail(f"{claim.task.source} ({claim.task.style_label})", decision.reason)
+
+    def translated(self, snapshot: JobSnapshot) -> Snapshot:
+        """The manager's numbers as progress shows them."""
+        skipped = snapshot.counts.get(ItemState.SKIPPED, 0)
+        return Snapshot(
+            elapsed_s=time.monotonic() - self._since,
+            done=snapshot.counts.get(ItemState.DONE, 0) + skipped,
+            failed=snapshot.lost,
+            total=snapshot.total,
+            pixels_done=snapshot.pixels_done,
+        )
+
+
+class StopFlag:
+    """Set by Ctrl-C or SIGTERM; a second one interrupts at once."""
+
+    def __init__(self) -> None:
+        self.raised = False
+
+    def __call__(self) -> bool:
+        return self.raised
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        if self.raised:
+            raise KeyboardInterrupt
+        self.raised = True
+
+    @contextmanager
+    def installed(self) -> Iterator["StopFlag"]:
+        """Inside the `with`, signals set this flag. After Ray has started, which installs its own."""
+        before = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run_batch(session: Session, spec: JobSpec, *, base: Path, styles: StyleCheck, watcher: Watcher) -> Ending:
+    """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs."""
+    with StopFlag().installed() as stop:
+        submission = session.manager.submit(spec, base=base, styles=styles)
+        state = session.manager.run_until_done(submission.job_id, stop)
+    summary = summarise(session.store, submission.job_id)
+    watcher.reporter.finish(watcher.translated(summary.snapshot))
+    manifests = None
+    if state.is_terminal:
+        manifests = write_manifest(session.store, submission.job_id, base / spec.destination)
+    return Ending(submission.job_id, state, summary, submission.resumed, manifests)

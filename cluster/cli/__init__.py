@@ -1,0 +1,1 @@
+"""The commands of `giornata`, one file each."""

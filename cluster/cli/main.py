@@ -1,0 +1,91 @@
+"""`giornata`: finds the command, runs it, and turns errors into one line and an exit code.
+
+Each command is a module of its own that is imported when it is called, so that `--help` and listing styles
+need not wait for torch or Ray.
+"""
+
+import difflib
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+
+from giornata import __version__
+from giornata.cluster.cli.exits import EXPECTED, Exit, code_of
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives and what it is for."""
+
+    module: str
+    purpose: str
+
+
+COMMANDS = {
+    "render": Command("render", "Style one picture, in this process."),
+    "run": Command("run", "Render a whole batch and wait for it; run again to go on where it stopped."),
+    "plan": Command("plan", "Say what a batch would do: names, collisions, tiles, time. Renders nothing."),
+    "styles": Command("styles", "List, show, verify and train styles."),
+    "doctor": Command("doctor", "Check what the program stands on."),
+    "demo": Command("demo", "Render a batch of real photographs in several styles."),
+    "bench": Command("bench", "Measure tiles, blocks and batches against named alternatives."),
+}
+
+
+def usage() -> str:
+    """What `giornata --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items()]
+    head = "Usage: giornata COMMAND [OPTIONS]\n\nBatches of neural style transfer; tiled equals whole."
+    return "\n".join([head, "", "Commands:", *lines, "", "giornata COMMAND --help says more."])
+
+
+def main() -> None:
+    """Entry point; always ends by `SystemExit`."""
+    raise SystemExit(dispatch(sys.argv[1:]))
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Run the command that `arguments` begin with; returns the exit code."""
+    word = arguments[0] if arguments else "--help"
+    if word in ("--help", "-h"):
+        print(usage())  # noqa: T201
+        return Exit.DONE
+    if word == "--version":
+        print(f"giornata {__version__}")  # noqa: T201
+        return Exit.DONE
+    if word not in COMMANDS:
+        return complain(
+            f"got the command {word!r}, needed one of {', '.join(COMMANDS)}{hint(word)}", Exit.USAGE
+        )
+    return carry_out(word, arguments[1:])
+
+
+def carry_out(word: str, arguments: list[str]) -> int:
+    """Import the command and run it, translating what it raises."""
+    app = import_module(f"giornata.cluster.cli.{COMMANDS[word].module}").app
+    try:
+        app(arguments, prog_name=f"giornata {word}")
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else Exit.DONE
+    except KeyboardInterrupt:
+        return complain("stopped", Exit.CANCELLED)
+    except EXPECTED as error:
+        return complain(str(error), code_of(error))
+    return Exit.DONE
+
+
+def hint(word: str) -> str:
+    """A guess at what was meant."""
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def complain(words: str, code: Exit) -> int:
+    """Say on standard error, on one line, what went wrong."""
+    print(f"giornata: {' '.join(words.split())}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    main()

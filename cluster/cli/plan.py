@@ -1,0 +1,97 @@
+"""`giornata plan`: what a batch would do, before anything costly."""
+
+import json
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from giornata.cluster.settings import Machine, home_folder
+from giornata.jobs.expansion import expand
+from giornata.jobs.plan import PlanReport, plan
+from giornata.jobs.spec import JobSpec, load_spec
+from giornata.jobs.store import JobStore
+from giornata.styles.library import Library
+from giornata.workers.measure import HeaderMeasure
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+# What one CPU core of a common server styles, halo included, by `giornata bench batch`; only for estimates.
+MEGAPIXELS_PER_S_PER_CORE = 0.2
+STORE_NAME = "jobs.sqlite"
+
+
+class LibraryStyles:
+    """The planner's view of a library: which names there are."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def names(self) -> tuple[str, ...]:
+        """Every style's name."""
+        return self._library.names
+
+
+def user_library() -> Library:
+    """The user's own styles before the shipped ones."""
+    return Library((home_folder() / "styles",))
+
+
+def make_plan(spec: JobSpec, base: Path) -> PlanReport:
+    """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`."""
+    home = home_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    with JobStore(home / STORE_NAME) as store, HeaderMeasure() as measure:
+        known = store.find_job(spec, base=base) is not None
+        return plan(
+            spec,
+            base=base,
+            styles=LibraryStyles(user_library()),
+            measure=measure,
+            megapixels_per_s=MEGAPIXELS_PER_S_PER_CORE * Machine.detect().cpus,
+            # A batch that goes on meets its own outputs.
+            ours=(lambda _: True) if known else store.owns,
+        )
+
+
+@app.command()
+def plan_command(
+    spec_path: Annotated[Path, typer.Argument(metavar="SPEC", help="a batch in YAML or JSON")],
+    names: Annotated[int, typer.Option(min=0, help="how many output names to show")] = 10,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Expand a batch, check every name, and estimate the work. Renders nothing."""
+    spec, base = load_spec(spec_path), spec_path.absolute().parent
+    report = make_plan(spec, base)
+    tasks = islice(expand(spec, base=base, styles=LibraryStyles(user_library())), names)
+    first = [task.target for task in tasks]
+    if as_json:
+        sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")
+        return
+    show(report, first)
+
+
+def show(report: PlanReport, first: list[str]) -> None:
+    """The plan as a table."""
+    table = Table(title=f"plan of {report.name}", show_header=False, title_justify="left")
+    estimate = "unknown" if report.estimated_s is None else f"about {report.estimated_s / 60:.1f} min here"
+    rows = {
+        "pictures": report.pictures,
+        "outputs": report.items,
+        "already delivered": report.delivered,
+        "tiles": report.tiles,
+        "pixels": f"{report.pixels / 1e6:.1f} Mpx",
+        "time": estimate,
+        "unreadable": report.unreadable_total,
+    }
+    for name, value in rows.items():
+        table.add_row(name, str(value))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for source in report.unreadable:
+        console.print(f"unreadable: {source}", markup=False)
+    for target in first:
+        console.print(target, markup=False)

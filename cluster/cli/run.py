@@ -1,0 +1,79 @@
+"""`giornata run`: a whole batch in one process on an embedded Ray, or on a cluster."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from giornata.cluster.batch import Ending, Watcher, run_batch
+from giornata.cluster.cli.exits import code_of_state
+from giornata.cluster.cli.plan import LibraryStyles, make_plan, user_library
+from giornata.cluster.progress import choose_reporter
+from giornata.cluster.session import batch_session
+from giornata.cluster.settings import Machine, settings_for
+from giornata.jobs.spec import JobSpec, load_spec
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def run(
+    spec_path: Annotated[Path, typer.Argument(metavar="SPEC", help="a batch in YAML or JSON")],
+    workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
+    address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="events and result as JSON lines")] = False,
+) -> None:
+    """Render a batch. Interrupted, the same command goes on where it stopped."""
+    spec = load_spec(spec_path)
+    ending = carry_out(spec, spec_path.absolute().parent, workers=workers, address=address, as_json=as_json)
+    tell(ending, again=f"giornata run {spec_path}", as_json=as_json)
+    raise typer.Exit(code_of_state(ending.state))
+
+
+def carry_out(
+    spec: JobSpec,
+    base: Path,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    as_json: bool = False,
+) -> Ending:
+    """Plan, then run. Raises `PlanRefused` before anything is rendered, `ClusterError`."""
+    make_plan(spec, base)
+    settings = settings_for(Machine.detect(), workers=workers, address=address)
+    # Events go where results go when they are for a program, and beside them when they are for people.
+    stream = sys.stdout if as_json else sys.stderr
+    watcher = Watcher(choose_reporter(stream, as_json=as_json))
+    folders = (settings.home / "styles",)
+    with batch_session(settings, library_folders=folders, listener=watcher) as session:
+        return run_batch(session, spec, base=base, styles=LibraryStyles(user_library()), watcher=watcher)
+
+
+def tell(ending: Ending, *, again: str, as_json: bool) -> None:
+    """The last words of a batch."""
+    if as_json:
+        sys.stdout.write(json.dumps(as_data(ending)) + "\n")
+        return
+    for cause in ending.summary.causes:
+        sys.stdout.write(f"{cause.count} × {cause.outcome_class}:\n")
+        for item in cause.samples:
+            sys.stdout.write(f"  {item.source} ({item.style_label}): {item.reason}\n")
+    if not ending.state.is_terminal:
+        sys.stdout.write(f"stopped; nothing is lost. Go on with: {again}\n")
+    if ending.manifests:
+        csv_path, _ = ending.manifests
+        sys.stdout.write(f"outputs and manifest: {csv_path.parent} ({csv_path.name}, manifest.json)\n")
+
+
+def as_data(ending: Ending) -> dict[str, object]:
+    """The result as plain data."""
+    snapshot = ending.summary.snapshot
+    return {
+        "event": "ended",
+        "job": ending.job_id,
+        "state": ending.state.value,
+        "counts": {state.value: count for state, count in snapshot.counts.items()},
+        "manifest": str(ending.manifests[1]) if ending.manifests else None,
+    }

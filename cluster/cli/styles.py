@@ -1,0 +1,101 @@
+"""`giornata styles`: the library, and how its styles are made."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.cluster.cli.plan import user_library
+from giornata.styles.library import Shelved
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+RECIPES = Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes"
+
+
+def described(shelved: Shelved) -> dict[str, object]:
+    """A style as plain data."""
+    return {**shelved.card.model_dump(mode="json"), "folder": str(shelved.folder)}
+
+
+@app.command("ls")
+def list_styles(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List the styles: yours and the shipped ones."""
+    shelves = list(user_library().styles.values())
+    if as_json:
+        sys.stdout.write(json.dumps([described(one) for one in shelves]) + "\n")
+        return
+    table = Table("style", "artwork", "artist", "year", "engine")
+    for one in shelves:
+        art = one.card.artwork
+        table.add_row(one.card.name, art.title, art.artist, art.year, one.card.engine.value)
+    Console().print(table)
+
+
+@app.command("show")
+def show_style(name: str, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Everything a style's card says."""
+    data = described(user_library().find(name))
+    if as_json:
+        sys.stdout.write(json.dumps(data) + "\n")
+        return
+    for key, value in data.items():
+        sys.stdout.write(f"{key:<12} {value}\n")
+
+
+@app.command("verify")
+def verify_styles(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Check every style's weights against the hash on its card."""
+    verdicts = user_library().verify()
+    if as_json:
+        rows = [{"name": v.name, "problem": v.problem} for v in verdicts]
+        sys.stdout.write(json.dumps(rows) + "\n")
+    else:
+        for verdict in verdicts:
+            sys.stdout.write(f"{verdict.name:<20} {verdict.problem or 'ok'}\n")
+    if any(verdict.problem for verdict in verdicts):
+        raise typer.Exit(Exit.FAILED)
+
+
+def find_recipe(text: str) -> Path:
+    """A recipe by path, or by the name of one that ships."""
+    shipped = RECIPES / f"{text}.toml"
+    path = Path(text)
+    if path.is_file() or not shipped.is_file():
+        return path
+    return shipped
+
+
+@app.command("train")
+def train(
+    recipe: Annotated[str, typer.Argument(help="a recipe (TOML), or the name of one that ships: painters")],
+    photos: Annotated[list[Path], typer.Option(help="folder of photographs; may be given several times")],
+    paintings: Annotated[Path, typer.Option(help="folder that holds the recipe's paintings")],
+    encoder: Annotated[Path, typer.Option(help="VGG-19 convolutions (safetensors, conv1_1 … conv3_4)")],
+    out: Annotated[Path, typer.Option(help="where the library goes")],
+    deep_encoder: Annotated[Path | None, typer.Option(help="compressed VGG-19 for the deep layers")] = None,
+    work: Annotated[Path, typer.Option(help="checkpoint and previews")] = Path("training"),
+    device: Annotated[str, typer.Option()] = "cpu",
+    checkpoint_every: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """Train a network of styles and write it as a library of cards and weights."""
+    for folder in (*photos, paintings):
+        if not folder.is_dir():
+            raise CommandRefused(f"training: {folder} is not a folder", Exit.REJECTED)
+    # Loaded here because listing styles must not wait for torch.
+    import_module("giornata.cluster.cli.training").train(
+        find_recipe(recipe),
+        photos=tuple(photos),
+        paintings=paintings,
+        encoder=encoder,
+        deep_encoder=deep_encoder,
+        work=work,
+        out=out,
+        device=device,
+        checkpoint_every=checkpoint_every,
+    )
