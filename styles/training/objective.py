@@ -16,6 +16,8 @@ REDUCED_STYLE_LAYERS = STYLE_LAYERS[0] | {"relu3_4"}
 # Fine contours at full size, shapes at half size: level -> (layer, share).
 CONTENT_LAYERS = {0: ("relu2_2", 0.3), 1: ("relu3_3", 0.7)}
 DEEP_LAYERS = frozenset({"relu4_1", "relu5_1"})
+CALM_LEVELS = (2, 3)  # quarter and eighth size
+CALM_CHANGE = 0.03  # what counts as calm: a step of a thirtieth of the range
 DEEP_LEVELS = 2  # below 128 px the deep maps have too few positions for a Gram matrix
 
 
@@ -52,6 +54,23 @@ def total_variation(pixels: Tensor) -> Tensor:
     down = (pixels[:, :, 1:] - pixels[:, :, :-1]).abs().mean((1, 2, 3))
     right = (pixels[:, :, :, 1:] - pixels[:, :, :, :-1]).abs().mean((1, 2, 3))
     return down + right
+
+
+def unrest(output: Tensor, content: Tensor) -> Tensor:
+    """Large-scale change of `output` where `content` is calm, per sample: N x 3 x H x W, twice -> N.
+
+    Instance normalisation tempts a network to park its statistics in dark blobs on empty ground; they are
+    larger than any stroke, so only the coarse levels are looked at.
+    """
+    total = torch.zeros(output.shape[0], device=output.device)
+    pairs = list(
+        zip(pyramid(output, CALM_LEVELS[-1] + 1), pyramid(content, CALM_LEVELS[-1] + 1), strict=True)
+    )
+    for made, given in (pairs[level] for level in CALM_LEVELS):
+        for axis in (2, 3):
+            change, reason = (image.diff(dim=axis).abs().mean(1) for image in (made, given))
+            total = total + (change * torch.exp(-reason / CALM_CHANGE)).mean((1, 2))
+    return total
 
 
 class Objective(nn.Module):
@@ -125,6 +144,7 @@ class Objective(nn.Module):
         loss = stage.content_weight * likeness + (1 - painted) * stage.identity_weight * identity
         loss = loss + painted * share * (stage.style_weight * shallow + stage.deep_weight * deep)
         loss = loss + painted * stage.variation_weight * variation
+        loss = loss + painted * stage.unrest_weight * unrest(output, content)
 
         def mean(values: Tensor, mask: Tensor) -> float:
             return float((values * mask).sum().detach() / mask.sum().clamp_min(1))

@@ -35,6 +35,7 @@ class TrainingStage(BaseModel):
     style_weight: float = 1.0
     deep_weight: float = 0.5
     variation_weight: float = 0.3
+    unrest_weight: float = 0.0
     identity_weight: float = 8.0
     identity_share: float = Field(default=0.1, ge=0, lt=1)
 
