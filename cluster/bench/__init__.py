@@ -1,0 +1,1 @@
+"""Measurements against named alternatives, each table made in one run."""

@@ -1,0 +1,136 @@
+"""`giornata bench batch`: pictures a second of a plain loop, of one at a time, and of the batch system."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyvips
+import torch
+
+from giornata.cluster.bench.pictures import write_photographs
+from giornata.cluster.cli.plan import LibraryStyles
+from giornata.cluster.session import batch_session
+from giornata.cluster.settings import Machine, settings_for
+from giornata.jobs.choices import PictureFormat
+from giornata.jobs.spec import parse_spec
+from giornata.jobs.states import JobState
+from giornata.jobs.task import RenderTask
+from giornata.styles.library import Library
+from giornata.styles.loader import load_engine
+from giornata.workers.render import Renderer, RenderSettings
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One way of rendering the same pictures; `ratio` is to the plain loop."""
+
+    name: str
+    pictures: int
+    seconds: float
+    pictures_per_s: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class BatchSetting:
+    """What is measured."""
+
+    folder: Path
+    style: str = "great-wave"
+    styles: str = ""
+    pictures: int = 24
+    side_px: int = 512
+    workers: int | None = None
+
+    @property
+    def library_folders(self) -> tuple[Path, ...]:
+        """Style folders before the shipped one."""
+        return (Path(self.styles),) if self.styles else ()
+
+
+def plain_loop(setting: BatchSetting, paths: list[Path], threads: int) -> float:
+    """Decode, run the network, encode, one after another in one process; seconds."""
+    engine = load_engine(Library(setting.library_folders), {setting.style: 1.0})
+    torch.set_num_threads(threads)
+    out = setting.folder / "loop"
+    out.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    for path in paths:
+        samples = pyvips.Image.new_from_file(str(path), access="sequential").numpy()
+        pixels = torch.from_numpy(samples).permute(2, 0, 1)[None].float() / 255
+        with torch.inference_mode():
+            made = engine.network(pixels, engine.weights)[0].permute(1, 2, 0)
+        styled = (made * 255).round().clamp(0, 255).byte().numpy()
+        pyvips.Image.new_from_array(styled).jpegsave(str(out / path.name), Q=92)
+    return time.perf_counter() - started
+
+
+def one_at_a_time(setting: BatchSetting, paths: list[Path], threads: int) -> float:
+    """`giornata render` for every picture, the program loaded once; seconds."""
+    torch.set_num_threads(1)
+    out = setting.folder / "single"
+    out.mkdir(parents=True, exist_ok=True)
+    settings = RenderSettings(
+        scratch=setting.folder / "scratch", style_folders=setting.library_folders, lanes=threads
+    )
+    renderer = Renderer(settings)
+    started = time.perf_counter()
+    try:
+        for path in paths:
+            task = RenderTask(
+                item_id=path.stem,
+                source=str(path),
+                target=str(out / path.name),
+                style_label=setting.style,
+                mix={setting.style: 1.0},
+                format=PictureFormat.JPEG,
+            )
+            renderer.render(task, out / path.name)
+    finally:
+        renderer.close()
+    return time.perf_counter() - started
+
+
+def batch(setting: BatchSetting, count: int) -> tuple[float, float]:
+    """The batch system with its workers up and warm: seconds of the batch, and of the start before it."""
+    settings = settings_for(
+        Machine.detect(),
+        workers=setting.workers,
+        home=setting.folder / "home",
+        scratch=setting.folder / "scratch",
+    )
+    spec = {
+        "name": "bench",
+        "inputs": ["photos"],
+        "styles": [setting.style],
+        "outputs": [{"format": "jpeg"}],
+        "destination": "batch",
+    }
+    started = time.perf_counter()
+    with batch_session(settings, library_folders=setting.library_folders) as session:
+        ready = time.perf_counter()
+        styles = LibraryStyles(Library(setting.library_folders))
+        job = session.manager.submit(parse_spec(spec, origin="bench"), base=setting.folder, styles=styles)
+        state = session.manager.run_until_done(job.job_id)
+        seconds = time.perf_counter() - ready
+    delivered = len(list((setting.folder / "batch").glob("*.jpg")))
+    if state is not JobState.COMPLETED or delivered != count:
+        raise RuntimeError(f"the batch ended {state} with {delivered} of {count} pictures")
+    return seconds, ready - started
+
+
+def measure(setting: BatchSetting) -> tuple[list[BatchRow], float]:
+    """All ways on the same pictures in one run, and the seconds that starting the batch system took."""
+    paths = write_photographs(setting.folder / "photos", setting.pictures, setting.side_px)
+    threads = Machine.detect().cpus
+    plain_loop(setting, paths[:1], threads)  # the first convolution of a process compiles
+    seconds = {
+        "plain loop": plain_loop(setting, paths, threads),
+        "one at a time": one_at_a_time(setting, paths, threads),
+    }
+    seconds["batch"], start_s = batch(setting, len(paths))
+    loop_s = seconds["plain loop"]
+    rows = [
+        BatchRow(name, len(paths), took, len(paths) / took, loop_s / took) for name, took in seconds.items()
+    ]
+    return rows, start_s

@@ -1,0 +1,90 @@
+"""`giornata bench`: the tables of the README, each measured in one run."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from giornata.cluster.bench import batch as batch_bench
+from giornata.cluster.bench import blocks as blocks_bench
+from giornata.cluster.bench import tiles as tiles_bench
+from giornata.cluster.settings import Machine
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json")]
+StyleName = Annotated[str, typer.Option(help="style to measure with")]
+StyleFolder = Annotated[str, typer.Option(help="library folder; the shipped one if left out")]
+
+
+def show(rows: Sequence[Any], *, as_json: bool, **extra: object) -> None:
+    """Rows of one dataclass as a table, or as JSON with `extra` beside them."""
+    if as_json:
+        sys.stdout.write(json.dumps({"rows": [asdict(row) for row in rows], **extra}) + "\n")
+        return
+    table = Table(*asdict(rows[0]))
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in asdict(row).values()))
+    Console().print(table)
+    for name, value in extra.items():
+        sys.stdout.write(f"{name}: {value}\n")
+
+
+@app.command()
+def tiles(
+    style: StyleName = "great-wave",
+    styles: StyleFolder = "",
+    width: Annotated[int, typer.Option(min=256)] = 1536,
+    height: Annotated[int, typer.Option(min=256)] = 1024,
+    tile: Annotated[int, typer.Option(min=128, max=2048)] = 512,
+    out: Annotated[Path, typer.Option(help="where the rendered pictures go")] = Path("bench-out"),
+    as_json: Json = False,
+) -> None:
+    """Naive, blended, thumbnail and exact tiles against the whole picture."""
+    setting = tiles_bench.Setting(style, styles, width, height, tile, Machine.detect().cpus)
+    rows = tiles_bench.measure(setting, out)
+    for path in sorted(out.glob("*.npy")):
+        samples = (np.load(path).clip(0, 1) * 255).round().astype(np.uint8)
+        Image.fromarray(samples).save(path.with_suffix(".png"))
+        path.unlink()
+    show(rows, as_json=as_json, threads=setting.threads)
+
+
+@app.command()
+def blocks(
+    style: StyleName = "great-wave",
+    styles: StyleFolder = "",
+    side: Annotated[int, typer.Option(min=256)] = 1024,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Speed of the engine by block size, against the plain network."""
+    show(
+        blocks_bench.measure(style=style, styles=styles, side_px=side, threads=threads),
+        as_json=as_json,
+        threads=threads,
+    )
+
+
+@app.command()
+def batch(
+    style: StyleName = "great-wave",
+    styles: StyleFolder = "",
+    pictures: Annotated[int, typer.Option(min=2)] = 24,
+    side: Annotated[int, typer.Option(min=64)] = 512,
+    workers: Annotated[int | None, typer.Option(min=1)] = None,
+    as_json: Json = False,
+) -> None:
+    """Pictures a second: a plain loop, one at a time, and the batch system."""
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-") as folder:
+        setting = batch_bench.BatchSetting(Path(folder), style, styles, pictures, side, workers)
+        rows, start_s = batch_bench.measure(setting)
+    show(rows, as_json=as_json, start_s=round(start_s, 1), threads=Machine.detect().cpus)
