@@ -62,6 +62,21 @@ def verify_styles(as_json: Annotated[bool, typer.Option("--json")] = False) -> N
         raise typer.Exit(Exit.FAILED)
 
 
+@app.command("preview")
+def preview(
+    photo: Annotated[Path, typer.Argument(help="a picture of your own")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the sheet, JPEG or PNG")],
+    strength: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
+    columns: Annotated[int, typer.Option(min=1)] = 3,
+    cell: Annotated[int, typer.Option(min=64, max=2048, help="px of one picture's long side")] = 400,
+) -> None:
+    """One picture in every style of the library, on one sheet."""
+    # Loaded here because listing styles must not wait for torch.
+    module = import_module("giornata.cluster.cli.previewing")
+    sheet = module.preview(photo, output, strength=strength, columns=columns, cell_px=cell)
+    sys.stdout.write(f"{sheet}\n")
+
+
 def find_recipe(text: str) -> Path:
     """A recipe by path, or by the name of one that ships."""
     shipped = RECIPES / f"{text}.toml"

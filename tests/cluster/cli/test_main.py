@@ -133,3 +133,12 @@ def test_the_doctor_examines_everything(home: Path) -> None:
     done = giornata("doctor", "--json", cwd=home)
     checks = {check["name"]: check["verdict"] for check in json.loads(done.stdout)}
     assert checks["torch"] == checks["pyvips"] == checks["styles"] == "ok"
+
+
+def test_a_preview_shows_one_picture_in_every_style(home: Path) -> None:
+    pyvips.Image.new_from_array(skimage.data.chelsea()).resize(0.3).pngsave(str(home / "kitten.png"))
+    done = giornata("styles", "preview", "kitten.png", "-o", "sheet.png", "--cell", "96", cwd=home)
+    assert done.returncode == 0, done.stderr
+    sheet = pyvips.Image.new_from_file(str(home / "sheet.png"))
+    assert sheet.width > 3 * 96
+    assert sheet.height > 3 * 96
