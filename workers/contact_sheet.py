@@ -23,27 +23,32 @@ def contact_sheet(
 
     Every picture is fitted into a square of `cell_px`. Raises `EncodeFailed`; then no file is left.
     """
-    rows = -(-len(entries) // columns)
-    pitch = (cell_px + GAP_PX, cell_px + GAP_PX + 2 * CAPTION_PX)
-    sheet = Image.new("RGB", (GAP_PX + columns * pitch[0], GAP_PX + max(1, rows) * pitch[1]), PAPER)
     try:
-        for number, (path, caption) in enumerate(entries):
-            row, column = divmod(number, columns)
-            _place(sheet, path, caption, (GAP_PX + column * pitch[0], GAP_PX + row * pitch[1]), cell_px)
+        pictures = [(thumbnail(path, side_px=cell_px), caption) for path, caption in entries]
+        rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+        heights = [max(picture.height for picture, _ in row) + GAP_PX + 2 * CAPTION_PX for row in rows]
+        width = GAP_PX + columns * (cell_px + GAP_PX)
+        sheet = Image.new("RGB", (width, GAP_PX + max(sum(heights), GAP_PX)), PAPER)
+        top = GAP_PX
+        for row, height in zip(rows, heights, strict=True):
+            _place(sheet, row, top=top, height=height - GAP_PX - 2 * CAPTION_PX, cell_px=cell_px)
+            top += height
         _save(sheet, target)
     except (pyvips.Error, OSError) as error:
         raise EncodeFailed(str(target), " ".join(str(error).split())) from error
     return target
 
 
-def _place(sheet: Image.Image, path: Path, caption: str, corner: tuple[int, int], cell_px: int) -> None:
-    picture = thumbnail(path, side_px=cell_px)
-    left, top = corner[0] + (cell_px - picture.width) // 2, corner[1] + cell_px - picture.height
-    sheet.paste(picture, (left, top))
+def _place(
+    sheet: Image.Image, row: Sequence[tuple[Image.Image, str]], *, top: int, height: int, cell_px: int
+) -> None:
+    """Put a row's pictures on one base line, their captions below it."""
     font = ImageFont.load_default(CAPTION_PX)
-    words = _fitted(caption, font, cell_px)
-    middle = corner[0] + cell_px / 2
-    ImageDraw.Draw(sheet).text((middle, corner[1] + cell_px + 4), words, INK, font, anchor="ma")
+    for column, (picture, caption) in enumerate(row):
+        left = GAP_PX + column * (cell_px + GAP_PX)
+        sheet.paste(picture, (left + (cell_px - picture.width) // 2, top + height - picture.height))
+        words = _fitted(caption, font, cell_px)
+        ImageDraw.Draw(sheet).text((left + cell_px / 2, top + height + 4), words, INK, font, anchor="ma")
 
 
 def thumbnail(path: Path, *, side_px: int) -> Image.Image:
