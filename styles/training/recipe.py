@@ -37,7 +37,8 @@ class TrainingStage(BaseModel):
     variation_weight: float = 0.3
     unrest_weight: float = 0.0
     identity_weight: float = 8.0
-    identity_share: float = Field(default=0.1, ge=0, lt=1)
+    identity_share: float = Field(default=0.1, ge=0, le=1)
+    only_identity: bool = Field(default=False, description="train nothing but the identity's own rows")
 
 
 class Recipe(BaseModel):

@@ -1,7 +1,7 @@
 """The training loop: a recipe and pictures in, a network out; resumable, progress told as data."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,8 @@ class Trainer:
             started = time.monotonic()
             if self.step and not self.recipe.stage_at(self.step)[1]:
                 self.schedule = self._cycle()
+                if self.recipe.stage_at(self.step)[0].only_identity:
+                    self.optimizer.state.clear()  # momentum would go on moving the paintings
             loss, parts = self._one_step()
             self.step += 1
             if self.step % checkpoint_every == 0 or self.step == self.recipe.steps:
@@ -150,10 +152,17 @@ class Trainer:
             raise TrainingDiverged(self.step, float(loss))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if self.recipe.stage_at(self.step)[0].only_identity:
+            self._spare_the_paintings()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.schedule.step()
         return float(loss.detach()), parts
 
-
-Listener = Callable[[TrainingProgress], None]
+    def _spare_the_paintings(self) -> None:
+        """Drop every gradient but those of the identity's own rows."""
+        for name, parameter in self.network.named_parameters():
+            if not name.endswith(".table"):
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad[1:] = 0

@@ -133,3 +133,21 @@ def test_a_recipe_with_an_unknown_key_is_refused_by_name(tmp_path: Path) -> None
     path.write_text(SHIPPED_RECIPE.read_text().replace("crop_px", "crop_pixels"))
     with pytest.raises(BadRecipe, match="crop_pixels"):
         load_recipe(path)
+
+
+def test_a_stage_for_the_identity_alone_leaves_every_painting_as_it_was(
+    folders: TrainingFolders, tmp_path: Path
+) -> None:
+    stages = [{"steps": 3}, {"steps": 3, "identity_share": 1.0, "only_identity": True}]
+    trainer = Trainer(recipe(6, stages=stages), at(folders, tmp_path))
+    run = trainer.run()
+    for _ in range(3):
+        next(run)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    list(run)
+    changed = 0
+    for name, value in trainer.network.state_dict().items():
+        kept = value[1:] if name.endswith(".table") else value
+        assert torch.equal(kept, before[name][1:] if name.endswith(".table") else before[name]), name
+        changed += name.endswith(".table") and not torch.equal(value[0], before[name][0])
+    assert changed > 0
