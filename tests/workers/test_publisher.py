@@ -1,0 +1,57 @@
+"""The local publisher keeps the manager's contract."""
+
+from pathlib import Path
+
+import pytest
+
+from giornata.jobs.choices import PictureFormat
+from giornata.jobs.claim import Claim
+from giornata.jobs.errors import TargetTaken
+from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.task import RenderTask
+from giornata.workers.encode import file_sha256
+from giornata.workers.publisher import LocalPublisher
+
+
+def attempt(folder: Path, *, replace: bool = False) -> tuple[Claim, Outcome]:
+    """A claim whose attempt has written nine bytes."""
+    target = folder / "out.png"
+    words = {"source": "/a.png", "style_label": "s", "mix": {"s": 1}, "format": PictureFormat.PNG}
+    task = RenderTask.model_validate({"item_id": "i", "target": str(target), **words})
+    claim = Claim(job_id="j", task=task, attempt=1, epoch=1, replace=replace)
+    temporary = Path(claim.temporary)
+    temporary.write_bytes(b"rendered!")
+    outcome = Outcome(
+        item_id="i", attempt=1, outcome_class=OutcomeClass.DONE, sha256=file_sha256(temporary), bytes=9
+    )
+    return claim, outcome
+
+
+def test_publishing_moves_the_attempt_to_its_name_and_keeps_its_hash(tmp_path: Path) -> None:
+    claim, outcome = attempt(tmp_path)
+    published = LocalPublisher().publish(claim, outcome)
+    assert (tmp_path / "out.png").read_bytes() == b"rendered!"
+    assert not Path(claim.temporary).exists()
+    assert (published.bytes, published.sha256) == (9, outcome.sha256)
+    assert LocalPublisher().sha256(claim.task.target) == outcome.sha256
+
+
+def test_a_strangers_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "out.png").write_bytes(b"not ours")
+    claim, outcome = attempt(tmp_path)
+    with pytest.raises(TargetTaken):
+        LocalPublisher().publish(claim, outcome)
+    assert (tmp_path / "out.png").read_bytes() == b"not ours"
+    replacing, outcome = attempt(tmp_path, replace=True)
+    LocalPublisher().publish(replacing, outcome)
+    assert (tmp_path / "out.png").read_bytes() == b"rendered!"
+
+
+def test_an_attempt_that_is_not_as_long_as_reported_is_not_published(tmp_path: Path) -> None:
+    claim, outcome = attempt(tmp_path)
+    Path(claim.temporary).write_bytes(b"torn")
+    with pytest.raises(OSError, match="has 4 bytes, reported 9"):
+        LocalPublisher().publish(claim, outcome)
+    assert LocalPublisher().size(claim.task.target) is None
+    LocalPublisher().discard(claim)
+    assert list(tmp_path.iterdir()) == []
