@@ -116,12 +116,6 @@ class Objective(nn.Module):
             rows = torch.cat([per_painting[0][key][:1] * 0, *(g[key] for g in per_painting)])
             self.targets[key] = rows
 
-    def _identity_alone(
-        self, output: Tensor, content: Tensor, stage: TrainingStage
-    ) -> tuple[Tensor, LossParts]:
-        distance = (output - content).abs().mean()
-        return stage.identity_weight * distance, LossParts(0.0, 0.0, 0.0, 0.0, float(distance.detach()))
-
     def forward(
         self, output: Tensor, content: Tensor, style: Tensor, stage: TrainingStage
     ) -> tuple[Tensor, LossParts]:
@@ -130,8 +124,6 @@ class Objective(nn.Module):
         `stage` weighs the parts. Returns the scalar to minimise and its parts.
         """
         painted = (style > 0).float()
-        if not style.any():
-            return self._identity_alone(output, content, stage)
         grams, contents = self._views(output)
         wanted = self._content(content)
         likeness = torch.stack(

@@ -12,7 +12,7 @@ from giornata.styles.errors import MissingPictures, TrainingDiverged
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.objective import LossParts, Objective
 from giornata.styles.training.pictures import PhotoCrops, read_picture, to_unit
-from giornata.styles.training.recipe import Recipe
+from giornata.styles.training.recipe import Recipe, TrainingStage
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -143,21 +143,45 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.recipe.seed + 104729 * (self.step + 1))
         content = self.crops.draw(self.recipe.batch, generator)
         content = content.to(self.device, memory_format=torch.channels_last)
-        rows = draw_styles(self.recipe, self.step).to(self.device)
-        weights = torch.nn.functional.one_hot(rows, self.network.styles).float()
-        loss, parts = self.objective(
-            self.network(content, weights), content, rows, self.recipe.stage_at(self.step)[0]
-        )
+        stage = self.recipe.stage_at(self.step)[0]
+        if stage.only_identity:
+            loss, parts = self._identity_losses(content, stage, generator)
+        else:
+            rows = draw_styles(self.recipe, self.step).to(self.device)
+            made = self.network(content, self._weights(rows))
+            loss, parts = self.objective(made, content, rows, stage)
         if not torch.isfinite(loss):
             raise TrainingDiverged(self.step, float(loss))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.recipe.stage_at(self.step)[0].only_identity:
+        if stage.only_identity:
             self._spare_the_paintings()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
         self.optimizer.step()
         self.schedule.step()
         return float(loss.detach()), parts
+
+    def _weights(self, rows: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(rows, self.network.styles).float()
+
+    def _identity_losses(
+        self, content: Tensor, stage: TrainingStage, generator: torch.Generator
+    ) -> tuple[Tensor, LossParts]:
+        """The identity against the photograph, and its mixes with paintings against what lies between.
+
+        Without the second part the identity's row wanders off, and half a strength is no longer half way.
+        """
+        count = len(content)
+        rows = torch.randint(1, self.network.styles, (count,), generator=generator).to(self.device)
+        share = (0.2 + 0.6 * torch.rand(count, 1, generator=generator)).to(self.device)
+        painting, identity = self._weights(rows), self._weights(torch.zeros_like(rows))
+        with torch.no_grad():
+            painted = self.network(content, painting)
+        between = torch.lerp(content, painted, share[:, :, None, None])
+        alone = (self.network(content, identity) - content).abs().mean()
+        mixed = (self.network(content, torch.lerp(identity, painting, share)) - between).abs().mean()
+        parts = LossParts(0.0, 0.0, 0.0, float(mixed.detach()), float(alone.detach()))
+        return stage.identity_weight * (alone + mixed), parts
 
     def _spare_the_paintings(self) -> None:
         """Drop every gradient but those of the identity's own rows."""
