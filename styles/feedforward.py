@@ -21,6 +21,7 @@ from giornata.styles.network import EPSILON, HALO_PX, MIN_SIDE, STRIDE, Stage, T
 T = TypeVar("T")
 
 CPU_BLOCK_PX = 128  # measured by `giornata bench blocks`: larger ones fall out of cache
+MIN_BLOCK_PX = 32  # below this the borders weigh more than the block
 CUDA_BLOCK_PX = 2048  # a GPU wants the largest convolutions that fit
 
 
@@ -182,7 +183,11 @@ class FeedForwardRun:
 
     def _each_block(self, height: int, width: int, work: Callable[[Block], T]) -> list[T]:
         """`work` on every block, in order, on as many lanes as the engine has."""
-        todo = list(blocks(height, width, self.engine.block_px))
+        size = self.engine.block_px
+        # Small maps are cut finer, so that no lane is idle.
+        while self.engine.lanes > 1 and size > MIN_BLOCK_PX and height * width < self.engine.lanes * size**2:
+            size //= 2
+        todo = list(blocks(height, width, size))
         if self.engine.lanes == 1 or len(todo) == 1:
             return [work(block) for block in todo]
 

@@ -1,6 +1,7 @@
 """`giornata bench`: the tables of the README, each measured in one run."""
 
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -25,10 +26,16 @@ StyleName = Annotated[str, typer.Option(help="style to measure with")]
 StyleFolder = Annotated[str, typer.Option(help="library folder; the shipped one if left out")]
 
 
+def finite(value: object) -> object:
+    """`value`, with infinity as null: JSON has no word for it."""
+    return None if isinstance(value, float) and math.isinf(value) else value
+
+
 def show(rows: Sequence[Any], *, as_json: bool, **extra: object) -> None:
     """Rows of one dataclass as a table, or as JSON with `extra` beside them."""
     if as_json:
-        sys.stdout.write(json.dumps({"rows": [asdict(row) for row in rows], **extra}) + "\n")
+        plain = [{name: finite(value) for name, value in asdict(row).items()} for row in rows]
+        sys.stdout.write(json.dumps({"rows": plain, **extra}) + "\n")
         return
     table = Table(*asdict(rows[0]))
     for row in rows:
