@@ -18,7 +18,7 @@ demo: setup
 	$(BIN)/giornata demo --out demo-out
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
