@@ -17,4 +17,4 @@ def test_exact_tiles_are_the_whole_picture_and_naive_ones_are_not(tmp_path: Path
     assert rows["naive"].psnr_db < 35
     assert rows["naive"].seam > 1
     assert rows["naive"].psnr_db < rows["thumbnail"].psnr_db < rows["exact"].psnr_db
-    assert all(row.seconds > 0 and row.peak_mb > 0 for row in rows.values())
+    assert all(row.seconds > 0 and row.peak_mb >= 0 for row in rows.values())
