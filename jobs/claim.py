@@ -32,7 +32,7 @@ class Claim(BaseModel):
     @property
     def temporary(self) -> str:
         """The absolute path this attempt writes to."""
-        return str(attempt_name(self.task.target, self.task.item_id, self.attempt))
+        return str(attempt_name(self.task.target, self.task.item_id, self.attempt, job_id=self.job_id))
 
 
 @dataclass(frozen=True)

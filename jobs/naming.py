@@ -18,6 +18,9 @@ COLUMN = "column."  # `{column.client}` is the column `client` of the manifest r
 MAX_COMPONENT_BYTES = 255  # what ext4, APFS, NTFS and S3 tools all take
 ITEM_ID_BYTES = 10  # 80 bits: two of a million targets share one with probability 4e-13
 
+# What `attempt_name` makes; `job` is the job's tag.
+ATTEMPT = re.compile(r"\.giornata-(?P<item>[^-]+)-(?P<attempt>\d+)(-(?P<job>[0-9a-f]{8}))?\.part(\.[^.]*)?")
+
 _RESERVED_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}
 )
@@ -183,7 +186,16 @@ def item_id_of(target: str | Path) -> str:
     return hashlib.blake2b(fold(target).encode(), digest_size=ITEM_ID_BYTES).hexdigest()
 
 
-def attempt_name(target: str | Path, item_id: str, attempt: int) -> Path:
-    """Where attempt number `attempt` writes: beside the target, hidden, with the target's own suffix."""
+def attempt_name(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> Path:
+    """Where attempt number `attempt` writes: beside the target, hidden, with the target's own suffix.
+
+    Two jobs may share a target, so the job is part of the name.
+    """
     place = Path(target)
-    return place.with_name(f".giornata-{item_id}-{attempt}.part{place.suffix}")
+    tag = f"-{job_tag(job_id)}" if job_id else ""
+    return place.with_name(f".giornata-{item_id}-{attempt}{tag}.part{place.suffix}")
+
+
+def job_tag(job_id: str) -> str:
+    """8 hexadecimal digits that stand for a job in the names of its attempts."""
+    return hashlib.blake2b(job_id.encode(), digest_size=4).hexdigest()

@@ -2,13 +2,12 @@
 
 import errno
 import os
-import re
 from collections.abc import Container
 from pathlib import Path
 
+from giornata.jobs.naming import ATTEMPT
 from giornata.workers.errors import TargetRefused
 
-LEFTOVER = re.compile(r"\.giornata-(?P<item>.+)-(?P<attempt>\d+)\.part(\.[^.]*)?")
 # What file systems say that know no hard links: FAT, some network disks and containers' bind mounts.
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
@@ -68,7 +67,7 @@ def sweep(folder: Path, *, items: Container[str] | None = None) -> list[Path]:
     """
     removed = []
     for path in sorted(folder.rglob(".giornata-*")):
-        name = LEFTOVER.fullmatch(path.name)
+        name = ATTEMPT.fullmatch(path.name)
         if name and (items is None or name["item"] in items):
             path.unlink(missing_ok=True)
             removed.append(path)

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from giornata.jobs.collisions import TargetIndex
 from giornata.jobs.errors import BadName
 from giornata.jobs.naming import (
+    ATTEMPT,
     attempt_name,
     fold,
     item_id_of,
+    job_tag,
     parse_template,
     resolve_target,
     safe_component,
@@ -111,6 +113,14 @@ def test_ids_are_the_same_for_names_that_are_one_file_somewhere() -> None:
 
 def test_attempts_write_beside_the_target_with_its_suffix() -> None:
     assert attempt_name("/out/a/b.tif", "0f", 3) == Path("/out/a/.giornata-0f-3.part.tif")
+
+
+def test_two_jobs_never_write_to_one_name() -> None:
+    ours = attempt_name("/out/a.tif", "0f", 3, job_id="one")
+    assert ours != attempt_name("/out/a.tif", "0f", 3, job_id="two")
+    parts = ATTEMPT.fullmatch(ours.name)
+    assert parts is not None
+    assert (parts["item"], parts["attempt"], parts["job"]) == ("0f", "3", job_tag("one"))
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), max_size=30))
