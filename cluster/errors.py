@@ -4,6 +4,12 @@ ClusterError
 ├── ClusterUnreachable      no cluster answers at the address given
 ├── RayLoadedTooEarly       Ray was imported before its settings were in place
 ├── RayFailedToStart        the embedded Ray did not come up
+├── ServiceError
+│   ├── ServiceUnreachable  no service answers at the address given
+│   ├── ServiceRefused      the service answered that it will not do it
+│   ├── BadQuestion         a question that cannot be meant: a cursor, a number, a name out of range
+│   ├── UnsafeService       a service that would be open to others
+│   └── TargetForbidden     a webhook that points where it must not
 └── PoolError
     ├── NoFreeSlot          more calls were submitted than the pool takes
     ├── UnknownWorker       a call is pinned to a worker that is gone
@@ -44,6 +50,50 @@ class RayFailedToStart(ClusterError):
     def __str__(self) -> str:
         (reason,) = self.args
         return f"starting the embedded Ray: {reason}"
+
+
+class ServiceError(ClusterError):
+    """Root of what can go wrong with the service that people submit to."""
+
+
+class ServiceUnreachable(ServiceError):
+    """`ServiceUnreachable(url, reason)`."""
+
+    def __str__(self) -> str:
+        url, reason = self.args
+        return f"asking the service at {url}: {reason}; start one with: giornata up"
+
+
+class ServiceRefused(ServiceError):
+    """`ServiceRefused(status, code, message)`: an HTTP status, a word for programs, a line for people."""
+
+    def __str__(self) -> str:
+        _, code, message = self.args
+        return f"{message} ({code})"
+
+
+class BadQuestion(ServiceError):
+    """`BadQuestion(field, got, needed)`."""
+
+    def __str__(self) -> str:
+        field, got, needed = self.args
+        return f"reading {field}: got {got!r}, needed {needed}"
+
+
+class UnsafeService(ServiceError):
+    """`UnsafeService(what, reason)`: refused before anything listens."""
+
+    def __str__(self) -> str:
+        what, reason = self.args
+        return f"starting the service: {what}: {reason}"
+
+
+class TargetForbidden(ServiceError):
+    """`TargetForbidden(url, reason)`."""
+
+    def __str__(self) -> str:
+        url, reason = self.args
+        return f"posting to {url}: {reason}"
 
 
 class PoolError(ClusterError):

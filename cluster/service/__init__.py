@@ -1,0 +1,1 @@
+"""The service people submit to: verbs, views, the HTTP interface, progress streams, signed webhooks."""

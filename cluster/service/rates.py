@@ -1,0 +1,50 @@
+"""`Rates`: how fast each job goes, learnt from the moments at which someone looked."""
+
+import threading
+
+from giornata.cluster.pace import Pace, Snapshot
+from giornata.cluster.service.views import RatesView, eta_view
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.records import JobLine
+from giornata.jobs.states import ItemState, JobState
+
+_MOVING = (JobState.LISTING, JobState.QUEUED, JobState.RUNNING, JobState.PAUSING)
+
+
+class Rates:
+    """Keeps a pace per job that has not ended; may be used from several threads."""
+
+    def __init__(self) -> None:
+        self._paces: dict[str, Pace] = {}
+        self._turn = threading.Lock()
+
+    def of(self, line: JobLine, *, now: float) -> RatesView:
+        """Look at a job: what is known of its pace so far, this moment included."""
+        with self._turn:
+            if line.state not in _MOVING:
+                # A pause is no part of a pace: going on begins a new one.
+                self._paces.pop(line.snapshot.job_id, None)
+                return RatesView()
+            pace = self._paces.setdefault(line.snapshot.job_id, Pace())
+            pace.add(moment(line.snapshot, elapsed_s=now - line.created_at, listed=line.listed))
+            return RatesView(
+                images_per_s=_rounded(pace.images_per_s()),
+                megapixels_per_s=_rounded(pace.megapixels_per_s()),
+                eta=eta_view(pace.eta()),
+            )
+
+
+def moment(numbers: JobSnapshot, *, elapsed_s: float, listed: bool) -> Snapshot:
+    """A job's numbers as progress shows them; the total is unknown while it is being listed."""
+    counts = numbers.counts
+    return Snapshot(
+        elapsed_s=elapsed_s,
+        done=numbers.settled - numbers.lost - counts.get(ItemState.CANCELLED, 0),
+        failed=numbers.lost,
+        total=numbers.total if listed else None,
+        pixels_done=numbers.pixels_done,
+    )
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 3)
