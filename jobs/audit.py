@@ -1,0 +1,72 @@
+"""`audit`: what must hold of a job's records and files at any time, and a sentence for all that does not."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from giornata.jobs.delivered import Finding, LocalFiles, examine
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.records import ItemRecord
+from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.store import JobStore
+from giornata.jobs.strays import pictures_of_nobody
+from giornata.jobs.temporaries import Holder, Temporaries
+
+_AT_WORK = (JobState.RUNNING, JobState.PAUSING, JobState.CANCELLING)
+
+
+def audit(store: JobStore, job_id: str, *, destination: Path) -> list[str]:
+    """Sentences on what does not hold; none is good. Every delivered file is read. Raises `UnknownJob`.
+
+    The counters are what counting gives; every done item has its file with the recorded size and sha256;
+    no picture in `destination` is without a row, and no temporary file without an attempt; a job at rest
+    has nothing leased; nothing was tried after it was delivered.
+    """
+    before = store.snapshot(job_id)
+    counted: Counter[ItemState] = Counter()
+    strays = set(pictures_of_nobody(store, destination.resolve()))
+    problems: list[str] = []
+    for item in store.items(job_id):
+        counted[item.state] += 1
+        strays.discard(item.source)
+        problems += _item_problems(store, item)
+    after = store.snapshot(job_id)
+    problems += [f"{path} stands in the destination, and no job delivered it" for path in sorted(strays)]
+    problems += _left_behind(store, destination.resolve())
+    if before == after:  # a job that moves while it is looked at cannot be counted
+        problems += _miscounts(after, counted)
+        problems += _leases_at_rest(after, counted)
+    return problems
+
+
+def _item_problems(store: JobStore, item: ItemRecord) -> Iterator[str]:
+    if item.state is not ItemState.DONE:
+        return
+    found = examine(store, LocalFiles(), item)
+    if found and found.finding is not Finding.INTACT:
+        yield f"item {item.item_id} is done, but {item.target}: {found.words}"
+    for attempt in store.attempts(item.job_id, item.item_id):
+        late = item.finished_at is not None and attempt.at > item.finished_at
+        if late or attempt.attempt >= item.attempt:
+            yield (
+                f"item {item.item_id} was delivered by attempt {item.attempt}, but attempt {attempt.attempt} "
+                f"ended as {attempt.outcome_class} after that"
+            )
+
+
+def _miscounts(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Iterator[str]:
+    for state in ItemState:
+        told = snapshot.counts.get(state, 0)
+        if told != counted[state]:
+            yield f"the counter of {state} items says {told}, counting gives {counted[state]}"
+
+
+def _leases_at_rest(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Iterator[str]:
+    if snapshot.state not in _AT_WORK and counted[ItemState.LEASED]:
+        yield f"the job is {snapshot.state}, but {counted[ItemState.LEASED]} of its items are leased"
+
+
+def _left_behind(store: JobStore, destination: Path) -> Iterator[str]:
+    for temporary in sorted(Temporaries(store).below(destination), key=lambda one: one.path):
+        if temporary.holder is not Holder.ATTEMPT:
+            yield f"{temporary.path} was left behind"

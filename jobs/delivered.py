@@ -1,0 +1,90 @@
+"""One delivered output against its record: is the file there, as long as it was, and the same to the last bit."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from giornata.jobs.records import Delivery, ItemRecord
+from giornata.jobs.states import ItemState
+from giornata.jobs.store import JobStore
+
+CLAIMS_A_FILE = (ItemState.DONE, ItemState.SKIPPED)
+
+
+class Files(Protocol):
+    """What is asked about a delivered file; every `Publisher` can answer."""
+
+    def size(self, target: str) -> int | None:
+        """The size in bytes; nothing when it is not there."""
+
+    def sha256(self, target: str) -> str:
+        """The hash of what is in it now, 64 hexadecimal digits."""
+
+
+class LocalFiles:
+    """`Files` on a local disk."""
+
+    def size(self, target: str) -> int | None:
+        """See `Files.size`."""
+        place = Path(target)
+        return place.stat().st_size if place.is_file() else None
+
+    def sha256(self, target: str) -> str:
+        """See `Files.sha256`; read in small parts."""
+        with Path(target).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Finding(StrEnum):
+    """What became of a delivered file; an unreadable one may still be whole."""
+
+    INTACT = "intact"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A finding with what is wrong in words; `newer_job` delivered the same target later."""
+
+    finding: Finding
+    words: str = ""
+    newer_job: str = ""
+
+
+def examine(store: JobStore, files: Files, item: ItemRecord) -> Examined | None:
+    """Read the file of a done or skipped item and compare; nothing when nobody ever delivered one.
+
+    A skipped item relies on another job's delivery. A done one gives way to a later job that replaced it.
+    """
+    if item.state is ItemState.SKIPPED:
+        relied_on = store.delivery(item.target)
+        return compare(files, item.target, relied_on.bytes, relied_on.sha256) if relied_on else None
+    found = compare(files, item.target, item.bytes, item.sha256)
+    if found.finding is Finding.INTACT:
+        return found
+    newest = store.delivery(item.target)
+    return found if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
+
+
+def _newer(files: Files, target: str, newest: Delivery) -> Examined:
+    found = compare(files, target, newest.bytes, newest.sha256)
+    return Examined(found.finding, found.words, newer_job=newest.job_id)
+
+
+def compare(files: Files, target: str, bytes: int | None, sha256: str | None) -> Examined:
+    """Read the file at `target` and compare it with a record: its size first, then its hash."""
+    try:
+        size = files.size(target)
+        if size is None:
+            return Examined(Finding.MISSING, "gone since it was delivered")
+        if size != bytes:
+            return Examined(Finding.DAMAGED, f"got {size} bytes, delivered {bytes}")
+        if files.sha256(target) != sha256:
+            return Examined(Finding.DAMAGED, f"got other content in the same {size} bytes")
+    except OSError as error:
+        return Examined(Finding.UNREADABLE, f"could not be read ({error.strerror or error})")
+    return Examined(Finding.INTACT)

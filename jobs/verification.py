@@ -1,0 +1,145 @@
+"""`verify`: every delivered file is read again and compared with its record; what is amiss can be made again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from giornata.jobs.delivered import CLAIMS_A_FILE, Examined, Files, Finding, examine
+from giornata.jobs.folders import destination_of
+from giornata.jobs.naming import safe_component
+from giornata.jobs.records import ItemRecord
+from giornata.jobs.states import JobEvent
+from giornata.jobs.store import JobStore
+from giornata.jobs.strays import pictures_of_nobody
+
+REPAIRED_AT_ONCE = 500  # items in one transaction
+VERIFIER = "verify"  # who did it, in the events
+
+OnChecked = Callable[[int, int], None]  # files checked so far, files to check
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a check of a job's files found; missing, damaged and stray ones with a sentence each.
+
+    A file that could not be read is among the damaged ones, and says so. `reopened` items are in the queue
+    again.
+    """
+
+    checked: int
+    intact: int
+    missing: list[str]
+    damaged: list[str]
+    strays: list[str]
+    reopened: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that was delivered is there and intact; strays do no harm."""
+        return self.checked == self.intact
+
+
+def verify(
+    store: JobStore,
+    publisher: Files,
+    job_id: str,
+    *,
+    progress: OnChecked | None = None,
+    repair: bool = False,
+    actor: str = VERIFIER,
+) -> Verified:
+    """Read all files that a job delivered, or relied on, and compare size and sha256 with the record.
+
+    `repair` queues items again whose file is missing or damaged; a damaged one is first moved aside to
+    `<name>.damaged-<n>`, so that nothing a person may have made is lost. Only what is amiss is held in
+    memory. Raises `UnknownJob`.
+    """
+    record = store.job(job_id)
+    tally = _Tally(set(pictures_of_nobody(store, destination_of(record))))
+    mender = _Mender(store, job_id, actor) if repair else None
+    total = sum(record.snapshot.counts.get(state, 0) for state in CLAIMS_A_FILE)
+    for item in store.items(job_id):
+        # A destination may hold the sources as well.
+        tally.strays.discard(item.source)
+        examined = examine(store, publisher, item) if item.state in CLAIMS_A_FILE else None
+        if examined is not None:
+            tally.add(item, examined, mender.mend(item, examined) if mender else "")
+            if progress:
+                progress(tally.checked, max(total, tally.checked))
+    return tally.result(mender.finish() if mender else 0)
+
+
+@dataclass
+class _Tally:
+    """What has been found so far."""
+
+    strays: set[str]
+    checked: int = 0
+    intact: int = 0
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    def add(self, item: ItemRecord, examined: Examined, mended: str) -> None:
+        """Count one file, and keep a sentence about it when something is amiss."""
+        self.checked += 1
+        if examined.finding is Finding.INTACT:
+            self.intact += 1
+            return
+        newer = f"delivered later by job {examined.newer_job}" if examined.newer_job else ""
+        words = "; ".join(part for part in (examined.words, newer, mended) if part)
+        kept = self.missing if examined.finding is Finding.MISSING else self.damaged
+        kept.append(f"{item.target}: {words}")
+
+    def result(self, reopened: int) -> Verified:
+        """The end of it."""
+        strays = [f"{path}: no job delivered it" for path in sorted(self.strays)]
+        return Verified(self.checked, self.intact, self.missing, self.damaged, strays, reopened)
+
+
+class _Mender:
+    """Puts items back in the queue, many at a time, after making room for their files."""
+
+    def __init__(self, store: JobStore, job_id: str, actor: str) -> None:
+        self._store, self._job_id, self._actor = store, job_id, actor
+        self._waiting: list[str] = []
+        self._reopened = 0
+
+    def mend(self, item: ItemRecord, examined: Examined) -> str:
+        """Have an item rendered again; what was done, in words."""
+        if examined.finding in (Finding.INTACT, Finding.UNREADABLE):
+            return ""
+        if examined.newer_job:
+            return "left to that job to repair"
+        words = "queued again"
+        if examined.finding is Finding.DAMAGED:
+            try:
+                words = f"moved to {move_aside(Path(item.target)).name}, {words}"
+            except OSError as error:
+                return f"could not be moved aside ({error.strerror or error})"
+        self._waiting.append(item.item_id)
+        if len(self._waiting) >= REPAIRED_AT_ONCE:
+            self.finish()
+        return words
+
+    def finish(self) -> int:
+        """Queue what waits; how many items were queued in all."""
+        if self._waiting:
+            queued = self._store.reopen(self._job_id, CLAIMS_A_FILE, items=self._waiting, actor=self._actor)
+            self._waiting = []
+            self._reopened += queued
+            reason = f"{queued} outputs were missing or damaged"
+            self._store.move_job(self._job_id, JobEvent.RETRY, reason=reason, actor=self._actor)
+        return self._reopened
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a file to `<name>.damaged-<n>` beside it, the first free `n`. Raises `OSError`."""
+    for number in count(1):
+        aside = path.with_name(safe_component(f"{path.name}.damaged-{number}"))
+        try:
+            aside.touch(exist_ok=False)  # whoever creates the name owns it
+        except FileExistsError:
+            continue
+        return path.replace(aside)
+    raise AssertionError
