@@ -1,4 +1,4 @@
-"""One delivered output against its record: is the file there, as long as it was, and the same to the last bit."""
+"""One delivered output against its record: is the file there, as long as it was, the same to the last bit?"""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`verify`: every delivered file is read again and compared with its record; what is amiss can be made again."""
+"""`verify`: every delivered file is read again and compared with its record; what is amiss can be remade."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -134,6 +134,21 @@ class Sandbox:
             raise
         return WorkingPicture.in_folder(folder, facts=facts)
 
+    def thumbnail(self, path: Path | str, target: Path, *, side_px: int) -> SourceFacts:
+        """Writes the picture at `path` as a small JPEG to `target`, within a square of `side_px`.
+
+        Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
+        """
+        facts = self.inspect(path)
+        request = {"verb": "thumbnail", "path": _absolute(path), "target": _absolute(target)}
+        try:
+            return self._ask(
+                {**request, "side_px": str(side_px)}, deadline_s=self.limits.deadline_s(facts.pixels)
+            )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
     def _ask(self, request: dict[str, str], *, deadline_s: float) -> SourceFacts:
         for _ in range(TRIES):
             child = self._ready_child()

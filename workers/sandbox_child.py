@@ -23,6 +23,7 @@ from giornata.workers.errors import Rejected, RenderError, Unreadable
 from giornata.workers.inspect import identify_source, inspect
 from giornata.workers.limits import MEGA, Limits
 from giornata.workers.source import RejectCode
+from giornata.workers.thumbnail import write_thumbnail
 
 Answer = dict[str, Any]
 
@@ -83,6 +84,9 @@ def _serve(request: dict[str, str], *, limits: Limits) -> Answer:
         if request["verb"] == "decode":
             _limit_cpu(limits.cpu_budget_s(facts.pixels))
             facts = decode(source, Path(request["folder"]), limits=limits)
+        elif request["verb"] == "thumbnail":
+            _limit_cpu(limits.cpu_budget_s(facts.pixels))
+            write_thumbnail(source, facts, Path(request["target"]), side_px=int(request["side_px"]))
         return facts.model_dump(mode="json")
 
 
