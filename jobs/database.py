@@ -1,88 +1,140 @@
-"""Opening the store's database and its transactions; the only file that knows which database it is."""
+"""Opening the store's database and its transactions, and saying in our words what a driver could not do."""
 
-import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from sqlalchemy import URL, Connection, insert, inspect, make_url, select, text, update
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from giornata.jobs import dialects
 from giornata.jobs.errors import StoreUnavailable
+from giornata.jobs.migrations import steps_from
 from giornata.jobs.schema import SCHEMA_VERSION, metadata, setting
 
-BUSY_TIMEOUT_S = 30  # a backup or a second process may hold the file for a while; a batch should wait
+QUICK_CHECK_BYTES = 256 * 1024 * 1024  # a whole check reads every index against its table
 _VERSION = "schema_version"
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 class Database:
     """An open database with the store's tables. Reads and writes are whole transactions."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the SQLite file `path` on a local disk. Raises `StoreUnavailable`."""
-        self.name = str(path)
+    def __init__(self, place: str | Path) -> None:
+        """Open or create the store at `place`: a file on a local disk, or a URL."""
+        self.url = _url(place)
+        self.path = Path(self.url.database or "") if dialects.is_sqlite(self.url) else None
+        self.name = str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        # Threads of one process take turns here; SQLite itself would let the unlucky one sleep and miss.
+        self._turn = threading.Lock() if self.path else nullcontext()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._engine = _sqlite(path)
-            self._create()
-        except (OSError, SQLAlchemyError, sqlite3.Error) as error:
-            raise StoreUnavailable(self.name, _reason(error)) from error
+            self.engine = dialects.open_engine(self.url)
+        except (OSError, ImportError) as error:
+            raise StoreUnavailable(self.name, _missing(error)) from error
+        self._reader = self.engine.execution_options(**dialects.reading(self.url))
+        self._open()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement."""
-        with self._translated(), self._engine.begin() as connection:
+        """A transaction that writes; on SQLite it holds the write lock from its first statement."""
+        with self.translated(), self._turn, self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment and blocks no writer."""
-        with self._translated(), self._engine.connect() as plain:
-            connection = plain.execution_options(begin="DEFERRED")
-            with connection.begin():
-                yield connection
+        with self.translated(), self._reader.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Look for damage. Raises `StoreUnavailable` that says what is broken and what to do."""
+        if self.path is None:
+            with self.read() as connection:
+                connection.scalar(select(setting.c.value).limit(1))
+            return
+        kind = "integrity_check" if self.path.stat().st_size <= QUICK_CHECK_BYTES else "quick_check"
+        with self.read() as connection:
+            found = connection.exec_driver_sql(f"PRAGMA {kind}(1)").scalar()
+            orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if found != "ok" or orphan:
+            what = found if found != "ok" else f"a row of {orphan[0]} belongs to nothing"  # type: ignore[index]
+            raise StoreUnavailable(
+                self.name, f"the file is damaged ({what}); restore a backup, or move it away and submit again"
+            )
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
+        """Close every connection; what SQLite keeps in a second file goes back into the first."""
+        if self.path is not None:
+            self._checkpoint()
+        self.engine.dispose()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Turn what the database says into `StoreUnavailable`."""
         try:
             yield
-        except DatabaseError as error:
-            raise StoreUnavailable(self.name, _reason(error)) from error
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(self.name, dialects.reason(error), dialects.is_transient(error)) from error
 
-    def _create(self) -> None:
-        with self._engine.begin() as connection:
-            metadata.create_all(connection)
-            found = connection.scalar(select(setting.c.value).where(setting.c.key == _VERSION))
+    def _checkpoint(self) -> None:
+        try:
+            with self.engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                if raw is not None:
+                    # Another process may be reading: then it is that one's to do.
+                    raw.execute("PRAGMA busy_timeout = 0")
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except SQLAlchemyError:
+            pass
+
+    def _open(self) -> None:
+        with self.read() as connection:
+            found = _version(connection)
+        if found == SCHEMA_VERSION:
+            return
+        with self.write() as connection:
+            dialects.create_alone(connection)
+            found = _version(connection)
             if found is None:
+                metadata.create_all(connection)
                 connection.execute(insert(setting).values(key=_VERSION, value=str(SCHEMA_VERSION)))
-            elif found != str(SCHEMA_VERSION):
-                raise StoreUnavailable(self.name, f"got schema version {found}, needed {SCHEMA_VERSION}")
+            else:
+                self._migrate(connection, found)
+
+    def _migrate(self, connection: Connection, found: int) -> None:
+        steps = steps_from(found)
+        if steps is None:
+            raise StoreUnavailable(self.name, f"got schema version {found}, needed {SCHEMA_VERSION}")
+        for step in steps:
+            connection.execute(text(step))
+        version = update(setting).where(setting.c.key == _VERSION)
+        connection.execute(version.values(value=str(SCHEMA_VERSION)))
 
 
-def _sqlite(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-    return engine
+def _version(connection: Connection) -> int | None:
+    if not inspect(connection).has_table(setting.name):
+        return None
+    found = connection.scalar(select(setting.c.value).where(setting.c.key == _VERSION))
+    return int(found) if found else None
 
 
-def _on_connect(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions by itself, late and deferred; we begin them.
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _url(place: str | Path) -> URL:
+    if isinstance(place, Path) or "://" not in place:
+        return URL.create("sqlite", database=str(place))
+    try:
+        url = make_url(place)
+        driver = _DRIVERS[url.get_backend_name()]
+    except (ArgumentError, NoSuchModuleError, KeyError) as error:
+        shown = place.split("://")[0]
+        needed = "a path, sqlite:///FILE or postgresql+psycopg://…"
+        raise StoreUnavailable(shown, f"got a URL of kind {shown!r}, needed {needed}") from error
+    if driver == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StoreUnavailable(place, "got no file name, needed sqlite:///FILE")
+    return url.set(drivername=driver)
 
 
-def _on_begin(connection: Connection) -> None:
-    kind = connection.get_execution_options().get("begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {kind}")
-
-
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+def _missing(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return f"{error}; needed the driver: pip install 'giornata[postgresql]'"
+    return dialects.reason(error)

@@ -8,6 +8,7 @@ JobError
 ├── TargetTaken         a file that is not ours stands where an output should go
 ├── PlanRefused         checks found problems before anything ran
 ├── UnknownJob          the store has no such job
+├── UnknownItem         the job has no such item
 ├── IllegalTransition   a state and an event that do not go together
 ├── Superseded          a newer manager has taken the job over
 └── StoreUnavailable    the database cannot be opened or answered too late
@@ -74,6 +75,14 @@ class UnknownJob(JobError):
         return f"looking up job {self.args[0]!r}: the store has no such job"
 
 
+class UnknownItem(JobError):
+    """`UnknownItem(job_id, item_id)`."""
+
+    def __str__(self) -> str:
+        job_id, item_id = self.args
+        return f"looking up item {item_id!r}: job {job_id!r} has no such item"
+
+
 class IllegalTransition(JobError):
     """`IllegalTransition(kind, state, event, allowed)`: `kind` is item or job."""
 
@@ -91,8 +100,13 @@ class Superseded(JobError):
 
 
 class StoreUnavailable(JobError):
-    """`StoreUnavailable(url, reason)`."""
+    """`StoreUnavailable(url, reason, transient=False)`: the database refused, or something else holds it."""
 
     def __str__(self) -> str:
-        url, reason = self.args
-        return f"opening the job store {url}: {reason}"
+        url, reason, *_ = self.args
+        return f"{'using' if self.transient else 'opening'} the job store {url}: {reason}"
+
+    @property
+    def transient(self) -> bool:
+        """Whether trying again later may help: a lock, a lost connection, a server that restarts."""
+        return bool(self.args[2]) if len(self.args) > 2 else False

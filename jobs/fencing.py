@@ -1,6 +1,6 @@
 """Taking reports in, of which only those of the newest (epoch, attempt) count, in the caller's transaction.
 
-The caller holds the write lock, so what is read here cannot change before it is written. Whole batches are
+The jobs are locked first, so what is read here cannot change before it is written. Whole batches are
 read and written at once, because a statement per item costs more than the item.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from giornata.jobs.claim import Claim
-from giornata.jobs.ledger import shift
+from giornata.jobs.ledger import lock_job, shift
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.records import Settlement
 from giornata.jobs.retry import History
@@ -81,13 +81,13 @@ class _Gate:
         self._stale: Counter[str] = Counter()
         self._jobs: dict[str, Any] = {}
         self._leased: dict[tuple[str, str], Any] = {}
-        for job_id in {claim.job_id for claim in claims}:
+        # Always in the same order, so that two of us never wait for each other.
+        for job_id in sorted({claim.job_id for claim in claims}):
             ids = [claim.task.item_id for claim in claims if claim.job_id == job_id]
             self._read(job_id, ids)
 
     def _read(self, job_id: str, item_ids: list[str]) -> None:
-        wanted = select(job.c.epoch, job.c.state).where(job.c.job_id == job_id)
-        self._jobs[job_id] = self._connection.execute(wanted).one()
+        self._jobs[job_id] = lock_job(self._connection, job_id)
         mine = (item.c.job_id == job_id, item.c.item_id.in_(item_ids), item.c.state == ItemState.LEASED)
         for row in self._connection.execute(select(*_FENCED).where(*mine)):
             self._leased[job_id, row.item_id] = row

@@ -3,13 +3,38 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
 
+from giornata.jobs.dialects import commit_in_order
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.schema import counter, event, item, job
 from giornata.jobs.states import ITEM_TRANSITIONS, ItemEvent, ItemState, JobEvent, JobState, advance, origins
 
 MANAGER = "manager"  # who did it, in the events that no person caused
+
+_HELD = select(job.c.job_id, job.c.state, job.c.epoch, job.c.not_before).where(
+    job.c.job_id == bindparam("job_id")
+)
+# Weaker than FOR UPDATE: other rows may still refer to the job meanwhile.
+_LOCKED = _HELD.with_for_update(key_share=True)
+_SHARED = _HELD.with_for_update(read=True)
+_SHIFT = (
+    update(counter)
+    .where(counter.c.job_id == bindparam("of_job"), counter.c.state == bindparam("at"))
+    .values(amount=counter.c.amount + bindparam("more"))
+)
+
+
+def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> Row[Any]:
+    """(job_id, state, epoch, not_before) of a job that nobody else changes until this transaction ends.
+
+    Whatever moves items takes this lock first, so that no two transactions wait for each other's rows.
+    Raises `UnknownJob`.
+    """
+    row = connection.execute(_SHARED if shared else _LOCKED, {"job_id": job_id}).one_or_none()
+    if row is None:
+        raise UnknownJob(job_id)
+    return row
 
 
 def move_items(
@@ -17,11 +42,15 @@ def move_items(
     job_id: str,
     happened: ItemEvent,
     *where: ColumnElement[bool],
+    among: Iterable[ItemState] = tuple(ItemState),
     values: Mapping[str, Any] | None = None,
 ) -> int:
-    """Apply an event to every item of the job that matches `where` and knows the event; how many moved."""
+    """Apply an event to every item in `among` that matches `where` and knows the event; how many moved."""
     moved = 0
+    wanted = frozenset(among)
     for origin in origins(happened):
+        if origin not in wanted:
+            continue
         target = ITEM_TRANSITIONS[origin, happened]
         statement = update(item).where(item.c.job_id == job_id, item.c.state == origin, *where)
         count = connection.execute(statement.values(state=target, **(values or {}))).rowcount
@@ -32,10 +61,9 @@ def move_items(
 
 def shift(connection: Connection, job_id: str, changes: Mapping[ItemState, int]) -> None:
     """Add `changes` to the counters of a job."""
-    rows = [{"at": state, "more": more} for state, more in changes.items() if more]
+    rows = [{"of_job": job_id, "at": state, "more": more} for state, more in sorted(changes.items()) if more]
     if rows:
-        statement = update(counter).where(counter.c.job_id == job_id, counter.c.state == bindparam("at"))
-        connection.execute(statement.values(amount=counter.c.amount + bindparam("more")), rows)
+        connection.execute(_SHIFT, rows)
 
 
 def open_counters(connection: Connection, job_id: str) -> None:
@@ -49,27 +77,31 @@ def move_job(
     connection: Connection, job_id: str, happened: JobEvent, *, now: float, actor: str, reason: str = ""
 ) -> JobState:
     """Apply an event to a job and write it down. Raises `UnknownJob`, `IllegalTransition`."""
-    state = advance(job_state(connection, job_id), happened)
-    connection.execute(
-        update(job).where(job.c.job_id == job_id).values(state=state, reason=reason, updated_at=now)
-    )
+    state = advance(JobState(lock_job(connection, job_id).state), happened)
+    values: dict[str, Any] = {"state": state, "reason": reason, "updated_at": now}
+    values["finished_at"] = now if state.is_terminal else None
+    if happened is JobEvent.START:
+        values["started_at"] = func.coalesce(job.c.started_at, now)
+    if happened is JobEvent.RESUME:
+        values["canary_open"] = False  # a person has seen why it paused
+    change_job(connection, job_id, values)
     note(connection, job_id, happened, now=now, actor=actor, detail=reason)
     return state
 
 
-def job_state(connection: Connection, job_id: str) -> JobState:
-    """The state of a job. Raises `UnknownJob`."""
-    found = connection.scalar(select(job.c.state).where(job.c.job_id == job_id))
-    if found is None:
+def change_job(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of a job. Raises `UnknownJob`."""
+    if not connection.execute(update(job).where(job.c.job_id == job_id).values(**values)).rowcount:
         raise UnknownJob(job_id)
-    return JobState(found)
 
 
 def note(
     connection: Connection, job_id: str, kind: str, *, now: float, actor: str = MANAGER, detail: str = ""
 ) -> None:
-    """Append to the events of a job."""
-    connection.execute(insert(event).values(job_id=job_id, at=now, actor=actor, kind=kind, detail=detail))
+    """Append to the events, of a job or of none; the last thing a transaction does."""
+    commit_in_order(connection)
+    row = {"job_id": job_id or None, "at": now, "actor": actor, "kind": kind, "detail": detail}
+    connection.execute(insert(event), row)
 
 
 def has_state(states: Iterable[ItemState]) -> ColumnElement[bool]:

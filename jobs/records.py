@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass
@@ -14,24 +15,66 @@ from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.task import RenderTask
 
 
+class Unset(Enum):
+    """The kind of `UNSET`: what is left as it is, where nothing would be a value of its own."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
 @dataclass(frozen=True)
-class JobRecord:
-    """One job: what was asked for and how far it is."""
+class JobLine:
+    """One job as a line of a list: everything but what was asked for."""
 
     job_id: str
-    spec: JobSpec
-    base: Path
+    owner: str
+    priority: int
+    max_workers: int | None
+    listed: bool
     epoch: int
     reason: str
     not_before: float
     created_at: float
     updated_at: float
+    started_at: float | None
+    finished_at: float | None
+    spec_digest: str
     snapshot: JobSnapshot
+
+    @property
+    def name(self) -> str:
+        """The name its spec gives it."""
+        return self.snapshot.name
 
     @property
     def state(self) -> JobState:
         """Where the job stands."""
         return self.snapshot.state
+
+
+@dataclass(frozen=True)
+class JobRecord(JobLine):
+    """One job: what was asked for and how far it is."""
+
+    spec: JobSpec
+    base: Path
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """What a scheduler needs to know of a job that has not ended."""
+
+    job_id: str
+    state: JobState
+    priority: int
+    max_workers: int | None
+    listed: bool
+    not_before: float
+    created_at: float
+    epoch: int
+    canary_open: bool
 
 
 @dataclass(frozen=True)
@@ -44,8 +87,13 @@ class ItemRecord:
     source: str
     target: str
     style_label: str
+    content_key: str
     state: ItemState
     attempt: int
+    failures: int
+    not_before: float
+    lease_worker: str
+    last_worker: str
     outcome_class: OutcomeClass | None
     reason: str
     seconds: float
@@ -66,6 +114,87 @@ class ItemRecord:
 
 
 @dataclass(frozen=True)
+class AttemptRecord:
+    """One attempt that failed or was tried again, what was decided about it, and what it said."""
+
+    attempt: int
+    epoch: int
+    worker: str
+    outcome_class: OutcomeClass
+    reason: str
+    decision: str
+    seconds: float
+    at: float
+    log: str
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """Who did what when; `job_id` is empty for what concerns no job."""
+
+    event_id: int
+    job_id: str
+    at: float
+    actor: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class WorkerRecord:
+    """One worker as its manager last saw it; `job_id` and `item_id` are empty when it is idle."""
+
+    worker: str
+    state: str
+    node: str
+    pid: int | None
+    job_id: str
+    item_id: str
+    done: int
+    failures: int
+    seen_at: float
+
+
+class BlockKind(StrEnum):
+    """Why a worker gets no more work: people asked for the first two, the manager decided the last."""
+
+    DRAIN = "drain"
+    BLOCK = "block"
+    SET_ASIDE = "set_aside"
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """A worker that gets no more work, and who said so."""
+
+    worker: str
+    kind: BlockKind
+    reason: str
+    by: str
+    at: float
+
+
+class NoticeState(StrEnum):
+    """Where a message to a webhook stands."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given_up"
+
+
+@dataclass(frozen=True)
+class NoticeRecord:
+    """A message that waits to be sent to a webhook; `tries` counts the attempts so far."""
+
+    notice_id: int
+    job_id: str
+    url: str
+    kind: str
+    body: str
+    tries: int
+
+
+@dataclass(frozen=True)
 class NewItem:
     """A task about to be stored; one that needs no work arrives in the state it ends in."""
 
@@ -83,6 +212,7 @@ class Delivery:
     content_key: str
     bytes: int
     sha256: str
+    finished_at: float
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The tables of the job store, one schema for every database; times are seconds since 1970."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -14,11 +16,27 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
+from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
+
+
+class Words(TypeDecorator[str]):
+    """Text that came from somewhere: what a database cannot keep (NUL, half a code point) is taken out."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """What is stored of `value`."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return value.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
+
 
 setting = Table(
     "setting",
@@ -39,8 +57,13 @@ job = Table(
     Column("client_token", String(200), nullable=False, unique=True),
     Column("owner", String(100), nullable=False, default=""),
     Column("priority", Integer, nullable=False, default=50),
+    Column("max_workers", Integer),
     Column("state", String(32), nullable=False),
-    Column("reason", Text, nullable=False, default=""),
+    Column("reason", Words, nullable=False, default=""),
+    # Every item is in the store; items may run before that.
+    Column("listed", Boolean, nullable=False, default=False),
+    # The first items are still being watched; closed once they went well, or a person resumed.
+    Column("canary_open", Boolean, nullable=False, default=True),
     Column("epoch", Integer, nullable=False, default=0),
     Column("not_before", Float, nullable=False, default=0.0),
     Column("stale_reports", Integer, nullable=False, default=0),
@@ -48,7 +71,11 @@ job = Table(
     Column("busy_s", Float, nullable=False, default=0.0),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("finished_at", Float),
     Index("job_by_name", "name", "spec_digest"),
+    Index("job_by_age", "created_at", "job_id"),
+    Index("job_by_state", "state", "created_at"),
 )
 
 # Counters move in the transaction that moves the items: progress is one small read, never a COUNT.
@@ -60,6 +87,8 @@ counter = Table(
     Column("amount", Integer, nullable=False, default=0),
     PrimaryKeyConstraint("job_id", "state"),
 )
+
+LOST = text("state IN ('failed', 'quarantined')")  # an index is only used by a query that says the same words
 
 item = Table(
     "item",
@@ -88,17 +117,20 @@ item = Table(
     Column("intent_sha256", String(64)),
     Column("intent_bytes", BigInteger),
     Column("outcome_class", String(16)),
-    Column("reason", Text, nullable=False, default=""),
+    Column("reason", Words, nullable=False, default=""),
     Column("seconds", Float, nullable=False, default=0.0),
     Column("sha256", String(64)),
     Column("bytes", BigInteger),
     Column("width", Integer),
     Column("height", Integer),
-    Column("warnings", Text, nullable=False, default=""),
+    Column("warnings", Words, nullable=False, default=""),
     Column("finished_at", Float),
     PrimaryKeyConstraint("job_id", "item_id"),
     Index("item_in_line", "job_id", "state", "position"),
-    Index("item_by_id", "item_id", "state"),
+    # These two do not move when an item changes its state.
+    Index("item_in_order", "job_id", "position"),
+    Index("item_by_id", "item_id"),
+    Index("item_lost", "job_id", "outcome_class", sqlite_where=LOST, postgresql_where=LOST),
 )
 
 # Failures and retries only: an item that goes through at once leaves no row here.
@@ -112,23 +144,68 @@ attempt = Table(
     Column("epoch", Integer, nullable=False),
     Column("worker", String(100), nullable=False),
     Column("outcome_class", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("decision", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("decision", Words, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("at", Float, nullable=False),
+    Column("log", Words, nullable=False, default=""),
     ForeignKeyConstraint(["job_id", "item_id"], ["item.job_id", "item.item_id"], ondelete="CASCADE"),
     Index("attempt_of_item", "job_id", "item_id"),
 )
 
-# Append-only: who did what to which job, when.
+# Append-only: who did what when, to which job or to none.
 event = Table(
     "event",
     metadata,
     Column("event_id", Integer, primary_key=True),
-    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
+    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE")),
     Column("at", Float, nullable=False),
     Column("actor", String(100), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("detail", Text, nullable=False, default=""),
+    Column("detail", Words, nullable=False, default=""),
     Index("event_of_job", "job_id", "event_id"),
+)
+
+# What the manager last saw of its workers; written for people, read back by nobody.
+worker = Table(
+    "worker",
+    metadata,
+    Column("worker", String(100), primary_key=True),
+    Column("state", String(32), nullable=False),
+    Column("node", String(200), nullable=False),
+    Column("pid", Integer),
+    Column("job_id", String(80), nullable=False),
+    Column("item_id", String(20), nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("seen_at", Float, nullable=False),
+)
+
+# A worker may be held for two reasons at once, and is free when none is left.
+block = Table(
+    "block",
+    metadata,
+    Column("worker", String(100), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("worker", "kind"),
+)
+
+# Messages for webhooks, kept until they are sent or given up.
+notice = Table(
+    "notice",
+    metadata,
+    Column("notice_id", Integer, primary_key=True),
+    Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Words, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("not_before", Float, nullable=False, default=0.0),
+    Column("state", String(16), nullable=False),
+    Column("last_error", Words, nullable=False, default=""),
+    Column("created_at", Float, nullable=False),
+    Index("notice_due", "state", "not_before"),
 )

@@ -15,9 +15,10 @@ ARGUMENTS = {
     "TargetTaken": ("a.jpg", "a file stands there"),
     "PlanRefused": (("one", "two"), 5),
     "UnknownJob": ("autumn-1",),
+    "UnknownItem": ("autumn-1", "0a"),
     "IllegalTransition": ("item", "done", "claim", ("reopen",)),
     "Superseded": ("autumn-1", 1, 2),
-    "StoreUnavailable": ("jobs.sqlite", "locked"),
+    "StoreUnavailable": ("jobs.sqlite", "locked", True),
 }
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobError)]
 
