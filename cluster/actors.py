@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 # Ray is imported inside these functions only: it reads its environment when it is imported (see runtime.py).
 
+CONTROL = "control"
+CORE = ("raylet", "gcs_server")
+
 
 class OutcomeKind(StrEnum):
     """How a call ended, as far as the pool is concerned."""
@@ -73,6 +76,8 @@ class ActorFactory:
             "max_task_retries": 0,
             # Ray keeps a record of every call otherwise: 88 MB after 30,000.
             "enable_task_events": False,
+            # Control calls run beside the work, so that a busy actor can be asked and told.
+            "concurrency_groups": {CONTROL: 1},
         }
         if self.environment:
             options["runtime_env"] = {"env_vars": self.environment}
@@ -94,6 +99,37 @@ def probe(handle: Any) -> Any:
 def call(handle: Any, method: str, args: tuple[Any, ...]) -> Any:
     """Send one method call; returns the reference to its value."""
     return getattr(handle, method).remote(*args)
+
+
+def control(handle: Any, method: str, args: tuple[Any, ...]) -> Any:
+    """Send a call that does not wait behind the work; returns the reference to its value."""
+    return getattr(handle, method).options(concurrency_group=CONTROL).remote(*args)
+
+
+def dead_nodes() -> frozenset[str]:
+    """Ids of the nodes that the cluster has given up; none when it does not say."""
+    import ray
+
+    try:
+        return frozenset(node["NodeID"] for node in ray.nodes() if not node["Alive"])
+    except Exception:
+        return frozenset()
+
+
+def head_address() -> str | None:
+    """Where the head of the connected cluster listens; None when it does not say."""
+    import ray
+
+    return ray.get_runtime_context().gcs_address or None
+
+
+def core_has_died() -> bool:
+    """Whether one of Ray's own processes that this process started has ended. Never waits on Ray."""
+    from ray._private import worker
+
+    node = worker._global_node  # Ray has no public word for this
+    # A cluster that we merely joined has no processes of ours.
+    return node is not None and any(kind in CORE for kind, _ in node.dead_processes())
 
 
 def wait(references: Sequence[Any], *, timeout_s: float) -> set[Any]:

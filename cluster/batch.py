@@ -12,7 +12,6 @@ from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
 from giornata.jobs.claim import Claim
-from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.report import Summary, summarise, write_manifest
@@ -27,6 +26,7 @@ class Ending:
 
     job_id: str
     state: JobState
+    reason: str
     summary: Summary
     resumed: bool
     manifests: tuple[Path, Path] | None
@@ -86,14 +86,15 @@ class StopFlag:
                 signal.signal(number, handler)
 
 
-def run_batch(session: Session, spec: JobSpec, *, base: Path, styles: StyleCheck, watcher: Watcher) -> Ending:
+def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher) -> Ending:
     """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs."""
     with StopFlag().installed() as stop:
-        submission = session.manager.submit(spec, base=base, styles=styles)
+        submission = session.manager.submit(spec, base=base)
         state = session.manager.run_until_done(submission.job_id, stop)
     summary = summarise(session.store, submission.job_id)
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = None
     if state.is_terminal:
         manifests = write_manifest(session.store, submission.job_id, base / spec.destination)
-    return Ending(submission.job_id, state, summary, submission.resumed, manifests)
+    reason = session.store.job(submission.job_id).reason
+    return Ending(submission.job_id, state, reason, summary, submission.resumed, manifests)

@@ -6,7 +6,7 @@ retried here.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -24,11 +24,10 @@ from giornata.cluster.errors import (
     last_line,
 )
 from giornata.cluster.worker import Call, PooledWorker, WorkerStatus
+from giornata.jobs.blame import place_of
 
 SLICE_S = 1.0  # how long Ctrl-C and deadlines may have to wait for Ray to return
-QUIET_S = (
-    1.0  # an idle worker is asked this often whether it is still there, and before a call is blamed on it
-)
+QUIET_S = 1.0  # how long an idle worker may be quiet before it is asked whether it is still there
 STARTS_PER_SLOT = 3  # a start that fails thrice in a row fails for a reason that a fourth will meet as well
 
 
@@ -77,6 +76,7 @@ class Pool:
         self._workers: dict[str, PooledWorker] = {}
         self._broken: PoolError | None = None
         self._closed = False
+        self._aside: frozenset[str] = frozenset()
         for slot in range(size):
             self._start(slot)
 
@@ -96,6 +96,41 @@ class Pool:
         """Calls submitted and not yet collected."""
         return sum(len(worker.calls) for worker in self._workers.values())
 
+    def held_keys(self) -> list[Hashable]:
+        """The names of the calls in flight."""
+        return [call.key for worker in self._workers.values() for call in worker.calls]
+
+    def places(self) -> list[str]:
+        """The places of workers, `prefix-slot`: they outlive the workers in them."""
+        return [f"{self._factory.prefix}-{slot}" for slot in range(len(self._generations))]
+
+    def set_aside(self, places: Collection[str], *, drained: Collection[str] = ()) -> None:
+        """Offer no slots on these places; end idle workers of `drained` ones. All others are open again."""
+        self._aside = frozenset(places)
+        for worker in list(self._workers.values()):
+            if worker.started and not worker.calls and place_of(worker.id) in drained:
+                del self._workers[worker.id]
+                actors.kill(worker.handle)
+        held = {worker.slot for worker in self._workers.values()}
+        for slot, place in enumerate(self.places()):
+            if slot not in held and place not in drained and self._failed_starts[slot] < STARTS_PER_SLOT:
+                self._start(slot)
+
+    def ask(self, method: str, *args: Any) -> None:
+        """Send every worker a control call; those that have not answered the last one are left out."""
+        for worker in self._workers.values():
+            worker.ask(method, args)
+
+    def answers(self) -> dict[str, Any]:
+        """Answers to `ask` that have come in, by worker."""
+        found = {worker.id: worker.answered() for worker in self._workers.values()}
+        return {name: answer for name, answer in found.items() if answer is not None}
+
+    def note_beat(self, worker: str, quiet_s: float) -> None:
+        """A worker says that its last step was `quiet_s` ago."""
+        if worker in self._workers:
+            self._workers[worker].beat_s = self._clock() - quiet_s
+
     def free_slots(self, *, worker: str | None = None, avoid_worker: str | None = None) -> int:
         """Calls that `submit` would take now with the same arguments. Raises `UnknownWorker`."""
         return sum(self._room(one) for one in self._eligible(worker, avoid_worker))
@@ -111,7 +146,8 @@ class Pool:
             raise PoolClosed(call.key)
         if self._broken:
             raise self._broken
-        free = [one for one in self._eligible(worker, avoid_worker) if self._room(one)]
+        pinned = worker is not None  # work that was begun here goes on here, even on a place set aside
+        free = [one for one in self._eligible(worker, avoid_worker) if self._room(one, pinned=pinned)]
         if not free:
             wanted = worker or (f"any worker but {avoid_worker}" if avoid_worker else "any started worker")
             raise NoFreeSlot(call.key, wanted, self.in_flight())
@@ -159,7 +195,7 @@ class Pool:
     def close(self) -> list[Hashable]:
         """End all workers; returns the keys still in flight: no failures, they go back to their queue."""
         self._closed = True
-        keys = [call.key for worker in self._workers.values() for call in worker.calls]
+        keys = self.held_keys()
         for worker in self._workers.values():
             actors.kill(worker.handle)
         self._workers.clear()
@@ -173,7 +209,9 @@ class Pool:
         others = [one for one in self._workers.values() if one.id != avoid_worker]
         return others or list(self._workers.values())
 
-    def _room(self, worker: PooledWorker) -> int:
+    def _room(self, worker: PooledWorker, *, pinned: bool = False) -> int:
+        if not pinned and place_of(worker.id) in self._aside:
+            return 0
         # A starting worker takes no calls: they would wait while others are free, or die with it unrun.
         return self._calls_per_worker - len(worker.calls) if worker.started else 0
 
@@ -212,7 +250,10 @@ class Pool:
         """Take in the settled head of `worker`'s line."""
         answer = actors.fetch(worker.line[0].reference)
         if answer.kind is OutcomeKind.WORKER_LOST:
-            return self._bury(worker, WorkerLost(worker.id, cause(answer)), guilty=worker.running)
+            # A whole node that goes down takes its workers along, whatever they were doing.
+            fell = worker.whereabouts is not None and worker.whereabouts.node_id in actors.dead_nodes()
+            guilty = None if fell else worker.running
+            return self._bury(worker, WorkerLost(worker.id, cause(answer)), guilty=guilty)
         sent, seconds = worker.pop()
         if sent.call is not None:
             worker.finished += 1

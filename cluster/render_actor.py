@@ -3,7 +3,8 @@
 import shutil
 import time
 from collections import OrderedDict
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -11,11 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.choices import Statistics
 from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome
+from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments
 from giornata.workers import report
 from giornata.workers.program import TileDesk
+from giornata.workers.pulse import Beat, ClaimKey, Dropped
 from giornata.workers.render import Prepared, Renderer, RenderSettings
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
@@ -31,6 +33,10 @@ class Spreading(BaseModel):
     phases: int
     needs_totals: bool
 
+    def clear(self) -> None:
+        """Remove the picture's scratch files."""
+        shutil.rmtree(self.prepared.folder, ignore_errors=True)
+
 
 class RenderActor:
     """Runs inside a Ray actor. Every method is safe to call again after a lost worker."""
@@ -44,12 +50,33 @@ class RenderActor:
 
     def render(self, claim: Claim) -> Outcome | Spreading:
         """Render a claim whole, or decode it and hand it back when it has tiles for several workers."""
+        torch.set_num_threads(1)  # a setting of the thread, and this is not the constructor's
         started = time.monotonic()
         try:
-            return self._render(claim, started)
+            with self._at(claim):
+                return self._render(claim, started)
+        except Dropped:
+            Path(claim.temporary).unlink(missing_ok=True)
+            seconds = time.monotonic() - started
+            return report.ended(claim, OutcomeClass.CANCELLED, "dropped between two tiles", seconds=seconds)
         except Exception as error:
             Path(claim.temporary).unlink(missing_ok=True)
             return report.failed(claim, error, seconds=time.monotonic() - started)
+
+    def control(self, dropped: tuple[ClaimKey, ...]) -> Beat:
+        """Let claims go, and say how the one at hand is doing; runs on a thread beside the work."""
+        self.renderer.pulse.drop(dropped)
+        return self.renderer.pulse.beat()
+
+    @contextmanager
+    def _at(self, claim: Claim) -> Iterator[None]:
+        """The claim at hand, for whoever asks."""
+        self.renderer.pulse.begin(claim.key)
+        try:
+            yield
+            self.renderer.pulse.check()  # dropped while the file was written: it must not stay
+        finally:
+            self.renderer.pulse.end()
 
     def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
         task, renderer = claim.task, self.renderer
@@ -74,20 +101,27 @@ class RenderActor:
     def partials(
         self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
     ) -> dict[int, Moments]:
-        """Moments of these tiles for the phase that follows `totals`."""
-        desk = self._desk(claim, prepared)
-        return {index: desk.partial(desk.grid[index], totals) for index in tiles}
+        """Moments of these tiles for the phase that follows `totals`. Raises `Dropped`."""
+        with self._at(claim):
+            desk = self._desk(claim, prepared)
+            return {index: desk.partial(desk.grid[index], totals) for index in tiles}
 
     def paint(self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals) -> int:
-        """Render these tiles into the shared canvas."""
-        desk = self._desk(claim, prepared)
-        painted = self.renderer.paint(claim.task, prepared, desk, tiles, totals)
+        """Render these tiles into the shared canvas. Raises `Dropped`."""
+        with self._at(claim):
+            desk = self._desk(claim, prepared)
+            painted = self.renderer.paint(claim.task, prepared, desk, tiles, totals)
         self._desks.pop(claim.key, None)
         return painted
 
     def deliver(self, claim: Claim, prepared: Prepared) -> Outcome:
-        """Blend, encode to the attempt's own name and report."""
-        rendered = self.renderer.deliver(claim.task, prepared, Path(claim.temporary))
+        """Blend, encode to the attempt's own name and report. Raises `Dropped`."""
+        try:
+            with self._at(claim):
+                rendered = self.renderer.deliver(claim.task, prepared, Path(claim.temporary))
+        except Dropped:
+            Path(claim.temporary).unlink(missing_ok=True)
+            raise
         return report.delivered(claim, rendered, seconds=0.0)
 
     def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:

@@ -1,118 +1,172 @@
 """`PoolRunner`: the manager's runner on a pool of render actors; large pictures go to all of them."""
 
-import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Mapping
 
 from giornata.cluster.actors import OutcomeKind
+from giornata.cluster.endings import ended
 from giornata.cluster.errors import NoFreeSlot, UnknownWorker
 from giornata.cluster.pool import Pool, Result
 from giornata.cluster.render_actor import Spreading
-from giornata.cluster.spread import Spread, SpreadKey, Step, Wanted
-from giornata.cluster.worker import Call
+from giornata.cluster.spread import SpreadKey, Wanted
+from giornata.cluster.spreads import Spreads
+from giornata.cluster.worker import Call, WorkerStatus
+from giornata.jobs.blame import place_of
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.ports import ClaimKey, WorkerView
 from giornata.workers import report
 
-LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few before it is the suspect
+NOBODY: ClaimKey = ("", 0)
 
 
 class PoolRunner:
     """Implements `jobs.ports.TaskRunner`; belongs to the manager's thread.
 
     One large picture is spread at a time; others wait decoded on scratch, and small pictures fill the slots
-    it leaves.
+    it leaves. `discard` removes the file of a claim that was dropped but had been finished already.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, discard: Callable[[Claim], None]) -> None:
         self.pool = pool
-        self._claims: dict[tuple[str, int], Claim] = {}
+        self._discard = discard
+        self._claims: dict[ClaimKey, Claim] = {}
+        self._dropped: dict[ClaimKey, Claim] = {}
         self._waiting: deque[Wanted] = deque()
-        self._spreads: deque[Spread] = deque()
-        self._losses: dict[tuple[str, int], int] = {}
+        self._spreads = Spreads()
+        self._ready: list[Outcome] = []
+        self._aside: frozenset[str] = frozenset()
 
     def capacity(self) -> int:
         """See `TaskRunner.capacity`."""
-        if self._spreads:
-            return 0
-        return max(0, self.pool.free_slots() - len(self._waiting))
+        return 0 if self._spreads else max(0, self.pool.free_slots() - len(self._waiting))
 
     def submit(self, claim: Claim) -> None:
         """See `TaskRunner.submit`."""
         self._claims[claim.key] = claim
-        avoid = claim.avoid_worker or None
+        self._dropped.pop(claim.key, None)
         call = Call(claim.key, "render", (claim,), claim.task.timeout_s)
         try:
-            self.pool.submit(call, avoid_worker=avoid)
+            self.pool.submit(call, avoid_worker=claim.avoid_worker or None)
         except NoFreeSlot:
             self._waiting.append(Wanted(call))
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """See `TaskRunner.collect`."""
         self._flush()
-        outcomes: list[Outcome] = []
-        for result in self.pool.collect(timeout_s):
-            outcomes += self._taken(result)
+        for result in self.pool.collect(0.0 if self._ready else timeout_s):
+            self._take(result)
         self._flush()
+        outcomes, self._ready = self._ready, []
         return outcomes
 
     def cancel(self) -> None:
         """See `TaskRunner.cancel`; the workers are replaced, since a running call cannot be stopped."""
         self._waiting.clear()
-        for spread in self._spreads:
-            spread.clear()
         self._spreads.clear()
         self._claims.clear()
+        self._dropped.clear()
+        self._ready.clear()
         for worker in self.pool.workers():
             if worker.in_flight:
                 self.pool.replace_worker(worker.id, reason="cancelled")
 
-    def _taken(self, result: Result) -> list[Outcome]:
+    def drop(self, keys: Collection[ClaimKey]) -> None:
+        """See `TaskRunner.drop`."""
+        wanted = set(keys)
+        for key in wanted & self._claims.keys():
+            self._dropped[key] = self._claims.pop(key)
+        self._waiting = deque(one for one in self._waiting if _owner(one.call.key) not in wanted)
+        self._waiting.extend(self._spreads.drop(wanted))
+        self._ready = [outcome for outcome in self._ready if (outcome.item_id, outcome.attempt) not in wanted]
+        self._ask()
+
+    def beats(self) -> Mapping[ClaimKey, float]:
+        """See `TaskRunner.beats`; a picture on several workers is as quiet as the quietest of them."""
+        for name, beat in self.pool.answers().items():
+            self.pool.note_beat(name, beat.quiet_s)
+        self._ask()
+        found: defaultdict[ClaimKey, float] = defaultdict(float)
+        for worker in self._running():
+            key = _owner(worker.running)
+            found[key] = max(found[key], worker.quiet_s)
+        return found
+
+    def abandon(self, key: ClaimKey, reason: str) -> None:
+        """See `TaskRunner.abandon`."""
+        at_it = [worker for worker in self._running() if _owner(worker.running) == key]
+        if not at_it:
+            return
+        stuck = max(at_it, key=lambda worker: worker.quiet_s)
+        for result in self.pool.replace_worker(stuck.id, reason=reason):
+            claim = self._claims.get(key)
+            if result.key == key and claim:
+                del self._claims[key]
+                late = report.ended(claim, OutcomeClass.TIMEOUT, reason, worker=stuck.id)
+                self._ready.append(late)
+            else:
+                self._take(result)
+
+    def workers(self) -> list[WorkerView]:
+        """See `TaskRunner.workers`."""
+        return [self._view(worker) for worker in self.pool.workers()]
+
+    def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
+        """See `TaskRunner.set_aside`."""
+        self._aside = frozenset(places)
+        self.pool.set_aside(places, drained=drained)
+
+    def _take(self, result: Result) -> None:
         if isinstance(result.key, SpreadKey):
-            return self._spread_result(result.key, result)
-        claim = next((claim for key, claim in self._claims.items() if key == result.key), None)
+            wanted, outcome = self._spreads.take(result.key, result)
+            self._follow(result.key.claim_key, wanted, outcome)
+            return
+        key: ClaimKey = result.key  # type: ignore[assignment]  # all other calls are named by their claim
+        claim = self._claims.get(key)
         if claim is None:
-            return []
-        if isinstance(result.value, Spreading):
-            self._begin_spread(claim, result.value)
-            return []
+            if isinstance(result.value, Spreading):
+                result.value.clear()  # of a picture that was dropped while it was decoded
+        elif isinstance(result.value, Spreading):
+            able = [one.id for one in self.pool.workers() if place_of(one.id) not in self._aside]
+            self._waiting.extend(self._spreads.begin(claim, result.value, able or [result.worker]))
+        elif result.kind is OutcomeKind.OK:
+            self._report(claim, result.value.model_copy(update={"worker": result.worker}))
+        else:
+            self._report(claim, ended(claim, result))
+
+    def _follow(self, key: ClaimKey, wanted: list[Wanted], outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self._waiting = deque(one for one in self._waiting if _owner(one.call.key) != key)
+            if key in self._claims:
+                self._report(self._claims[key], outcome)
+        self._waiting.extend(wanted)
+
+    def _report(self, claim: Claim, outcome: Outcome) -> None:
         del self._claims[claim.key]
-        if result.kind is OutcomeKind.OK:
-            return [result.value.model_copy(update={"worker": result.worker})]
-        return [_ended(claim, result)]
+        self._ready.append(outcome)
 
-    def _begin_spread(self, claim: Claim, spreading: Spreading) -> None:
-        workers = [worker.id for worker in self.pool.workers()]
-        self._spreads.append(Spread(claim, spreading, workers, time.monotonic()))
-        if len(self._spreads) == 1:
-            self._waiting.extend(self._spreads[0].begin())
+    def _ask(self) -> None:
+        """Ask every worker for a beat, and tell it what was dropped: again and again, until that is gone."""
+        held = {_owner(key) for key in self.pool.held_keys()}
+        for key in self._dropped.keys() - held:
+            self._discard(self._dropped.pop(key))
+        self.pool.ask("control", tuple(self._dropped))
 
-    def _spread_result(self, key: SpreadKey, result: Result) -> list[Outcome]:
-        spread = self._spreads[0] if self._spreads else None
-        if spread is None or spread.claim.key != key.claim_key:
-            return []  # of a picture that has been given up
-        if result.kind is OutcomeKind.OK and key.step is Step.DELIVER:
-            seconds = time.monotonic() - spread.started_s
-            done = result.value.model_copy(update={"worker": result.worker, "seconds": seconds})
-            return [self._end_spread(spread, done)]
-        if result.kind is OutcomeKind.OK:
-            spread.settle_holder(key, result.worker)
-            self._waiting.extend(spread.take(key, result.value))
-            return []
-        losses = self._losses[key.claim_key] = self._losses.get(key.claim_key, 0) + result.suspect
-        if result.kind is OutcomeKind.WORKER_LOST and losses < LOSSES_PER_SPREAD:
-            self._waiting.append(spread.again(key))
-            return []
-        return [self._end_spread(spread, _ended(spread.claim, result))]
+    def _running(self) -> list[WorkerStatus]:
+        return [worker for worker in self.pool.workers() if worker.running is not None]
 
-    def _end_spread(self, spread: Spread, outcome: Outcome) -> Outcome:
-        self._spreads.popleft()
-        self._claims.pop(spread.claim.key, None)
-        self._losses.pop(spread.claim.key, None)
-        self._waiting = deque(w for w in self._waiting if not _belongs(w, spread))
-        spread.clear()
-        if self._spreads:
-            self._waiting.extend(self._spreads[0].begin())
-        return outcome
+    def _view(self, worker: WorkerStatus) -> WorkerView:
+        key = _owner(worker.running)
+        claim = self._claims.get(key)
+        return WorkerView(
+            id=worker.id,
+            state=worker.state.value,
+            node=worker.node_id or "",
+            pid=worker.pid,
+            job_id=claim.job_id if claim else "",
+            item_id=claim.task.item_id if claim else "",
+            done=worker.finished,
+        )
 
     def _flush(self) -> None:
         """Send what waits, as far as its workers have room."""
@@ -126,18 +180,8 @@ class PoolRunner:
                 self._waiting.append(Wanted(wanted.call))
 
 
-def _belongs(wanted: Wanted, spread: Spread) -> bool:
-    key = wanted.call.key
-    return isinstance(key, SpreadKey) and key.claim_key == spread.claim.key
-
-
-def _ended(claim: Claim, result: Result) -> Outcome:
-    """The report of a call that did not come back with a value."""
-    worker, seconds = result.worker, result.seconds
-    error = result.error or RuntimeError("no answer")
-    if result.kind is OutcomeKind.TIMEOUT:
-        return report.ended(claim, OutcomeClass.TIMEOUT, str(error), seconds=seconds, worker=worker)
-    if result.kind is OutcomeKind.WORKER_LOST:
-        kind = OutcomeClass.WORKER_LOST if result.suspect else OutcomeClass.CANCELLED
-        return report.ended(claim, kind, str(error), seconds=seconds, worker=worker)
-    return report.failed(claim, error, seconds=seconds, worker=worker)
+def _owner(key: object) -> ClaimKey:
+    """The claim that a call is about."""
+    if isinstance(key, SpreadKey):
+        return key.claim_key
+    return key if isinstance(key, tuple) else NOBODY

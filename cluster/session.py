@@ -3,21 +3,24 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from giornata.cluster.actors import ActorFactory
-from giornata.cluster.pool import Pool
 from giornata.cluster.render_actor import RenderActor
-from giornata.cluster.runner import PoolRunner
-from giornata.cluster.runtime import Runtime
+from giornata.cluster.revival import SturdyRunner
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
+from giornata.cluster.stdout import StdoutGuard
+from giornata.cluster.watch import WatchedCluster
+from giornata.jobs.errors import StoreUnavailable
+from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.manager import JobManager
 from giornata.jobs.ports import Progress
 from giornata.jobs.store import JobStore
+from giornata.jobs.supervision import MANAGER
 from giornata.workers.publisher import LocalPublisher
 from giornata.workers.render import RenderSettings
 
@@ -33,7 +36,7 @@ class Session:
 
     manager: JobManager
     store: JobStore
-    pool: Pool
+    runner: SturdyRunner
     out: TextIO
 
 
@@ -41,25 +44,39 @@ class Session:
 def batch_session(
     settings: ClusterSettings,
     *,
+    styles: StyleCheck,
+    database: str = "",
     library_folders: tuple[Path, ...] = (),
     listener: Progress | None = None,
 ) -> Iterator[Session]:
-    """Everything `run` needs, up and warm. Raises `ClusterError`, `StoreUnavailable`."""
+    """Everything that runs jobs, up; the store is the one in `home` unless `database` names another.
+
+    Raises `ClusterError`, `StoreUnavailable`.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
+    publisher = LocalPublisher()
     with (
+        JobStore(database or settings.home / STORE_NAME) as store,
         session_scratch(settings.scratch) as scratch,
-        Runtime(settings) as runtime,
-        JobStore(settings.home / STORE_NAME) as store,
-        Pool(
-            actor_factory(settings, scratch, library_folders),
-            settings.workers,
-            call_timeout_s=settings.call_timeout_s,
-            start_timeout_s=settings.start_timeout_s,
-        ) as pool,
+        StdoutGuard() as guard,
     ):
-        pool.warm_up(settings.start_timeout_s)
-        manager = JobManager(store, PoolRunner(pool), LocalPublisher(), listener=listener)
-        yield Session(manager, store, pool, runtime.out)
+        store.check()
+        cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))
+        runner = SturdyRunner(cluster, discard=publisher.discard, note=_noting(store))
+        try:
+            runner.warm_up(settings.start_timeout_s)
+            manager = JobManager(store, runner, publisher, styles, listener=listener)
+            yield Session(manager, store, runner, guard.stream)
+        finally:
+            runner.close()
+
+
+def _noting(store: JobStore) -> Callable[[str, str], None]:
+    def note(kind: str, detail: str) -> None:
+        with suppress(StoreUnavailable):  # the cluster may go down together with the database's host
+            store.note(kind, actor=MANAGER, detail=detail)
+
+    return note
 
 
 def actor_factory(

@@ -4,7 +4,6 @@ Tiles stay with their worker through the phases, because it holds their features
 tiles go to another, which replays them from the totals known so far; nothing else is done again.
 """
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -95,7 +94,7 @@ class Spread:
 
     def clear(self) -> None:
         """Remove the picture's scratch files."""
-        shutil.rmtree(self.spreading.prepared.folder, ignore_errors=True)
+        self.spreading.clear()
 
     def _next_step(self) -> None:
         if self.step is Step.PHASE:

@@ -40,6 +40,8 @@ class WorkerStatus:
     finished: int
     pid: int | None
     node_id: str | None
+    running: Hashable = None
+    quiet_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class PooledWorker:
     whereabouts: Whereabouts | None = None
     head_since_s: float = 0.0
     finished: int = 0
+    control: Any = None
+    beat_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.probe()
@@ -117,6 +121,7 @@ class PooledWorker:
 
     def status(self) -> WorkerStatus:
         """A snapshot."""
+        running = self.running
         busy = WorkerState.BUSY if self.calls else WorkerState.IDLE
         place = self.whereabouts
         return WorkerStatus(
@@ -126,7 +131,21 @@ class PooledWorker:
             finished=self.finished,
             pid=place.pid if place else None,
             node_id=place.node_id if place else None,
+            running=running.key if running else None,
+            quiet_s=self.clock() - max(self.beat_s, self.head_since_s),
         )
+
+    def ask(self, method: str, args: tuple[Any, ...]) -> None:
+        """Send a control call, unless the last one is still unanswered."""
+        if self.started and self.control is None:
+            self.control = actors.control(self.handle, method, args)
+
+    def answered(self) -> Any:
+        """The answer to the last control call, once; None when there is none, or none yet."""
+        if self.control is None or not actors.wait([self.control], timeout_s=0):
+            return None
+        answer, self.control = actors.fetch(self.control), None
+        return answer.value
 
     def _append(self, reference: Any, call: Call | None) -> None:
         if not self.line:

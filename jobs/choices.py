@@ -56,6 +56,21 @@ class OnExisting(StrEnum):
     FAIL = "fail"
 
 
+class StartWhen(StrEnum):
+    """Whether items may run before the whole job has been listed and checked."""
+
+    CHECKED = "checked"
+    AT_ONCE = "at_once"
+
+
+class NotifyKind(StrEnum):
+    """What a webhook may be told of; `paused` means by the canary."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    PAUSED = "paused"
+
+
 FORMAT_SUFFIX = {
     PictureFormat.JPEG: ".jpg",
     PictureFormat.PNG: ".png",

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MAX_REASON = 500  # a report stays far below 10 KB, warnings included
+MAX_LOG = 6000
 
 
 class OutcomeClass(StrEnum):
@@ -22,6 +23,11 @@ class OutcomeClass(StrEnum):
     TIMEOUT = "timeout"
     BUG = "bug"
     CANCELLED = "cancelled"
+
+
+def tail(text: str) -> str:
+    """The end of `text`, where a traceback says what happened, short enough for a report."""
+    return text[-MAX_LOG:]
 
 
 def one_line(text: str) -> str:
@@ -47,6 +53,7 @@ class Outcome(BaseModel):
     tile_px: int | None = None  # what the device chose, so that a retry knows what to halve
     warnings: tuple[str, ...] = ()
     worker: str = ""
+    log: Annotated[str, StringConstraints(max_length=MAX_LOG)] = ""  # the end of what it said, for people
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

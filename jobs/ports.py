@@ -1,6 +1,6 @@
 """The interfaces the manager needs and others implement: who renders, who publishes, who watches."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +8,21 @@ from giornata.jobs.claim import Claim, Published
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.retry import Decision
 from giornata.jobs.states import ItemState, JobState
+
+ClaimKey = tuple[str, int]  # item and attempt
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    """One worker as its runner sees it; `done` counts calls since it started."""
+
+    id: str
+    state: str
+    node: str = ""
+    pid: int | None = None
+    job_id: str = ""
+    item_id: str = ""
+    done: int = 0
 
 
 class TaskRunner(Protocol):
@@ -29,6 +44,24 @@ class TaskRunner(Protocol):
     def cancel(self) -> None:
         """Drop everything in flight. Reports that still come are ignored."""
 
+    def drop(self, keys: Collection[ClaimKey]) -> None:
+        """Drop these claims: running ones stop at their next tile, and none of them reports any more."""
+
+    def beats(self) -> Mapping[ClaimKey, float]:
+        """Seconds since the last sign of progress (a tile, a step) of each claim that is running."""
+
+    def abandon(self, key: ClaimKey, reason: str) -> None:
+        """End the worker that runs this claim; the claim is reported as `timeout` for `reason`."""
+
+    def workers(self) -> list[WorkerView]:
+        """The workers there are."""
+
+    def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
+        """Give these places no more claims, and end the idle workers of `drained` ones; others are restored.
+
+        A place outlives its worker: `render-0` of `render-0.3`.
+        """
+
 
 class Publisher(Protocol):
     """Moves finished files to their names. `workers` has one for local disks."""
@@ -44,6 +77,9 @@ class Publisher(Protocol):
 
     def size(self, target: str) -> int | None:
         """The size in bytes of a published file; nothing when it is not there."""
+
+    def changed_at(self, target: str) -> float:
+        """When a published file was last written, in seconds since 1970."""
 
     def sha256(self, target: str) -> str:
         """The hash of a published file, 64 hexadecimal digits."""
@@ -105,3 +141,20 @@ class Silent:
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
         """Nothing."""
+
+
+class Both:
+    """A `Progress` that tells two others."""
+
+    def __init__(self, first: Progress, second: Progress) -> None:
+        self._listeners = (first, second)
+
+    def on_job(self, snapshot: JobSnapshot) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.on_job(snapshot)
+
+    def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.on_outcome(claim, outcome, decision)

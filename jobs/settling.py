@@ -54,7 +54,10 @@ class Settler:
             self._publisher.discard(claim)
             file = Published(outcome.sha256 or "", outcome.bytes or 0)
         except OSError as error:
-            return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
+            # Settled a second time, because the store did not answer the first time: it is there already.
+            if not self._is_there_already(claim, outcome):
+                return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
+            file = Published(outcome.sha256 or "", outcome.bytes or 0)
         return outcome.model_copy(update={"sha256": file.sha256, "bytes": file.bytes})
 
     def _is_there_already(self, claim: Claim, outcome: Outcome) -> bool:

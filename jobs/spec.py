@@ -19,9 +19,11 @@ from pydantic import (
 from giornata.jobs.choices import (
     DeviceChoice,
     EngineKind,
+    NotifyKind,
     OnExisting,
     PictureFormat,
     Precision,
+    StartWhen,
     Statistics,
     listed,
 )
@@ -178,12 +180,24 @@ class Policy(_Part):
     retries: int = Field(2, ge=0, le=100, description="a whole number from 0 to 100")
     timeout_s: float = Field(3600, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
     on_existing: OnExisting = OnExisting.SKIP
+    # Pause when more than half of the first so many items failed alike; 0 never does.
+    canary: int = Field(20, ge=0, le=1000, description="a whole number from 0 to 1000")
+    start: StartWhen = StartWhen.CHECKED
 
     def allowed_failures(self, total: int) -> int | None:
         """How many of `total` items may fail before the job stops; nothing means all of them."""
         if isinstance(self.max_failed, str):
             return int(float(self.max_failed.rstrip("% ")) / 100 * total)
         return self.max_failed
+
+
+class Notify(_Part):
+    """Where to post word of a job, signed; private addresses are refused unless the service allows them."""
+
+    url: str = Field(
+        min_length=8, max_length=2000, pattern=r"^https?://[^\s@]+$", description="an http(s) address"
+    )
+    on: frozenset[NotifyKind] = frozenset(NotifyKind)
 
 
 def _template(text: str) -> str:
@@ -194,6 +208,7 @@ def _template(text: str) -> str:
 Inputs = Annotated[tuple[Annotated[InputChoice, _named("path")], ...], BeforeValidator(_one_or_many)]
 Styles = Annotated[tuple[Annotated[StyleChoice, _named("name")], ...], BeforeValidator(_one_or_many)]
 Outputs = Annotated[tuple[OutputOptions, ...], BeforeValidator(_one_or_many)]
+Notices = Annotated[tuple[Annotated[Notify, _named("url")], ...], BeforeValidator(_one_or_many)]
 Template = Annotated[str, AfterValidator(_template)]
 
 
@@ -209,6 +224,7 @@ class JobSpec(_Part):
     destination: str = Field(min_length=1, description="a folder")
     template: Template = Field(DEFAULT_TEMPLATE, max_length=1000, description="a name template")
     policy: Policy = Field(Policy(), description="a group of keys")
+    notify: Notices = Field((), max_length=10, description="a list of addresses")
 
     @model_validator(mode="after")
     def _names_can_be_made(self) -> Self:

@@ -73,6 +73,7 @@ class JobEvent(StrEnum):
 
     LISTED = "listed"  # every item is in the store
     START = "start"
+    CANARY = "canary"  # most of the first items failed alike; a person should look before the rest is spent
     INTERRUPT = "interrupt"  # the manager stopped or died; the job will go on
     PAUSE = "pause"
     DRAIN = "drain"  # nothing of it is in flight any more
@@ -81,7 +82,9 @@ class JobEvent(StrEnum):
     COMPLETE = "complete"
     COMPLETE_WITH_FAILURES = "complete_with_failures"
     FAIL = "fail"
-    REOPEN = "reopen"
+    REJECT = "reject"  # listing found what the checks refuse; nothing has run
+    RETRY = "retry"  # a person put items back in the queue
+    REOPEN = "reopen"  # submitted again: it lists again
 
 
 _SETTLED = (ItemState.DONE, ItemState.FAILED, ItemState.QUARANTINED, ItemState.SKIPPED, ItemState.CANCELLED)
@@ -111,7 +114,10 @@ _ENDED = tuple(state for state in JobState if state.is_terminal)
 
 JOB_TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.LISTING, JobEvent.LISTED): JobState.QUEUED,
+    (JobState.LISTING, JobEvent.START): JobState.RUNNING,  # listing and running overlap
     (JobState.LISTING, JobEvent.FAIL): JobState.FAILED,
+    (JobState.LISTING, JobEvent.REJECT): JobState.FAILED,
+    (JobState.LISTING, JobEvent.PAUSE): JobState.PAUSED,
     (JobState.LISTING, JobEvent.CANCEL): JobState.CANCELLED,
     (JobState.QUEUED, JobEvent.START): JobState.RUNNING,
     (JobState.QUEUED, JobEvent.PAUSE): JobState.PAUSED,
@@ -119,6 +125,7 @@ JOB_TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.RUNNING, JobEvent.START): JobState.RUNNING,  # a new manager takes over from a dead one
     (JobState.RUNNING, JobEvent.INTERRUPT): JobState.QUEUED,
     (JobState.RUNNING, JobEvent.PAUSE): JobState.PAUSING,
+    (JobState.RUNNING, JobEvent.CANARY): JobState.PAUSING,
     (JobState.RUNNING, JobEvent.CANCEL): JobState.CANCELLING,
     (JobState.PAUSING, JobEvent.DRAIN): JobState.PAUSED,
     (JobState.PAUSING, JobEvent.RESUME): JobState.RUNNING,
@@ -128,6 +135,8 @@ JOB_TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.CANCELLING, JobEvent.DRAIN): JobState.CANCELLED,
     **{(JobState.RUNNING, event): end for event, end in _RUNNING_ENDS.items()},
     **{(JobState.PAUSING, event): end for event, end in _RUNNING_ENDS.items()},
+    **{(state, JobEvent.RETRY): JobState.QUEUED for state in _ENDED},
+    **{(state, JobEvent.RETRY): state for state in JobState if not state.is_terminal},
     **{(state, JobEvent.REOPEN): JobState.LISTING for state in (*_ENDED, JobState.QUEUED, JobState.PAUSED)},
     # A manager that died while listing, or while running: the next one lists again and finds what is new.
     (JobState.LISTING, JobEvent.REOPEN): JobState.LISTING,

@@ -9,6 +9,8 @@ from giornata.jobs.choices import DeviceChoice, EngineKind, PictureFormat, Preci
 
 # What does not change the pixels stays out of the content key.
 _NOT_CONTENT = frozenset({"item_id", "target", "style_label", "timeout_s", "device", "tile_px", "overlap_px"})
+_MADE_FROM = frozenset({"source_stamp", "engine_version"})
+_HALF = 20  # hexadecimal digits
 
 
 class RenderTask(BaseModel):
@@ -18,7 +20,8 @@ class RenderTask(BaseModel):
     to one. `strength` walks from the picture itself (0) to the style (1) inside the network; `blend` mixes
     pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the core's side, nothing leaves it to the
     device. `size` is the long side in px or (width, height), nothing keeps the source's. `format` is never
-    `same`.
+    `same`. `source_stamp` tells one version of the source from the next, `engine_version` those of the
+    engine and its weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,14 +45,28 @@ class RenderTask(BaseModel):
     quality: int = 92
     size: int | tuple[int, int] | None = None
     timeout_s: float = 3600
+    source_stamp: str = ""
+    engine_version: str = ""
 
-    def content_key(self, *, engine_version: str = "") -> str:
+    def content_key(self) -> str:
         """40 hexadecimal digits that are the same for tasks that ask for the same pixels of the same file.
 
-        With exact statistics tiles do not change the picture, so the tile is not part of it.
+        The first half says what was asked for, the second what it is made from: the version of the source,
+        of the engine and of its weights. With exact statistics tiles do not change the picture, so the tile
+        is not part of it.
         """
         left_out = set(_NOT_CONTENT)
         if self.statistics is Statistics.THUMBNAIL:
             left_out -= {"tile_px", "overlap_px"}
-        words = self.model_dump_json(exclude=left_out) + engine_version
-        return hashlib.blake2b(words.encode(), digest_size=20).hexdigest()
+        return _hash(self.model_dump_json(exclude=left_out | _MADE_FROM)) + _hash(
+            f"{self.source_stamp}\n{self.engine_version}"
+        )
+
+
+def is_outdated(key: str, *, by: str) -> bool:
+    """Whether a delivery with this content key was made by the same settings from something older."""
+    return key != by and key[:_HALF] == by[:_HALF]
+
+
+def _hash(words: str) -> str:
+    return hashlib.blake2b(words.encode(), digest_size=_HALF // 2).hexdigest()

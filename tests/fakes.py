@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.ports import ClaimKey, JobSnapshot, WorkerView
 from giornata.jobs.retry import Decision
 
 
@@ -32,10 +32,15 @@ class StyleNames:
 
     def __init__(self, *names: str) -> None:
         self._names = names
+        self.revision = 1
 
     def names(self) -> Collection[str]:
         """The names, in the order given."""
         return self._names
+
+    def version(self, mix: Mapping[str, float]) -> str:
+        """One version for ever, unless `revision` is changed."""
+        return f"{self.revision} {sorted(mix)}"
 
 
 def render_bytes(claim: Claim) -> bytes:
@@ -89,6 +94,11 @@ class FakeRunner:
         self._in_flight: list[Claim] = []
         self.submitted: list[Claim] = []
         self.cancelled = 0
+        self.dropped: list[ClaimKey] = []
+        self.quiet_s: dict[ClaimKey, float] = {}
+        self.views: list[WorkerView] = []
+        self.aside: set[str] = set()
+        self._abandoned: list[Outcome] = []
 
     def capacity(self) -> int:
         """Window less what is in flight."""
@@ -101,7 +111,7 @@ class FakeRunner:
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """End the next few claims; time moves on by `timeout_s` when none of them reports."""
-        outcomes = []
+        outcomes, self._abandoned = self._abandoned, []
         for claim in self._in_flight[: self._per_collect]:
             outcome = self._behave(claim)
             if outcome is not None:
@@ -115,6 +125,29 @@ class FakeRunner:
         """Forget everything in flight."""
         self.cancelled += 1
         self._in_flight.clear()
+
+    def drop(self, keys: Collection[ClaimKey]) -> None:
+        """Forget these."""
+        self.dropped.extend(keys)
+        self._in_flight = [claim for claim in self._in_flight if claim.key not in keys]
+
+    def beats(self) -> Mapping[ClaimKey, float]:
+        """What the test says."""
+        return self.quiet_s
+
+    def abandon(self, key: ClaimKey, reason: str) -> None:
+        """End it as timed out at the next collect."""
+        (claim,) = (claim for claim in self._in_flight if claim.key == key)
+        self._in_flight.remove(claim)
+        self._abandoned.append(ended(claim, OutcomeClass.TIMEOUT, reason))
+
+    def workers(self) -> list[WorkerView]:
+        """What the test says."""
+        return self.views
+
+    def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
+        """Remember the places."""
+        self.aside = set(places)
 
 
 class FolderPublisher:
@@ -141,6 +174,10 @@ class FolderPublisher:
         """Size in bytes, if there."""
         place = Path(target)
         return place.stat().st_size if place.is_file() else None
+
+    def changed_at(self, target: str) -> float:
+        """When it was last written."""
+        return Path(target).stat().st_mtime
 
     def sha256(self, target: str) -> str:
         """Hash of the file."""

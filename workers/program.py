@@ -22,6 +22,10 @@ THUMBNAIL_PX = 1024  # what URST (Chen et al. 2022) shrinks to
 RESIDENT_SHARE = 0.55  # of a tile's peak: what its features weigh between phases
 
 
+def silent() -> None:
+    """The `tick` of work that nobody watches."""
+
+
 def grid_for(engine: Engine, width: int, height: int, *, core_px: int, overlap_px: int = 0) -> TileGrid:
     """The grid of a picture for this engine; `core_px` and `overlap_px` are rounded to its stride."""
     stride = engine.stride
@@ -55,17 +59,27 @@ class TileDesk:
     """
 
     def __init__(
-        self, engine: Engine, grid: TileGrid, pixels: NDArray[Any], *, memory_bytes: int = 2 << 30
+        self,
+        engine: Engine,
+        grid: TileGrid,
+        pixels: NDArray[Any],
+        *,
+        memory_bytes: int = 2 << 30,
+        tick: Callable[[], None] = silent,
     ) -> None:
+        """`tick` is called after every tile; what it raises ends the work."""
         self.engine, self.grid, self.pixels = engine, grid, pixels
         self.memory_bytes = memory_bytes
+        self._tick = tick
         self._held: dict[int, Held] = {}
 
     def partial(self, tile: Tile, totals: Totals) -> Moments:
         """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
         run = self._at_phase(tile, totals)
         self._keep(tile, Held(len(totals), run))
-        return run.partial()
+        moments = run.partial()
+        self._tick()
+        return moments
 
     def render(self, tile: Tile, totals: Totals) -> NDArray[np.float32]:
         """The styled tile: float32 0..1, the size of `tile.reach`. A pure function of pixels and `totals`."""
@@ -74,6 +88,7 @@ class TileDesk:
         else:
             styled = render_tile(self.engine, *self._opening(tile), totals)
         self._held.pop(tile.index, None)
+        self._tick()
         return styled[tile.reach.within(tile.input)].cpu().numpy()
 
     def forget(self) -> None:

@@ -34,6 +34,10 @@ class LocalPublisher:
         path = Path(target)
         return path.stat().st_size if path.is_file() else None
 
+    def changed_at(self, target: str) -> float:
+        """See `Publisher.changed_at`."""
+        return Path(target).stat().st_mtime
+
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""
         return file_sha256(Path(target))

@@ -25,6 +25,7 @@ from giornata.workers.encode import EncodeOptions, encode
 from giornata.workers.errors import OutOfMemory
 from giornata.workers.limits import Limits
 from giornata.workers.program import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
+from giornata.workers.pulse import Pulse
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
@@ -94,6 +95,7 @@ class Renderer:
         self.settings = settings
         self.library = Library(settings.style_folders)
         self.sandbox = Sandbox(settings.limits)
+        self.pulse = Pulse()
         settings.scratch.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
@@ -141,6 +143,7 @@ class Renderer:
     def prepare(self, task: RenderTask, folder: Path) -> Prepared:
         """Decode the source and lay out an empty canvas of the same size and depth in `folder`."""
         working = self.sandbox.decode(task.source, folder / "source")
+        self.pulse.tick()
         engine = self.engine(task)
         core_px = task.tile_px or pick_core(engine, self.settings.memory_bytes, task.overlap_px)
         canvas = new_canvas(
@@ -166,6 +169,7 @@ class Renderer:
             self.grid(task, prepared),
             prepared.working.pixels,
             memory_bytes=self.settings.memory_bytes,
+            tick=self.pulse.tick,
         )
 
     def borrowed_totals(self, task: RenderTask, prepared: Prepared) -> Totals | None:
@@ -208,6 +212,7 @@ class Renderer:
         clock = clock or Stopwatch()
         grid, working = self.grid(task, prepared), prepared.working
         pixels = self.canvas(prepared, grid).finish()
+        self.pulse.tick()
         target.parent.mkdir(parents=True, exist_ok=True)
         encoded = encode(
             pixels,

@@ -1,7 +1,9 @@
 """What a worker tells the manager: a finished render, or an error and the class it belongs to."""
 
+import traceback
+
 from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass, one_line
+from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
 from giornata.workers.errors import (
     BadTiling,
     EncodeFailed,
@@ -52,7 +54,13 @@ def delivered(claim: Claim, rendered: Rendered, *, seconds: float, worker: str =
 
 
 def ended(
-    claim: Claim, kind: OutcomeClass, reason: str, *, seconds: float = 0.0, worker: str = ""
+    claim: Claim,
+    kind: OutcomeClass,
+    reason: str,
+    *,
+    seconds: float = 0.0,
+    worker: str = "",
+    log: str = "",
 ) -> Outcome:
     """The report of an attempt that did not deliver."""
     return Outcome(
@@ -62,15 +70,17 @@ def ended(
         reason=one_line(reason) or kind.value,
         seconds=seconds,
         worker=worker,
+        log=tail(log),
     )
 
 
 def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
-    """The report of an attempt that raised `error`."""
+    """The report of an attempt that raised `error`; its traceback is the log."""
     kind = classify(error)
     known = isinstance(error, RenderError | OSError)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
-    report = ended(claim, kind, reason, seconds=seconds, worker=worker)
+    log = "".join(traceback.format_exception(error))
+    report = ended(claim, kind, reason, seconds=seconds, worker=worker, log=log)
     if isinstance(error, OutOfMemory):
         return report.model_copy(update={"tile_px": error.args[0]})
     return report

@@ -8,7 +8,7 @@ import pyvips
 import torch
 
 from giornata.cluster.bench.pictures import write_photographs
-from giornata.cluster.cli.plan import LibraryStyles
+from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.choices import PictureFormat
@@ -107,10 +107,10 @@ def batch(setting: BatchSetting, count: int) -> tuple[float, float]:
         "destination": "batch",
     }
     started = time.perf_counter()
-    with batch_session(settings, library_folders=setting.library_folders) as session:
+    styles = LibraryStyles(Library(setting.library_folders))
+    with batch_session(settings, styles=styles, library_folders=setting.library_folders) as session:
         ready = time.perf_counter()
-        styles = LibraryStyles(Library(setting.library_folders))
-        job = session.manager.submit(parse_spec(spec, origin="bench"), base=setting.folder, styles=styles)
+        job = session.manager.submit(parse_spec(spec, origin="bench"), base=setting.folder)
         state = session.manager.run_until_done(job.job_id)
         seconds = time.perf_counter() - ready
     delivered = len(list((setting.folder / "batch").glob("*.jpg")))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from giornata.cluster.catalogue import user_library
 from giornata.cluster.cli.exits import Exit
-from giornata.cluster.cli.plan import user_library
 from giornata.cluster.doctor import Verdict, examine, worst
 from giornata.cluster.settings import Machine, settings_for
 

@@ -10,34 +10,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
 from giornata.jobs.plan import PlanReport, plan
 from giornata.jobs.spec import JobSpec, load_spec
 from giornata.jobs.store import JobStore
-from giornata.styles.library import Library
 from giornata.workers.measure import HeaderMeasure
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`; only for estimates.
 MEGAPIXELS_PER_S_PER_CORE = 0.2
 STORE_NAME = "jobs.sqlite"
-
-
-class LibraryStyles:
-    """The planner's view of a library: which names there are."""
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-
-    def names(self) -> tuple[str, ...]:
-        """Every style's name."""
-        return self._library.names
-
-
-def user_library() -> Library:
-    """The user's own styles before the shipped ones."""
-    return Library((home_folder() / "styles",))
 
 
 def make_plan(spec: JobSpec, base: Path) -> PlanReport:

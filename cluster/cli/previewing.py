@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from giornata.cluster.cli.plan import user_library
+from giornata.cluster.catalogue import user_library
 from giornata.cluster.cli.render import render_and_publish
 from giornata.jobs.choices import PictureFormat
 from giornata.jobs.naming import item_id_of

@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from giornata.cluster.batch import Ending, Watcher, run_batch
+from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.exits import code_of_state
-from giornata.cluster.cli.plan import LibraryStyles, make_plan, user_library
+from giornata.cluster.cli.plan import make_plan
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
+from giornata.jobs.choices import StartWhen
 from giornata.jobs.spec import JobSpec, load_spec
+from giornata.jobs.states import JobState
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,15 +43,20 @@ def carry_out(
     address: str | None = None,
     as_json: bool = False,
 ) -> Ending:
-    """Plan, then run. Raises `PlanRefused` before anything is rendered, `ClusterError`."""
-    make_plan(spec, base)
+    """Plan, then run. Raises `PlanRefused` before anything is rendered, `ClusterError`.
+
+    A job that starts at once is not planned: what is wrong with an input fails that item.
+    """
+    if spec.policy.start is StartWhen.CHECKED:
+        make_plan(spec, base)
     settings = settings_for(Machine.detect(), workers=workers, address=address)
     # Events go where results go when they are for a program, and beside them when they are for people.
     stream = sys.stdout if as_json else sys.stderr
     watcher = Watcher(choose_reporter(stream, as_json=as_json))
     folders = (settings.home / "styles",)
-    with batch_session(settings, library_folders=folders, listener=watcher) as session:
-        return run_batch(session, spec, base=base, styles=LibraryStyles(user_library()), watcher=watcher)
+    styles = LibraryStyles(user_library())
+    with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
+        return run_batch(session, spec, base=base, watcher=watcher)
 
 
 def tell(ending: Ending, *, again: str, as_json: bool) -> None:
@@ -60,8 +68,12 @@ def tell(ending: Ending, *, again: str, as_json: bool) -> None:
         sys.stdout.write(f"{cause.count} × {cause.outcome_class}:\n")
         for item in cause.samples:
             sys.stdout.write(f"  {item.source} ({item.style_label}): {item.reason}\n")
-    if not ending.state.is_terminal:
+    if ending.state is JobState.PAUSED:
+        sys.stdout.write(f"paused: {ending.reason}. Go on with: {again}\n")
+    elif not ending.state.is_terminal:
         sys.stdout.write(f"stopped; nothing is lost. Go on with: {again}\n")
+    elif ending.reason:
+        sys.stdout.write(f"{ending.state}: {ending.reason}\n")
     if ending.manifests:
         csv_path, _ = ending.manifests
         sys.stdout.write(f"outputs and manifest: {csv_path.parent} ({csv_path.name}, manifest.json)\n")
@@ -74,6 +86,7 @@ def as_data(ending: Ending) -> dict[str, object]:
         "event": "ended",
         "job": ending.job_id,
         "state": ending.state.value,
+        "reason": ending.reason,
         "counts": {state.value: count for state, count in snapshot.counts.items()},
         "manifest": str(ending.manifests[1]) if ending.manifests else None,
     }

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from giornata.cluster.catalogue import user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.cluster.cli.plan import user_library
 from giornata.styles.library import Shelved
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)

@@ -13,6 +13,7 @@ import pytest
 import pyvips
 import torch
 
+from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.pool import Pool
 from giornata.cluster.runner import PoolRunner
 from giornata.cluster.session import actor_factory
@@ -70,19 +71,10 @@ class Shop:
     def run(self, pool: Pool, spec: dict[str, object]) -> tuple[JobState, JobStore, str]:
         """Submit and run one job."""
         store = JobStore(self.folder / "jobs.sqlite")
-        manager = JobManager(store, PoolRunner(pool), LocalPublisher())
-        parsed = parse_spec(spec, origin="test")
-        styles = Library((self.library,))
-        job = manager.submit(parsed, base=self.folder, styles=_Known(styles))
+        publisher, styles = LocalPublisher(), LibraryStyles(Library((self.library,)))
+        manager = JobManager(store, PoolRunner(pool, discard=publisher.discard), publisher, styles)
+        job = manager.submit(parse_spec(spec, origin="test"), base=self.folder)
         return manager.run_until_done(job.job_id), store, job.job_id
-
-
-@dataclass
-class _Known:
-    library: Library
-
-    def names(self) -> tuple[str, ...]:
-        return self.library.names
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +98,7 @@ def pool(embedded_ray: object, shop: Shop) -> Iterator[Pool]:
 def alone(shop: Shop, spec: dict[str, object], target: Path) -> np.ndarray:
     """The only item of `spec` rendered whole in this process."""
     (task,) = expand(
-        parse_spec(spec, origin="test"), base=shop.folder, styles=_Known(Library((shop.library,)))
+        parse_spec(spec, origin="test"), base=shop.folder, styles=LibraryStyles(Library((shop.library,)))
     )
     scratch = shop.folder / "alone"
     renderer = Renderer(RenderSettings(scratch=scratch, style_folders=(shop.library,)))

@@ -1,0 +1,71 @@
+"""`Pulse`: how a worker shows that it goes on, and how it is told between two tiles to let a claim go."""
+
+import threading
+import time
+from collections import OrderedDict
+
+from pydantic import BaseModel, ConfigDict
+
+REMEMBERED = 10_000  # dropped claims a worker keeps in mind: far more than can be in line
+ClaimKey = tuple[str, int]
+
+
+class Dropped(Exception):
+    """`Dropped(key)`: nobody wants this claim any more. Not an error; nothing is reported."""
+
+
+class Beat(BaseModel):
+    """A worker at one moment: the claim it is at, its steps so far, and seconds since the last one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: ClaimKey | None
+    steps: int
+    quiet_s: float
+
+
+class Pulse:
+    """Counts steps of the claim at hand. One thread works, another may ask or drop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._key: ClaimKey | None = None
+        self._steps = 0
+        self._at = time.monotonic()
+        self._dropped: OrderedDict[ClaimKey, None] = OrderedDict()
+
+    def begin(self, key: ClaimKey) -> None:
+        """Turn to a claim. Raises `Dropped` when it was dropped while it waited."""
+        with self._lock:
+            self._key, self._steps, self._at = key, 0, time.monotonic()
+        self.check()
+
+    def tick(self) -> None:
+        """A step is done. Raises `Dropped` when the claim was dropped meanwhile."""
+        with self._lock:
+            self._steps += 1
+            self._at = time.monotonic()
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Dropped` when nobody wants the claim at hand any more."""
+        with self._lock:
+            if self._key in self._dropped:
+                raise Dropped(self._key)
+
+    def end(self) -> None:
+        """Turn away from the claim at hand."""
+        with self._lock:
+            self._key = None
+
+    def drop(self, keys: tuple[ClaimKey, ...]) -> None:
+        """Let these claims go at their next step, or before they begin."""
+        with self._lock:
+            self._dropped.update(dict.fromkeys(keys))
+            while len(self._dropped) > REMEMBERED:
+                self._dropped.popitem(last=False)
+
+    def beat(self) -> Beat:
+        """What there is to tell now."""
+        with self._lock:
+            return Beat(key=self._key, steps=self._steps, quiet_s=time.monotonic() - self._at)
