@@ -70,7 +70,7 @@ class JobView(View):
     @classmethod
     def of(cls, line: JobLine, rates: RatesView) -> Self:
         """From the store's line."""
-        return cls(**job_fields(line, rates))  # type: ignore[arg-type]
+        return cls(**job_fields(line, rates))
 
 
 class JobDetail(JobView):
@@ -278,7 +278,6 @@ class Health(View):
 
     role: Role
     version: str
-    database: str
 
 
 class Problem(View):

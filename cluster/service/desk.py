@@ -1,0 +1,358 @@
+"""`Desk`: every verb as a transaction of the store; knows nothing of HTTP, and nothing of how jobs run."""
+
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from giornata import __version__
+from giornata.cluster.errors import BadQuestion, UnknownWorker
+from giornata.cluster.service import keeping, questions
+from giornata.cluster.service.rates import Rates
+from giornata.cluster.service.upkeep import Upkeep
+from giornata.cluster.service.verbs import LOST, PRIORITY
+from giornata.cluster.service.views import (
+    AttemptList,
+    AttemptView,
+    BlockView,
+    Changed,
+    Cleaned,
+    EventPage,
+    EventView,
+    Health,
+    ItemPage,
+    ItemView,
+    JobDetail,
+    JobPage,
+    JobView,
+    Recovered,
+    Role,
+    Submitted,
+    VerifiedView,
+    WorkerList,
+    WorkerView,
+    job_fields,
+)
+from giornata.jobs.blame import place_of
+from giornata.jobs.clock import SystemClock
+from giornata.jobs.expansion import StyleCheck, check_whole
+from giornata.jobs.outcome import OutcomeClass
+from giornata.jobs.plan import PlanReport
+from giornata.jobs.ports import Clock, Publisher
+from giornata.jobs.records import UNSET, BlockKind, JobLine
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.states import ItemState, JobEvent, JobState
+from giornata.jobs.store import JobStore
+
+FOLLOW_S = 1.0
+PRIORITIES = (0, 100)
+MOST_WORKERS = 100_000
+LIVE = tuple(state for state in JobState if not state.is_terminal)
+
+
+class Accept(Protocol):
+    """Stores a job that somebody will list and run: `JobManager.accept`, or the store itself."""
+
+    def __call__(
+        self,
+        spec: JobSpec,
+        *,
+        base: Path,
+        client_token: str,
+        owner: str,
+        priority: int,
+        max_workers: int | None,
+    ) -> str: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The `Verbs` of a store in this process; `actor` is who asks, in events and as the owner of jobs."""
+
+    store: JobStore
+    styles: StyleCheck
+    publisher: Publisher
+    upkeep: Upkeep
+    accept: Accept
+    planner: Callable[[JobSpec, Path], PlanReport]
+    clock: Clock = field(default_factory=SystemClock)
+    rates: Rates = field(default_factory=Rates)
+    role: Callable[[], Role] = lambda: Role.ACTIVE
+    actor: str = "local"
+
+    def acting(self, actor: str) -> "Desk":
+        """This desk for somebody else."""
+        return replace(self, actor=actor)
+
+    # Jobs
+
+    def submit(
+        self,
+        spec: JobSpec,
+        *,
+        base: Path,
+        client_token: str = "",
+        priority: int = PRIORITY,
+        max_workers: int | None = None,
+    ) -> Submitted:
+        """See `Verbs.submit`. Raises `PlanRefused` for what can be seen without listing."""
+        questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
+        questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
+        base = questions.base_of(base)
+        known = self._known(spec, base, client_token)
+        if known:
+            return Submitted(job=self._view(known), created=False)
+        questions.check_named_inputs(spec, base)
+        check_whole(spec, base, self.styles)
+        job_id = self.accept(
+            spec,
+            base=base,
+            # A batch that has ended may be submitted again: what is delivered and intact is skipped.
+            client_token=client_token or f"submit:{secrets.token_hex(12)}",
+            owner=self.actor,
+            priority=priority,
+            max_workers=max_workers,
+        )
+        return Submitted(job=self._view(job_id), created=True)
+
+    def plan(self, spec: JobSpec, *, base: Path) -> PlanReport:
+        """See `Verbs.plan`. Raises `PlanRefused`."""
+        base = questions.base_of(base)
+        questions.check_named_inputs(spec, base)
+        return self.planner(spec, base)
+
+    def jobs(
+        self, *, states: Collection[JobState] | None = None, after: str | None = None, limit: int = 100
+    ) -> JobPage:
+        """See `Verbs.jobs`."""
+        after = after and questions.name_of("after", after)
+        lines = self.store.jobs(states=states or None, after=after, limit=questions.limit_of(limit))
+        cursor = lines[-1].job_id if len(lines) == limit else None
+        return JobPage(jobs=tuple(map(self._shown, lines)), next=cursor)
+
+    def job(self, job_id: str) -> JobDetail:
+        """See `Verbs.job`. Raises `UnknownJob`."""
+        record = self.store.job(job_id)
+        causes = {kind or "other": count for kind, count in self.store.lost_by_class(job_id).items()}
+        fields = job_fields(record, self.rates.of(record, now=self.clock.now()))
+        return JobDetail(**fields, spec=record.spec, base=str(record.base), causes=causes)
+
+    def follow(self, job_id: str) -> Iterator[JobView]:
+        """See `Verbs.follow`. Raises `UnknownJob`."""
+        last: JobView | None = None
+        while last is None or not last.state.is_terminal:
+            if last is not None:
+                self.clock.sleep(FOLLOW_S)
+            view = self._view(job_id)
+            if view != last:
+                yield view
+            last = view
+
+    def live(self, *, newest: int = 50) -> dict[str, JobView]:
+        """Every job that has not ended, and the `newest` of all, for those who watch."""
+        views: dict[str, JobView] = {}
+        for line in self.store.jobs(limit=newest):
+            views[line.job_id] = self._shown(line)
+        after: str | None = None
+        while lines := self.store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
+            views |= {line.job_id: self._shown(line) for line in lines if line.job_id not in views}
+            after = lines[-1].job_id
+        return views
+
+    def pause(self, job_id: str) -> JobView:
+        """See `Verbs.pause`. Raises `UnknownJob`, `IllegalTransition`."""
+        return self._move(job_id, JobEvent.PAUSE)
+
+    def resume(self, job_id: str) -> JobView:
+        """See `Verbs.resume`. Raises `UnknownJob`, `IllegalTransition`."""
+        return self._move(job_id, JobEvent.RESUME)
+
+    def cancel(self, job_id: str) -> JobView:
+        """See `Verbs.cancel`. Raises `UnknownJob`, `IllegalTransition`."""
+        state = self.store.move_job(job_id, JobEvent.CANCEL, actor=self.actor)
+        if state is JobState.CANCELLED:  # nothing of it was running, so nobody else will do this
+            self.store.cancel_items(job_id)
+        return self._view(job_id)
+
+    def retry(
+        self,
+        job_id: str,
+        *,
+        states: Collection[ItemState] = LOST,
+        classes: Collection[OutcomeClass] | None = None,
+        items: Collection[str] | None = None,
+    ) -> Changed:
+        """See `Verbs.retry`. Raises `UnknownJob`."""
+        self.store.snapshot(job_id)
+        wanted = set(states) - {ItemState.QUEUED, ItemState.LEASED}
+        moved = self.store.reopen(
+            job_id, wanted, classes=classes or None, items=items or None, actor=self.actor
+        )
+        if moved:
+            self.store.move_job(job_id, JobEvent.RETRY, actor=self.actor)
+        return Changed(job=self._view(job_id), items=moved)
+
+    def skip(self, job_id: str, items: Collection[str], *, reason: str = "") -> Changed:
+        """See `Verbs.skip`. Raises `UnknownJob`, `UnknownItem`."""
+        questions.words_of("reason", reason)
+        for item_id in items:
+            self.store.item(job_id, item_id)
+        words = reason or f"skipped by {self.actor}"
+        moved = self.store.skip_items(job_id, list(items), actor=self.actor, reason=words)
+        return Changed(job=self._view(job_id), items=moved)
+
+    def set_job(
+        self,
+        job_id: str,
+        *,
+        priority: int | None = None,
+        max_workers: int | None = None,
+        unlimited: bool = False,
+    ) -> JobView:
+        """See `Verbs.set_job`. Raises `UnknownJob`, `BadQuestion`."""
+        questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
+        questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
+        if unlimited and max_workers is not None:
+            raise BadQuestion("max_workers", max_workers, "nothing beside unlimited")
+        limit = UNSET if max_workers is None and not unlimited else max_workers
+        self.store.set_job(job_id, priority=priority, max_workers=limit, actor=self.actor)
+        return self._view(job_id)
+
+    # Items
+
+    def items(
+        self,
+        job_id: str,
+        *,
+        states: Collection[ItemState] | None = None,
+        classes: Collection[OutcomeClass] | None = None,
+        after: str | None = None,
+        limit: int = 200,
+    ) -> ItemPage:
+        """See `Verbs.items`. Raises `UnknownJob`."""
+        self.store.snapshot(job_id)
+        place = questions.item_cursor(after)
+        size = questions.limit_of(limit)
+        records = self.store.page(
+            job_id, states=states or None, classes=classes or None, after=place, limit=size
+        )
+        cursor = f"{records[-1].position}:{records[-1].item_id}" if len(records) == size else None
+        return ItemPage(items=tuple(map(ItemView.of, records)), next=cursor)
+
+    def item(self, job_id: str, item_id: str) -> ItemView:
+        """See `Verbs.item`. Raises `UnknownJob`, `UnknownItem`."""
+        return ItemView.of(self.store.item(job_id, item_id))
+
+    def attempts(self, job_id: str, item_id: str) -> AttemptList:
+        """See `Verbs.attempts`. Raises `UnknownJob`, `UnknownItem`."""
+        self.store.item(job_id, item_id)
+        records = self.store.attempts(job_id, item_id)
+        return AttemptList(attempts=tuple(AttemptView.model_validate(record) for record in records))
+
+    # Files
+
+    def verify(self, job_id: str, *, repair: bool = False) -> VerifiedView:
+        """See `Verbs.verify`. Raises `UnknownJob`."""
+        return keeping.verify(
+            self.store, self.publisher, self.upkeep, job_id, repair=repair, actor=self.actor
+        )
+
+    def report(self, job_id: str) -> str:
+        """See `Verbs.report`. Raises `UnknownJob`."""
+        self.store.snapshot(job_id)
+        return self.upkeep.report(self.store, job_id)
+
+    def recover(self) -> Recovered:
+        """See `Verbs.recover`."""
+        return keeping.recover(self.store, self.publisher, self.upkeep, actor=self.actor)
+
+    def gc(self, *, dry_run: bool = True) -> Cleaned:
+        """See `Verbs.gc`."""
+        return keeping.clean(self.store, self.upkeep, dry_run=dry_run, actor=self.actor)
+
+    # Workers and events
+
+    def workers(self) -> WorkerList:
+        """See `Verbs.workers`."""
+        blocks = [BlockView.model_validate(block) for block in self.store.blocks()]
+        views = tuple(_worker_view(record, blocks) for record in self.store.workers())
+        seen = {place_of(view.worker) for view in views}
+        return WorkerList(workers=views, absent=tuple(one for one in blocks if one.worker not in seen))
+
+    def drain(self, worker: str, *, reason: str = "") -> WorkerList:
+        """See `Verbs.drain`. Raises `UnknownWorker`."""
+        return self._hold(worker, BlockKind.DRAIN, reason)
+
+    def block(self, worker: str, *, reason: str = "") -> WorkerList:
+        """See `Verbs.block`. Raises `UnknownWorker`."""
+        return self._hold(worker, BlockKind.BLOCK, reason)
+
+    def unblock(self, worker: str) -> WorkerList:
+        """See `Verbs.unblock`. Raises `UnknownWorker`."""
+        place = place_of(questions.name_of("worker", worker))
+        if not self.store.unblock(place, by=self.actor):
+            self._check_worker(worker)
+        return self.workers()
+
+    def events(
+        self,
+        *,
+        job_id: str | None = None,
+        after: str | None = None,
+        kinds: Collection[str] | None = None,
+        limit: int = 200,
+    ) -> EventPage:
+        """See `Verbs.events`. Raises `UnknownJob`."""
+        if job_id is not None:
+            self.store.snapshot(job_id)
+        place, size = questions.event_cursor(after), questions.limit_of(limit)
+        records = self.store.events(job_id=job_id, after=place, kinds=kinds or None, limit=size)
+        cursor = str(records[-1].event_id) if len(records) == size else None
+        return EventPage(events=tuple(EventView.model_validate(one) for one in records), next=cursor)
+
+    def health(self) -> Health:
+        """See `Verbs.health`. Raises `StoreUnavailable`."""
+        self.store.setting("schema_version")
+        return Health(role=self.role(), version=__version__)
+
+    # What the verbs have in common
+
+    def _known(self, spec: JobSpec, base: Path, token: str) -> str | None:
+        if token:
+            return self.store.by_token(questions.name_of("client_token", token), self.actor)
+        digest = spec.digest(base=base)
+        after: str | None = None
+        while lines := self.store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
+            for line in lines:
+                if (line.name, line.spec_digest) == (spec.name, digest):
+                    return line.job_id
+            after = lines[-1].job_id
+        return None
+
+    def _move(self, job_id: str, event: JobEvent) -> JobView:
+        self.store.move_job(job_id, event, actor=self.actor)
+        return self._view(job_id)
+
+    def _shown(self, line: JobLine) -> JobView:
+        return JobView.of(line, self.rates.of(line, now=self.clock.now()))
+
+    def _view(self, job_id: str) -> JobView:
+        return self._shown(self.store.job(job_id))
+
+    def _hold(self, worker: str, kind: BlockKind, reason: str) -> WorkerList:
+        self._check_worker(questions.name_of("worker", worker))
+        words = questions.words_of("reason", reason) or f"asked for by {self.actor}"
+        self.store.block(place_of(worker), kind, reason=words, by=self.actor)
+        return self.workers()
+
+    def _check_worker(self, worker: str) -> None:
+        known = [record.worker for record in self.store.workers()]
+        if place_of(worker) not in map(place_of, known):
+            raise UnknownWorker(worker, known)
+
+
+def _worker_view(record: object, blocks: Collection[BlockView]) -> WorkerView:
+    view = WorkerView.model_validate(record)
+    mine = tuple(block for block in blocks if block.worker == place_of(view.worker))
+    return view.model_copy(update={"blocks": mine})

@@ -1,0 +1,67 @@
+"""The verbs that look at files as well as rows: verify, recover, and clearing what dead processes left."""
+
+from giornata.cluster.service.upkeep import Upkeep
+from giornata.cluster.service.views import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
+from giornata.jobs.ports import Publisher
+from giornata.jobs.recovery import take_over
+from giornata.jobs.states import JobEvent, JobState
+from giornata.jobs.store import JobStore
+
+_LEFT_BY = {
+    JobState.RUNNING: JobEvent.INTERRUPT,
+    JobState.PAUSING: JobEvent.DRAIN,
+    JobState.CANCELLING: JobEvent.DRAIN,
+}
+
+
+def verify(
+    store: JobStore, publisher: Publisher, upkeep: Upkeep, job_id: str, *, repair: bool, actor: str
+) -> VerifiedView:
+    """Read every delivered file of a job again, and queue what is not whole when `repair`."""
+    store.snapshot(job_id)
+    found = upkeep.verify(store, publisher, job_id, repair=repair)
+    view = VerifiedView.model_validate(found)
+    if repair and not view.is_whole:
+        store.move_job(job_id, JobEvent.RETRY, actor=actor)
+    words = f"{view.intact} of {view.checked} intact"
+    store.note("verify", actor=actor, detail=words, job_id=job_id)
+    return view
+
+
+def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str) -> Recovered:
+    """Take over what a dead manager left, when no manager is alive, and audit every job."""
+    lock = store.manager_lock()
+    taken: list[str] = []
+    if lock.acquire(exclusive=True):
+        try:
+            taken = [job_id for job_id in store.job_ids() if _take(store, publisher, job_id, actor)]
+        finally:
+            lock.release()
+    findings = [
+        Finding(job_id=job_id, words=words)
+        for job_id in store.job_ids()
+        for words in upkeep.audit(store, job_id)
+    ]
+    store.note("recover", actor=actor, detail=f"{len(taken)} taken over, {len(findings)} findings")
+    return Recovered(taken_over=tuple(taken), findings=tuple(findings))
+
+
+def clean(store: JobStore, upkeep: Upkeep, *, dry_run: bool, actor: str) -> Cleaned:
+    """Find what dead processes left behind, and remove it unless `dry_run`."""
+    found = upkeep.leftovers(store)
+    removed = 0 if dry_run else upkeep.remove(found)
+    if removed:
+        store.note("gc", actor=actor, detail=f"{removed} leftovers removed")
+    views = (LeftoverView(path=str(one.path), bytes=one.bytes, why=one.why) for one in found)
+    return Cleaned(leftovers=tuple(views), removed=removed)
+
+
+def _take(store: JobStore, publisher: Publisher, job_id: str, actor: str) -> bool:
+    state = store.snapshot(job_id).state
+    if state not in _LEFT_BY:
+        return False
+    take_over(store, publisher, job_id)
+    if state is JobState.CANCELLING:
+        store.cancel_items(job_id)
+    store.move_job(job_id, _LEFT_BY[state], actor=actor, reason="its manager died")
+    return True
