@@ -1,0 +1,89 @@
+"""`create_app`: the HTTP interface of a desk: routes, the gate before them, problems for what goes wrong."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from giornata import __version__
+from giornata.cluster.service import routes_items, routes_jobs, routes_service, routes_streams
+from giornata.cluster.service.access import Access
+from giornata.cluster.service.asking import PROBLEMS
+from giornata.cluster.service.desk import Desk
+from giornata.cluster.service.gate import BODY_BYTES, Gate
+from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
+from giornata.cluster.service.views import Role
+from giornata.jobs.complaints import dotted
+
+logger = logging.getLogger(__name__)
+SHOWN = 3  # findings about one request
+
+
+def create_app(
+    desk: Desk, *, access: Access, hub: Hub | None = None, body_bytes: int = BODY_BYTES
+) -> FastAPI:
+    """The service of `desk`; one look at the store a second starts and ends with it."""
+    watching = hub or Hub(desk)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        looking = asyncio.create_task(watching.run(lambda: desk.role() is Role.ACTIVE))
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    app = FastAPI(
+        title="Giornata",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.desk, app.state.hub = desk, watching
+    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    for routes in (routes_streams, routes_jobs, routes_items, routes_service):
+        api.include_router(routes.router)
+    app.include_router(api)
+    _answer_problems(app)
+    app.add_middleware(Gate, access=access, role=desk.role, body_bytes=body_bytes)
+    return app
+
+
+def _answer_problems(app: FastAPI) -> None:
+    for family in EXPECTED:
+        app.add_exception_handler(family, _expected)
+    app.add_exception_handler(RequestValidationError, _unreadable)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _expected(request: Request, error: Exception) -> Response:
+    return answer(error)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    findings = error.errors() if isinstance(error, RequestValidationError) else []
+    lines = [f"{dotted(tuple(one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in findings[:SHOWN]]
+    more = f" and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
+    return problem(422, "bad_request", "reading the request: " + "; ".join(lines) + more)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    words = str(getattr(error, "detail", error))
+    return problem(status, WORDS.get(status, "refused"), words, headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("answering %s %s failed", request.method, request.url.path, exc_info=error)
+    return problem(500, "internal", f"{type(error).__name__} while answering; the service's log says more")

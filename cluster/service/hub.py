@@ -1,0 +1,138 @@
+"""`Hub`: one look at the store a second for everyone who watches, told as what has changed."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from giornata.cluster.service.desk import Desk
+from giornata.jobs.errors import StoreUnavailable, UnknownJob
+from giornata.jobs.states import JobState
+
+PERIOD_S = 1.0
+HEARTBEAT_S = 15.0
+KEPT = 2000  # events that a listener who was cut off can still be told
+MOST_STREAMS = 200
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event of a stream: ids increase, also from one service to the next."""
+
+    number: int
+    kind: str  # snapshot, change or end
+    job_id: str
+    data: Fields
+
+    def text(self) -> str:
+        """As server-sent events put it (WHATWG HTML, section 9.2)."""
+        return f"id: {self.number}\nevent: {self.kind}\ndata: {json.dumps(self.data)}\n\n"
+
+
+class Hub:
+    """Belongs to one event loop; looks at the store from a thread."""
+
+    def __init__(
+        self, desk: Desk, *, period_s: float = PERIOD_S, heartbeat_s: float = HEARTBEAT_S, kept: int = KEPT
+    ) -> None:
+        self._desk, self._period_s, self._heartbeat_s = desk, period_s, heartbeat_s
+        self._known: dict[str, Fields] = {}
+        self._told: deque[Told] = deque(maxlen=kept)
+        # Later than any id of a service that ran before on this machine at less than 1000 events a second.
+        self._number = int(time.time() * 1000)
+        self._first = self._number
+        self._news = asyncio.Event()
+        self.streams = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more listeners are taken."""
+        return self.streams >= MOST_STREAMS
+
+    async def run(self, active: Callable[[], bool]) -> None:
+        """Look once a second until cancelled."""
+        while True:
+            if active():
+                # While the database is away there is nothing to tell.
+                with contextlib.suppress(StoreUnavailable):
+                    self._compare(await run_in_threadpool(self._look))
+            await asyncio.sleep(self._period_s)
+
+    async def feed(self, job_id: str | None, last: int | None) -> AsyncIterator[str]:
+        """The text of a stream: what was missed since event `last`, or a snapshot, then every change.
+
+        The stream of one job ends when the job does. Raises `UnknownJob` before the first word.
+        """
+        current = await run_in_threadpool(self._current, job_id)
+        return self._feed(job_id, last, current)
+
+    async def _feed(self, job_id: str | None, last: int | None, current: list[Fields]) -> AsyncIterator[str]:
+        self.streams += 1
+        try:
+            place = self._number if last is None or not self._reaches(last) else last
+            if place != last:
+                yield Told(place, "snapshot", job_id or "", {"jobs": current}).text()
+            while True:
+                news = self._news
+                for one in [told for told in self._told if told.number > place]:
+                    place = one.number
+                    if job_id in (None, one.job_id):
+                        yield one.text()
+                ended = self._ended(job_id, current) if job_id else None
+                if ended:
+                    yield Told(place, "end", job_id or "", ended).text()
+                    return
+                try:
+                    await asyncio.wait_for(news.wait(), self._heartbeat_s)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            self.streams -= 1
+
+    def _reaches(self, last: int) -> bool:
+        oldest = self._told[0].number - 1 if self._told else self._number
+        return max(oldest, self._first) <= last <= self._number
+
+    def _ended(self, job_id: str, current: list[Fields]) -> Fields | None:
+        fields = self._known.get(job_id, current[0])
+        return fields if JobState(fields["state"]).is_terminal else None
+
+    def _current(self, job_id: str | None) -> list[Fields]:
+        if job_id is None:
+            return list(self._read().values())
+        return [self._desk.job(job_id).line.model_dump(mode="json")]
+
+    def _read(self) -> dict[str, Fields]:
+        return {job_id: view.model_dump(mode="json") for job_id, view in self._desk.live().items()}
+
+    def _look(self) -> dict[str, Fields]:
+        found = self._read()
+        for job_id in self._known.keys() - found.keys():
+            if not JobState(self._known[job_id]["state"]).is_terminal:
+                with contextlib.suppress(UnknownJob):
+                    found[job_id] = self._desk.job(job_id).line.model_dump(mode="json")
+        return found
+
+    def _compare(self, found: dict[str, Fields]) -> None:
+        for job_id, fields in found.items():
+            before = self._known.get(job_id, {})
+            changed = {name: value for name, value in fields.items() if before.get(name) != value}
+            if changed.keys() <= {"rates"}:
+                found[job_id] = before or fields  # told along with the next real change
+            else:
+                self._tell(job_id, {"job_id": job_id} | changed)
+        self._known = found
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _tell(self, job_id: str, changed: Fields) -> None:
+        self._number += 1
+        self._told.append(Told(self._number, "change", job_id, changed))
