@@ -29,6 +29,13 @@ _SESSION = {
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
+# The same from our side: a server that lost its power is noticed, and the one after it is asked.
+_KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 _POOL = {"pool_size": 5, "max_overflow": 40, "pool_timeout": BUSY_TIMEOUT_S}
 
 Insert = sqlite.Insert | postgresql.Insert
@@ -54,6 +61,16 @@ def reading(url: URL) -> dict[str, Any]:
 def inserting(connection: Connection, table: Table) -> Insert:
     """An insert that may say what happens on conflict; both databases know the same words."""
     return sqlite.insert(table) if _is_file(connection) else postgresql.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows that are not there already, by their primary key; how many there were."""
+    keys = list(table.primary_key)
+    statement = inserting(connection, table).on_conflict_do_nothing(index_elements=keys)
+    if _is_file(connection):
+        return connection.execute(statement, rows).rowcount
+    # Rows go to the server many in one statement, of which only what it returns tells what it did.
+    return len(connection.execute(statement.returning(keys[0]), rows).all())
 
 
 def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -134,6 +151,7 @@ def _postgresql(url: URL) -> Engine:
         "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         "application_name": "giornata",
         "connect_timeout": 10,
+        **_KEEPALIVE,
         **url.query,
     }
     return create_engine(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import Superseded
@@ -48,7 +48,7 @@ _LEASE = (
 
 def raise_epoch(connection: Connection, job_id: str, *, now: float) -> tuple[int, list[Claim]]:
     """The next epoch, and the attempts that were in flight under earlier ones, now back in the queue."""
-    epoch = int(lock_job(connection, job_id).epoch) + 1
+    epoch = lock_job(connection, job_id).epoch + 1
     change_job(connection, job_id, {"epoch": epoch, "not_before": 0.0})
     in_flight = select(*_CLAIMED, item.c.lease_epoch).where(item.c.job_id == job_id, item.c.state == _LEASED)
     claims = [_claim(job_id, row, row.attempt, row.lease_epoch) for row in connection.execute(in_flight)]
@@ -81,7 +81,7 @@ def claim(
     return [_claim(job_id, row, row.attempt + 1, epoch) for row in rows]
 
 
-def _claim(job_id: str, row: Row[Any], number: int, epoch: int) -> Claim:
+def _claim(job_id: str, row: Any, number: int, epoch: int) -> Claim:
     task = RenderTask.model_validate_json(row.task)
     if row.tile_px is not None:
         task = task.model_copy(update={"tile_px": row.tile_px})

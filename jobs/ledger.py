@@ -1,9 +1,9 @@
 """Moving rows between states and keeping the counters in step, inside a transaction the caller holds."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from giornata.jobs.dialects import commit_in_order
 from giornata.jobs.errors import UnknownJob
@@ -12,9 +12,7 @@ from giornata.jobs.states import ITEM_TRANSITIONS, ItemEvent, ItemState, JobEven
 
 MANAGER = "manager"  # who did it, in the events that no person caused
 
-_HELD = select(job.c.job_id, job.c.state, job.c.epoch, job.c.not_before).where(
-    job.c.job_id == bindparam("job_id")
-)
+_HELD = select(job.c.state, job.c.epoch, job.c.not_before).where(job.c.job_id == bindparam("job_id"))
 # Weaker than FOR UPDATE: other rows may still refer to the job meanwhile.
 _LOCKED = _HELD.with_for_update(key_share=True)
 _SHARED = _HELD.with_for_update(read=True)
@@ -25,8 +23,16 @@ _SHIFT = (
 )
 
 
-def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> Row[Any]:
-    """(job_id, state, epoch, not_before) of a job that nobody else changes until this transaction ends.
+class Held(NamedTuple):
+    """A job that is locked: what a manager has to know before it changes anything."""
+
+    state: JobState
+    epoch: int
+    not_before: float
+
+
+def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> Held:
+    """A job that nobody else changes until this transaction ends; when `shared`, others may lock it so too.
 
     Whatever moves items takes this lock first, so that no two transactions wait for each other's rows.
     Raises `UnknownJob`.
@@ -34,7 +40,7 @@ def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> Ro
     row = connection.execute(_SHARED if shared else _LOCKED, {"job_id": job_id}).one_or_none()
     if row is None:
         raise UnknownJob(job_id)
-    return row
+    return Held(JobState(row.state), row.epoch, row.not_before)
 
 
 def move_items(
@@ -77,7 +83,7 @@ def move_job(
     connection: Connection, job_id: str, happened: JobEvent, *, now: float, actor: str, reason: str = ""
 ) -> JobState:
     """Apply an event to a job and write it down. Raises `UnknownJob`, `IllegalTransition`."""
-    state = advance(JobState(lock_job(connection, job_id).state), happened)
+    state = advance(lock_job(connection, job_id).state, happened)
     values: dict[str, Any] = {"state": state, "reason": reason, "updated_at": now}
     values["finished_at"] = now if state.is_terminal else None
     if happened is JobEvent.START:

@@ -26,7 +26,10 @@ metadata = MetaData()
 
 
 class Words(TypeDecorator[str]):
-    """Text that came from somewhere: what a database cannot keep (NUL, half a code point) is taken out."""
+    """Text that came from somewhere: what a database cannot keep (NUL, half a code point) is taken out.
+
+    Of any length, because what is too long for a column is an error on one database and none on the other.
+    """
 
     impl = Text
     cache_ok = True
@@ -48,14 +51,14 @@ setting = Table(
 job = Table(
     "job",
     metadata,
-    Column("job_id", String(80), primary_key=True),
-    Column("name", String(100), nullable=False),
+    Column("job_id", Words, primary_key=True),
+    Column("name", Words, nullable=False),
     Column("spec", Text, nullable=False),
     Column("spec_digest", String(64), nullable=False),
     Column("base", Text, nullable=False),
     # The same token submitted twice is the same job. `run` uses name and digest.
-    Column("client_token", String(200), nullable=False, unique=True),
-    Column("owner", String(100), nullable=False, default=""),
+    Column("client_token", Words, nullable=False, unique=True),
+    Column("owner", Words, nullable=False, default=""),
     Column("priority", Integer, nullable=False, default=50),
     Column("max_workers", Integer),
     Column("state", String(32), nullable=False),
@@ -94,7 +97,7 @@ item = Table(
     "item",
     metadata,
     Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
-    Column("item_id", String(20), nullable=False),
+    Column("item_id", Words, nullable=False),
     Column("position", Integer, nullable=False),
     Column("source", Text, nullable=False),
     Column("target", Text, nullable=False),
@@ -110,9 +113,9 @@ item = Table(
     Column("tile_px", Integer),
     Column("not_before", Float, nullable=False, default=0.0),
     Column("lease_epoch", Integer, nullable=False, default=0),
-    Column("lease_worker", String(100), nullable=False, default=""),
+    Column("lease_worker", Words, nullable=False, default=""),
     Column("lease_until", Float, nullable=False, default=0.0),
-    Column("last_worker", String(100), nullable=False, default=""),
+    Column("last_worker", Words, nullable=False, default=""),
     # Written before the file is moved: tells a manager's death in between from a stranger's file.
     Column("intent_sha256", String(64)),
     Column("intent_bytes", BigInteger),
@@ -138,11 +141,11 @@ attempt = Table(
     "attempt",
     metadata,
     Column("attempt_id", Integer, primary_key=True),
-    Column("job_id", String(80), nullable=False),
-    Column("item_id", String(20), nullable=False),
+    Column("job_id", Words, nullable=False),
+    Column("item_id", Words, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
-    Column("worker", String(100), nullable=False),
+    Column("worker", Words, nullable=False),
     Column("outcome_class", String(16), nullable=False),
     Column("reason", Words, nullable=False),
     Column("decision", Words, nullable=False),
@@ -160,8 +163,8 @@ event = Table(
     Column("event_id", Integer, primary_key=True),
     Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE")),
     Column("at", Float, nullable=False),
-    Column("actor", String(100), nullable=False),
-    Column("kind", String(32), nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("kind", Words, nullable=False),
     Column("detail", Words, nullable=False, default=""),
     Index("event_of_job", "job_id", "event_id"),
 )
@@ -170,12 +173,12 @@ event = Table(
 worker = Table(
     "worker",
     metadata,
-    Column("worker", String(100), primary_key=True),
+    Column("worker", Words, primary_key=True),
     Column("state", String(32), nullable=False),
-    Column("node", String(200), nullable=False),
+    Column("node", Words, nullable=False),
     Column("pid", Integer),
-    Column("job_id", String(80), nullable=False),
-    Column("item_id", String(20), nullable=False),
+    Column("job_id", Words, nullable=False),
+    Column("item_id", Words, nullable=False),
     Column("done", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("seen_at", Float, nullable=False),
@@ -185,10 +188,10 @@ worker = Table(
 block = Table(
     "block",
     metadata,
-    Column("worker", String(100), nullable=False),
+    Column("worker", Words, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("reason", Words, nullable=False),
-    Column("actor", String(100), nullable=False),
+    Column("actor", Words, nullable=False),
     Column("at", Float, nullable=False),
     PrimaryKeyConstraint("worker", "kind"),
 )
@@ -200,7 +203,7 @@ notice = Table(
     Column("notice_id", Integer, primary_key=True),
     Column("job_id", ForeignKey("job.job_id", ondelete="CASCADE"), nullable=False),
     Column("url", Text, nullable=False),
-    Column("kind", String(32), nullable=False),
+    Column("kind", Words, nullable=False),
     Column("body", Words, nullable=False),
     Column("tries", Integer, nullable=False, default=0),
     Column("not_before", Float, nullable=False, default=0.0),

@@ -12,6 +12,7 @@ from giornata.jobs.stored_attempts import StoredAttempts
 from giornata.jobs.stored_events import StoredEvents
 from giornata.jobs.stored_items import BATCH, StoredItems
 from giornata.jobs.stored_jobs import StoredJobs
+from giornata.jobs.stored_renewals import StoredRenewals
 from giornata.jobs.stored_workers import StoredWorkers
 
 __all__ = ["BATCH", "JobStore"]
@@ -48,6 +49,9 @@ class JobStore:
         self.reopen, self.skip_items, self.cancel_items = items.reopen, items.skip_items, items.cancel_items
         self.move_item = items.move_item
 
+        renewals = StoredRenewals(database, clock)
+        self.known_key, self.renew_item = renewals.known_key, renewals.renew_item
+
         attempts = StoredAttempts(database, clock)
         self.raise_epoch, self.claim, self.give_back = (
             attempts.raise_epoch,
@@ -76,7 +80,7 @@ class JobStore:
         self.close()
 
     def check(self) -> None:
-        """Look for damage, as a manager does before it starts. Raises `StoreUnavailable` for what it finds."""
+        """Look for damage, as a manager does before it starts. Raises `StoreUnavailable` for it."""
         self._database.check()
 
     def manager_lock(self) -> ManagerLock:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 from giornata.jobs import ledger
 from giornata.jobs.choices import listed
 from giornata.jobs.database import Database
-from giornata.jobs.dialects import inserting
+from giornata.jobs.dialects import insert_new
 from giornata.jobs.errors import UnknownItem
 from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import OutcomeClass
@@ -218,10 +218,9 @@ def _insert(connection: Connection, job_id: str, rows: list[dict[str, Any]]) -> 
     last = connection.scalar(select(func.max(item.c.position)).where(item.c.job_id == job_id))
     for position, row in enumerate(rows, start=0 if last is None else last + 1):
         row["position"] = position
-    statement = inserting(connection, item).on_conflict_do_nothing(index_elements=["job_id", "item_id"])
     added = 0
     for state in {row["state"] for row in rows}:
-        count = connection.execute(statement, [row for row in rows if row["state"] == state]).rowcount
+        count = insert_new(connection, item, [row for row in rows if row["state"] == state])
         ledger.shift(connection, job_id, {state: count})
         added += count
     return added

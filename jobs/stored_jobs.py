@@ -50,7 +50,12 @@ class StoredJobs:
         """
         digest = spec.digest(base=base)
         job_id, now = f"{_slug(spec.name)}-{secrets.token_hex(4)}", self._clock.now()
-        row = {"job_id": job_id, "name": spec.name, "spec": spec.model_dump_json(), "spec_digest": digest}
+        row: dict[str, Any] = {
+            "job_id": job_id,
+            "name": spec.name,
+            "spec": spec.model_dump_json(),
+            "spec_digest": digest,
+        }
         row |= {"base": str(base.resolve()), "owner": owner}
         row |= {
             "client_token": _token(client_token, owner) if client_token else _own_token(spec.name, digest)

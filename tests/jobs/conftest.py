@@ -7,6 +7,7 @@ import pytest
 
 from giornata.jobs.spec import JobSpec, parse_spec
 from giornata.jobs.store import JobStore
+from tests import postgres
 from tests.fakes import ManualClock
 
 
@@ -19,6 +20,32 @@ def clock() -> ManualClock:
 def store(tmp_path: Path, clock: ManualClock) -> Iterator[JobStore]:
     with JobStore(tmp_path / "state" / "jobs.sqlite", clock=clock) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.PostgresServer]:
+    """A real server; one for all tests of a process."""
+    if why := postgres.missing():
+        pytest.skip(why)
+    with postgres.running() as running:
+        yield running
+
+
+@pytest.fixture
+def server_place(server: postgres.PostgresServer) -> Iterator[str]:
+    """The URL of an empty database on the server."""
+    url = server.new_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store may live: each test that asks for this runs on both databases."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("server_place")
+        return url
+    return str(tmp_path / "state" / "jobs.sqlite")
 
 
 @pytest.fixture
