@@ -1,0 +1,78 @@
+"""Small batches in a real store, settled and published as the manager does it, without its loop."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from giornata.jobs.choices import PictureFormat
+from giornata.jobs.claim import Claim
+from giornata.jobs.naming import item_id_of
+from giornata.jobs.outcome import Outcome
+from giornata.jobs.ports import Silent
+from giornata.jobs.records import NewItem
+from giornata.jobs.retry import RetryPolicy
+from giornata.jobs.settling import Settler
+from giornata.jobs.spec import parse_spec
+from giornata.jobs.states import ItemState, JobEvent, JobState
+from giornata.jobs.store import JobStore
+from giornata.jobs.task import RenderTask
+from giornata.workers.publisher import LocalPublisher
+from tests.fakes import done
+
+Behaviour = Callable[[Claim], Outcome]
+
+
+def task_for(folder: Path, name: str, *, style: str = "wave") -> RenderTask:
+    """A task that delivers `folder/out/name` from `folder/scans/name`."""
+    target = str(folder.resolve() / "out" / name)
+    return RenderTask(
+        item_id=item_id_of(target),
+        source=str(folder.resolve() / "scans" / name),
+        target=target,
+        style_label=style,
+        mix={style: 1.0},
+        format=PictureFormat.PNG,
+    )
+
+
+def new_job(
+    store: JobStore, folder: Path, items: Sequence[str | NewItem], *, name: str = "autumn", **more: object
+) -> str:
+    """A listed job over `items`, file names or whole items, whose destination is `folder/out`; its id."""
+    words = {"name": name, "inputs": "scans", "styles": ["wave"], "destination": "out", **more}
+    job_id = store.create_job(parse_spec(words, origin="spec"), base=folder)
+    store.insert_items(
+        job_id, (one if isinstance(one, NewItem) else NewItem(task_for(folder, one)) for one in items)
+    )
+    store.mark_listed(job_id)
+    return job_id
+
+
+def take_claims(store: JobStore, job_id: str, *, count: int = 1_000) -> list[Claim]:
+    """Start a job and lease what is in line."""
+    if store.snapshot(job_id).state is not JobState.RUNNING:
+        store.move_job(job_id, JobEvent.START)
+    epoch, _ = store.raise_epoch(job_id)
+    return store.claim(job_id, count, 600.0, "", epoch=epoch)
+
+
+def settle(store: JobStore, claims: Sequence[Claim], behave: Behaviour = done, *, retries: int = 0) -> int:
+    """End attempts as `behave` says, and write them down."""
+    policy = RetryPolicy(first_delay_s=0.0).with_retries(retries)
+    settler = Settler(store, LocalPublisher(), policy, Silent())
+    return settler.settle([(claim, behave(claim)) for claim in claims])
+
+
+def carry_out(store: JobStore, job_id: str, behave: Behaviour = done, *, retries: int = 0) -> JobState:
+    """Run a job until nothing is in line."""
+    while claims := take_claims(store, job_id):
+        settle(store, claims, behave, retries=retries)
+    lost = store.snapshot(job_id).lost
+    return store.move_job(job_id, JobEvent.COMPLETE_WITH_FAILURES if lost else JobEvent.COMPLETE)
+
+
+def delivered(store: JobStore, folder: Path, *names: str, name: str = "autumn") -> str:
+    """A job that has delivered all of `names`; its id."""
+    job_id = new_job(store, folder, names, name=name)
+    carry_out(store, job_id)
+    assert store.snapshot(job_id).counts[ItemState.DONE] == len(names)
+    return job_id

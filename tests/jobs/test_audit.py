@@ -1,0 +1,134 @@
+"""The audit is silent about a healthy job and says in a sentence each what someone broke."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, update
+
+from giornata.jobs.audit import audit
+from giornata.jobs.errors import UnknownJob
+from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.schema import attempt, counter, item, job
+from giornata.jobs.store import JobStore
+from tests.batches import Claim, carry_out, delivered, new_job, settle, take_claims
+from tests.fakes import ManualClock, done, ended
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path.resolve() / "out"
+
+
+@pytest.fixture
+def job_id(store: JobStore, tmp_path: Path) -> str:
+    return delivered(store, tmp_path, "a.png", "b.png", "deep/c.png")
+
+
+def hiccup(claim: Claim) -> Outcome:
+    """Fails the first time; bad names always."""
+    if "bad" in claim.task.source:
+        return ended(claim, OutcomeClass.BAD_INPUT)
+    return ended(claim, OutcomeClass.TRANSIENT_IO) if claim.attempt == 1 else done(claim)
+
+
+def test_a_job_that_went_well_has_nothing_to_say(store: JobStore, job_id: str, out: Path) -> None:
+    assert audit(store, job_id, destination=out) == []
+
+
+def test_retries_failures_and_other_jobs_in_the_same_folder_are_no_problem(
+    store: JobStore, clock: ManualClock, job_id: str, tmp_path: Path, out: Path
+) -> None:
+    second = new_job(store, tmp_path, ["r.png", "bad.png"], name="winter")
+    take_claims(store, second)
+    while claims := take_claims(store, second):
+        settle(store, claims, hiccup, retries=3)
+        clock.sleep(60)
+    assert audit(store, second, destination=out) == []
+    assert audit(store, job_id, destination=out) == []
+
+
+def test_a_job_at_work_may_have_leases_and_temporary_files(
+    store: JobStore, tmp_path: Path, out: Path
+) -> None:
+    working = new_job(store, tmp_path, ["a.png", "b.png"])
+    claims = take_claims(store, working)
+    for claim in claims:
+        done(claim)
+    assert audit(store, working, destination=out) == []
+    settle(store, claims)
+    assert audit(store, working, destination=out) == []
+
+
+def test_an_attempt_that_is_over_must_not_leave_its_file(store: JobStore, tmp_path: Path, out: Path) -> None:
+    job_id = new_job(store, tmp_path, ["a.png"])
+    (old,) = take_claims(store, job_id)
+    carry_out(store, job_id)
+    done(old)
+    assert audit(store, job_id, destination=out) == [f"{old.temporary} was left behind"]
+
+
+@pytest.mark.parametrize("name", [".giornata-manifest.csv.part", ".giornata-x", ".giornata-0f-1.part.png"])
+def test_any_other_temporary_file_was_left_behind(store: JobStore, job_id: str, out: Path, name: str) -> None:
+    (out / "deep" / name).write_bytes(b"")
+    assert audit(store, job_id, destination=out) == [f"{out / 'deep' / name} was left behind"]
+
+
+def test_missing_changed_and_foreign_files_are_told(store: JobStore, job_id: str, out: Path) -> None:
+    (out / "a.png").unlink()
+    (out / "b.png").write_bytes(b"x" * (out / "b.png").stat().st_size)
+    (out / "stray.png").write_bytes(b"")
+    found = audit(store, job_id, destination=out)
+    assert len(found) == 3
+    assert "a.png: gone since it was delivered" in found[0]
+    assert "b.png: got other content" in found[1]
+    assert found[2] == f"{out / 'stray.png'} stands in the destination, and no job delivered it"
+
+
+def test_counters_that_do_not_count_are_told(store: JobStore, job_id: str, out: Path) -> None:
+    with store._database.write() as connection:
+        wrong = update(counter).where(counter.c.job_id == job_id, counter.c.state == "done")
+        connection.execute(wrong.values(amount=2))
+    assert audit(store, job_id, destination=out) == [
+        "the counter of done items says 2, counting gives 3",
+    ]
+
+
+def test_leases_of_a_job_at_rest_are_told(store: JobStore, tmp_path: Path, out: Path) -> None:
+    job_id = new_job(store, tmp_path, ["a.png"])
+    take_claims(store, job_id)
+    with store._database.write() as connection:
+        connection.execute(update(job).where(job.c.job_id == job_id).values(state="paused"))
+    assert audit(store, job_id, destination=out) == ["the job is paused, but 1 of its items are leased"]
+
+
+@pytest.mark.parametrize(("number", "later_s"), [(1, 0.0), (2, 0.0), (0, 5.0)])
+def test_an_attempt_after_the_delivery_is_told(
+    store: JobStore, clock: ManualClock, job_id: str, out: Path, number: int, later_s: float
+) -> None:
+    first = next(store.items(job_id))
+    row = {"job_id": job_id, "item_id": first.item_id, "attempt": number, "epoch": 1, "worker": "w"}
+    words = {"outcome_class": "timeout", "reason": "late", "decision": "queued", "seconds": 1.0}
+    with store._database.write() as connection:
+        connection.execute(insert(attempt).values(**row, **words, at=clock.now() + later_s))
+    (problem,) = audit(store, job_id, destination=out)
+    assert f"attempt {number} ended as timeout after that" in problem
+
+
+def test_a_done_item_without_a_hash_is_told(store: JobStore, job_id: str, out: Path) -> None:
+    first = next(store.items(job_id))
+    with store._database.write() as connection:
+        connection.execute(update(item).where(item.c.item_id == first.item_id).values(sha256=None))
+    (problem,) = audit(store, job_id, destination=out)
+    assert "got other content" in problem
+
+
+def test_a_destination_under_another_name_is_the_same_folder(
+    store: JobStore, job_id: str, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    assert audit(store, job_id, destination=tmp_path / "link") == []
+
+
+def test_an_unknown_job_is_refused(store: JobStore, out: Path) -> None:
+    with pytest.raises(UnknownJob):
+        audit(store, "none", destination=out)
