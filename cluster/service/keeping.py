@@ -19,11 +19,8 @@ def verify(
 ) -> VerifiedView:
     """Read every delivered file of a job again, and queue what is not whole when `repair`."""
     store.snapshot(job_id)
-    found = upkeep.verify(store, publisher, job_id, repair=repair)
-    view = VerifiedView.model_validate(found)
-    if repair and not view.is_whole:
-        store.move_job(job_id, JobEvent.RETRY, actor=actor)
-    words = f"{view.intact} of {view.checked} intact"
+    view = VerifiedView.model_validate(upkeep.verify(store, publisher, job_id, repair=repair, actor=actor))
+    words = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
     store.note("verify", actor=actor, detail=words, job_id=job_id)
     return view
 

@@ -1,45 +1,24 @@
-"""`Upkeep`: what a desk needs for reading again, auditing, cleaning and reporting, and the real thing."""
+"""`Upkeep`: what a desk needs for reading again, auditing, cleaning and reporting, each replaceable."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from giornata.jobs.audit import audit
+from giornata.jobs.cleaning import Leftover, find_leftovers, remove
+from giornata.jobs.folders import destination_of
 from giornata.jobs.ports import Publisher
 from giornata.jobs.store import JobStore
-
-
-class Verified(Protocol):
-    """What reading every delivered file again found."""
-
-    @property
-    def checked(self) -> int: ...
-    @property
-    def intact(self) -> int: ...
-    @property
-    def missing(self) -> Sequence[str]: ...
-    @property
-    def damaged(self) -> Sequence[str]: ...
-    @property
-    def strays(self) -> Sequence[str]: ...
-
-
-class Leftover(Protocol):
-    """A file that a dead process left behind."""
-
-    @property
-    def path(self) -> Path: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def why(self) -> str: ...
+from giornata.jobs.verification import Verified, verify
 
 
 class Verify(Protocol):
     """Reads every delivered file of a job again."""
 
     def __call__(
-        self, store: JobStore, publisher: Publisher, job_id: str, *, repair: bool = False
+        self, store: JobStore, publisher: Publisher, job_id: str, *, repair: bool = False, actor: str
     ) -> Verified: ...
 
 
@@ -47,8 +26,26 @@ class Verify(Protocol):
 class Upkeep:
     """The keepers of a store's files, one callable each."""
 
-    verify: Verify
     report: Callable[[JobStore, str], str]
-    audit: Callable[[JobStore, str], list[str]]
     leftovers: Callable[[JobStore], list[Leftover]]
-    remove: Callable[[Sequence[Leftover]], int]
+    verify: Verify = verify
+    audit: Callable[[JobStore, str], list[str]] = lambda store, job_id: audit(
+        store, job_id, destination=destination_of(store.job(job_id))
+    )
+    remove: Callable[[Sequence[Leftover]], int] = remove
+
+
+def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
+    """The real thing, for a process whose sessions use this scratch folder."""
+    return Upkeep(report, lambda store: find_leftovers(store, scratch=scratch, alive=is_alive))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

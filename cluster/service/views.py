@@ -237,11 +237,12 @@ class VerifiedView(View):
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
     strays: tuple[str, ...]
+    reopened: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether everything that was delivered is there as it was."""
-        return not self.missing and not self.damaged
+        return self.checked == self.intact
 
 
 class LeftoverView(View):

@@ -1,0 +1,83 @@
+"""A place to serve from: a real store, a real desk on it, and a real server in a thread."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from giornata.cluster.service.access import Access
+from giornata.cluster.service.app import create_app
+from giornata.cluster.service.desk import Desk
+from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.upkeep import upkeep_in
+from giornata.jobs.listing import Lister
+from giornata.jobs.plan import PlanReport, Size, plan
+from giornata.jobs.records import WorkerRecord
+from giornata.jobs.spec import JobSpec, parse_spec
+from giornata.jobs.store import JobStore
+from giornata.workers.publisher import LocalPublisher
+from tests.fakes import StyleNames
+
+STYLES = StyleNames("wave", "udnie")
+
+
+class Place:
+    """A folder with pictures, a store beside it, and a desk on that store."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "scans").mkdir(parents=True)
+        for name in ("a.jpg", "b.jpg", "c.png"):
+            (root / "scans" / name).write_bytes(b"not looked at")
+        self.store = JobStore(root / "home" / "jobs.sqlite")
+        self.publisher = LocalPublisher()
+        self.desk = Desk(
+            self.store,
+            STYLES,
+            self.publisher,
+            upkeep_in(root / "scratch", lambda store, job_id: f"<!doctype html><title>{job_id}</title>"),
+            self.store.create_job,
+            self.plan,
+        )
+
+    def spec(self, **more: object) -> JobSpec:
+        """The smallest spec and what is given."""
+        smallest = {"name": "autumn", "inputs": "scans", "styles": ["wave"], "destination": "out"}
+        return parse_spec({**smallest, **more}, origin="spec")
+
+    def plan(self, spec: JobSpec, base: Path) -> PlanReport:
+        """A plan of pictures that are all of one size."""
+        return plan(spec, base=base, styles=STYLES, measure=lambda source: Size(20, 10))
+
+    def listed(self, **more: object) -> str:
+        """A job whose items are in the store; its id."""
+        job_id = self.desk.submit(self.spec(**more), base=self.root).job.job_id
+        Lister(self.store, self.publisher, STYLES).list_job(job_id)
+        return job_id
+
+    def put_worker(self, worker: str = "render-0.0") -> None:
+        """One worker, as a manager writes it down."""
+        self.store.put_workers([WorkerRecord(worker, "idle", "here", 1, "", "", 3, 0, time.time())])
+
+
+@contextmanager
+def serving(
+    desk: Desk, *, access: Access | None = None, hub: Hub | None = None, body_bytes: int = 65536
+) -> Iterator[str]:
+    """The address of a service of `desk`."""
+    app = create_app(desk, access=access or Access(), hub=hub, body_bytes=body_bytes)
+    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="server")
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
