@@ -1,9 +1,10 @@
 """`Lifecycle`: takes jobs up, follows what people and brakes do to them, and ends those that are over."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from giornata.jobs.choices import StartWhen
-from giornata.jobs.errors import Superseded
+from giornata.jobs.errors import IllegalTransition, Superseded
 from giornata.jobs.listing import Listing
 from giornata.jobs.pace import Pace
 from giornata.jobs.ports import Both, Clock, JobSnapshot, Progress, Publisher
@@ -49,7 +50,8 @@ class Lifecycle:
             if not job.listed and job.state not in LEAVING:
                 self._listing.want(job.job_id)
             if job.job_id not in self._window.runs and self._may_begin(job):
-                self.begin(self._store.job(job.job_id))
+                with suppress(IllegalTransition):  # moved since it was read: the next round will see
+                    self.begin(self._store.job(job.job_id))
 
     def begin(self, record: JobRecord) -> None:
         """Take a job up: fence out earlier managers, look at what it delivered, and let it run."""
@@ -81,7 +83,7 @@ class Lifecycle:
                 self._end(run, JobEvent.DRAIN)
             elif job.state is JobState.PAUSING:
                 if run.is_idle:
-                    self._end(run, JobEvent.DRAIN)
+                    self._end(run, JobEvent.DRAIN, self._store.job(run.job_id).reason)
             elif not self._is_braked(run, job):
                 self._complete(run, job)
 
@@ -89,7 +91,7 @@ class Lifecycle:
         """Let running items end for a while, return the rest to the queue, and the jobs with them."""
         deadline = self._clock.now() + self._pace.drain_s
         while not self._window.is_empty and self._clock.now() < deadline:
-            self._window.collect()
+            self._window.collect(self._pace.collect_s)
         for run in list(self._window.runs.values()):
             self._window.drop(run)
             leaving = self._store.snapshot(run.job_id).state in LEAVING
@@ -121,7 +123,8 @@ class Lifecycle:
             return True
         verdict = run.canary_verdict() if job.canary_open and run.policy.canary and snapshot.lost else None
         if verdict:
-            self._store.move_job(run.job_id, JobEvent.CANARY, reason=verdict)
+            with suppress(IllegalTransition):
+                self._store.move_job(run.job_id, JobEvent.CANARY, reason=verdict)
         return verdict is not None
 
     def _complete(self, run: JobRun, job: LiveJob) -> None:
@@ -131,8 +134,10 @@ class Lifecycle:
             self._end(run, JobEvent.COMPLETE if whole else JobEvent.COMPLETE_WITH_FAILURES)
 
     def _end(self, run: JobRun, event: JobEvent, reason: str = "") -> None:
-        self._store.move_job(run.job_id, event, reason=reason)
-        self._forget(run)
+        """End or pause a job, unless a person has moved it meanwhile: then the next round sees what to do."""
+        with suppress(IllegalTransition):
+            self._store.move_job(run.job_id, event, reason=reason)
+            self._forget(run)
 
     def _forget(self, run: JobRun) -> None:
         self._window.close(run)

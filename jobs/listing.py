@@ -57,6 +57,14 @@ class Lister:
         """Whether the job has ended while it was being listed."""
         return self._store.snapshot(job_id).state in _GIVEN_UP
 
+    def has_items(self, job_id: str) -> bool:
+        """Whether the job has been listed before, in part or whole."""
+        return self._store.snapshot(job_id).total > 0
+
+    def known_key(self, job_id: str, item_id: str) -> str | None:
+        """The content key of an item that the job has already."""
+        return self._store.known_key(job_id, item_id)
+
     def new_item(self, task: RenderTask, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
         there = self._publisher.size(task.target)
@@ -72,13 +80,25 @@ class Lister:
             reason = f"{task.target} exists and on_existing is {OnExisting.FAIL}"
             return NewItem(task, ItemState.FAILED, reason)
         if not self._is_intact(task.target, there, ours):
-            raise BadName(task.source, f"{task.target} was changed since it was delivered; move it first")
+            reason = f"{task.target} was changed since it was delivered; move it and run again"
+            return NewItem(task, ItemState.FAILED, reason)
         key = task.content_key()
         if on_existing is OnExisting.REPLACE or is_outdated(ours.content_key, by=key):
             return NewItem(task, replace=True)
         same = ours.content_key == key
         how = "" if same else " with other settings; set on_existing: replace to render it again"
         return NewItem(task, ItemState.SKIPPED, f"already delivered by job {ours.job_id}{how}")
+
+    def renew(self, job_id: str, task: RenderTask, known_key: str) -> None:
+        """Queue an item that the job has already again, when what it is made from has changed.
+
+        An output that someone changed meanwhile is left alone, and so is its item.
+        """
+        if not is_outdated(known_key, by=task.content_key()):
+            return
+        there, ours = self._publisher.size(task.target), self._store.delivery(task.target)
+        if there is None or (ours is not None and self._is_intact(task.target, there, ours)):
+            self._store.renew_item(job_id, task, replace=there is not None)
 
     def _is_intact(self, target: str, size: int, ours: Delivery) -> bool:
         """Whether a file is still as delivered; it is only read when its time says that it may not be."""
@@ -97,6 +117,7 @@ class _Walk:
     ) -> None:
         self._lister, self._record, self._index, self._stop = lister, record, index, stop
         self._early = record.spec.policy.start is StartWhen.AT_ONCE
+        self._again = lister.has_items(record.job_id)
         self._failed: list[NewItem] = []
         self._source = ""
         self.problems: list[str] = []
@@ -116,12 +137,19 @@ class _Walk:
     def _checked(self, task: RenderTask) -> Iterator[NewItem]:
         clash = self._clash(task)
         if clash is None:
+            known = self._known_key(task)
+            if known is not None:
+                self._lister.renew(self._record.job_id, task, known)
+                return
             try:
                 yield self._lister.new_item(task, self._record.spec.policy.on_existing)
                 return
             except BadName as problem:
                 clash = problem
         self._refuse(clash, task)
+
+    def _known_key(self, task: RenderTask) -> str | None:
+        return self._lister.known_key(self._record.job_id, task.item_id) if self._again else None
 
     def _clash(self, task: RenderTask) -> JobError | None:
         taker = self._index.add_source(task.source) if task.source != self._source else None

@@ -147,9 +147,9 @@ class JobManager:
                     if not only_if():
                         self._window.abandon()
                         return
+                    self._lifecycle.attend(self._live())
                     live = self._live()
                     self._lifecycle.adopt(live)
-                    self._lifecycle.attend(live)
                     self._window.turn(live)
 
     def _live(self, *, only: str = "") -> dict[str, LiveJob]:

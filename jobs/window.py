@@ -42,17 +42,16 @@ class Window:
         """Fill the window, collect and settle once, or wait for what is due later."""
         self._supervisor.look()
         self._fill(live)
-        if not self.is_empty:
-            self._give_up_silent()
-            self.collect()
-            return
-        self._runner.collect(0.0)  # workers start and end while nothing is in flight, too
-        self._settle()
-        self._wait()
+        self._give_up_silent()
+        if self.is_empty:
+            self.collect(0.0)  # workers start and end, and late reports come, while nothing is in flight
+            self._wait()
+        else:
+            self.collect(self._pace.collect_s)
 
-    def collect(self) -> None:
-        """Wait a moment for reports, give each to its job, and settle."""
-        for outcome in self._runner.collect(self._pace.collect_s):
+    def collect(self, timeout_s: float) -> None:
+        """Wait for reports, give each to its job, and settle."""
+        for outcome in self._runner.collect(timeout_s):
             self._take(outcome)
         self._settle()
         held, self._held = self._held, []

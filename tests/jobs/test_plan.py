@@ -8,6 +8,7 @@ from giornata.jobs.choices import PictureFormat, Statistics
 from giornata.jobs.errors import MissingInput, PlanRefused
 from giornata.jobs.plan import PlanReport, RenderTask, Size, expand, plan
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.task import is_outdated
 from tests.fakes import StyleNames
 
 Pictures = Callable[..., Path]
@@ -178,7 +179,9 @@ def test_the_content_key_follows_the_pixels_and_not_the_name(
     assert key(target="/x.jpg", item_id="1", tile_px=64) == task.content_key()
     assert key(strength=0.5) != task.content_key()
     assert key(statistics=Statistics.THUMBNAIL, tile_px=64) != key(statistics=Statistics.THUMBNAIL)
-    assert task.content_key(engine_version="2") != task.content_key()
+    assert is_outdated(task.content_key(), by=key(engine_version="2"))
+    assert is_outdated(task.content_key(), by=key(source_stamp="3-4"))
+    assert not is_outdated(task.content_key(), by=key(strength=0.5, engine_version="2"))
     assert RenderTask.model_validate_json(task.model_dump_json()) == task
 
 

@@ -77,7 +77,7 @@ def test_only_a_reopening_leaves_an_end() -> None:
     for state, event in ITEM_TRANSITIONS:
         assert not state.is_terminal or event is ItemEvent.REOPEN or state is ItemState.DONE
     for job_state, job_event in JOB_TRANSITIONS:
-        assert not job_state.is_terminal or job_event is JobEvent.REOPEN
+        assert not job_state.is_terminal or job_event in (JobEvent.REOPEN, JobEvent.RETRY)
 
 
 def test_every_state_can_be_reached_and_left() -> None:
