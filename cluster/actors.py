@@ -76,12 +76,12 @@ class ActorFactory:
             "max_task_retries": 0,
             # Ray keeps a record of every call otherwise: 88 MB after 30,000.
             "enable_task_events": False,
-            # Control calls run beside the work, so that a busy actor can be asked and told.
-            "concurrency_groups": {CONTROL: 1},
         }
         if self.environment:
             options["runtime_env"] = {"env_vars": self.environment}
-        return ray.remote(self.actor_class).options(**options).remote(*self.args)
+        # Control calls run beside the work, so that a busy actor can be asked and told.
+        remote = ray.remote(concurrency_groups={CONTROL: 1})(self.actor_class)
+        return remote.options(**options).remote(*self.args)
 
 
 def locate(_actor: object) -> Whereabouts:

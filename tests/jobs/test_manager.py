@@ -483,9 +483,9 @@ def test_max_workers_limits_what_a_job_has_in_flight(bench: Bench, spec_of: Spec
 
 def test_the_same_token_is_the_same_job(bench: Bench, spec_of: SpecOf) -> None:
     manager = bench.manager()
-    token = "2026-11-21"
-    first = manager.accept(spec_of(), base=bench.base, client_token=token)
-    assert manager.accept(spec_of(), base=bench.base, client_token=token) == first
+    same = {"client_token": "2026-11-21"}
+    first = manager.accept(spec_of(), base=bench.base, **same)
+    assert manager.accept(spec_of(), base=bench.base, **same) == first
 
 
 def test_a_job_that_starts_at_once_keeps_problems_to_their_items(
