@@ -68,3 +68,5 @@ def _make_real(case: schemathesis.Case, place: Place, dice: random.Random) -> No
             case.path_parameters["item_id"] = page[0].item_id
     if isinstance(case.body, dict) and "base" in case.body and dice.random() < 0.6:
         case.body["base"] = str(place.root)
+        if isinstance(case.body.get("spec"), dict):
+            case.body["spec"] |= {"inputs": "scans", "styles": ["wave"], "destination": "out"}
