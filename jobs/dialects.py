@@ -58,25 +58,19 @@ def reading(url: URL) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def inserting(connection: Connection, table: Table) -> Insert:
-    """An insert that may say what happens on conflict; both databases know the same words."""
-    return sqlite.insert(table) if _is_file(connection) else postgresql.insert(table)
-
-
-def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> int:
-    """Insert the rows that are not there already, by their primary key; how many there were."""
-    keys = list(table.primary_key)
-    statement = inserting(connection, table).on_conflict_do_nothing(index_elements=keys)
-    if _is_file(connection):
-        return connection.execute(statement, rows).rowcount
-    # Rows go to the server many in one statement, of which only what it returns tells what it did.
-    return len(connection.execute(statement.returning(keys[0]), rows).all())
+def insert_new(
+    connection: Connection, table: Table, rows: list[dict[str, Any]], *, unique: str | None = None
+) -> int:
+    """Insert the rows that are not there already, by primary key or `unique`; how many there were."""
+    keys = [unique] if unique else [column.name for column in table.primary_key]
+    statement = _inserting(connection, table).on_conflict_do_nothing(index_elements=keys)
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or update those whose primary key is there already."""
     if rows:
-        statement = inserting(connection, table)
+        statement = _inserting(connection, table)
         keys = [column.name for column in table.primary_key]
         new = {name: statement.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
@@ -126,6 +120,10 @@ def _is_file(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
+def _inserting(connection: Connection, table: Table) -> Insert:
+    return sqlite.insert(table) if _is_file(connection) else postgresql.insert(table)
+
+
 def _sqlite(url: URL) -> Engine:
     Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, **_POOL)
@@ -158,6 +156,8 @@ def _postgresql(url: URL) -> Engine:
         url.set(query={}),
         connect_args=dict(words),
         isolation_level="READ COMMITTED",
+        # The driver sends rows one after the other without waiting, and says how many were new.
+        use_insertmanyvalues=False,
         pool_pre_ping=True,
         **_POOL,
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, RowMapping, bindparam, select, tuple_
 
 from giornata.jobs import ledger
 from giornata.jobs.database import Database
-from giornata.jobs.dialects import inserting
+from giornata.jobs.dialects import insert_new
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.ports import Clock, JobSnapshot
 from giornata.jobs.records import UNSET, JobLine, JobRecord, LiveJob, Unset
@@ -66,8 +66,7 @@ class StoredJobs:
             known = _by_token(connection, row["client_token"])
             if known:
                 return known
-            new = inserting(connection, job).on_conflict_do_nothing(index_elements=["client_token"])
-            if not connection.execute(new, row).rowcount:
+            if not insert_new(connection, job, [row], unique="client_token"):
                 # Another process was a moment quicker, and has committed by now.
                 return str(_by_token(connection, row["client_token"]))
             ledger.open_counters(connection, job_id)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server on a port of its own, under a user of its own, for as long as the tests need it."""
+"""A real PostgreSQL server on a port of its own, under a user of its own, while the tests need it."""
 
 import os
 import pwd

@@ -49,6 +49,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def either_store(place: str, clock: ManualClock) -> Iterator[JobStore]:
+    """A store on each of the databases."""
+    with JobStore(place, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
 def pictures(tmp_path: Path) -> Callable[..., Path]:
     """Makes files below `tmp_path/scans` and returns that folder."""
 

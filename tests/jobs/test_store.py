@@ -1,87 +1,35 @@
-import sqlite3
-import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
 from giornata.jobs.claim import Claim
-from giornata.jobs.errors import IllegalTransition, StoreUnavailable, Superseded, UnknownJob
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.errors import IllegalTransition, Superseded, UnknownJob
+from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.records import NewItem, Settlement
 from giornata.jobs.retry import Decision, History, RetryPolicy
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import JobStore
-from giornata.jobs.task import RenderTask
 from tests.fakes import ManualClock, ended
+from tests.rows import DONE, claimed, counted_by_hand, counts, fill, good, task
 
 SpecOf = Callable[..., JobSpec]
 
 
-def task(name: str) -> RenderTask:
-    target = f"/out/{name}.jpg"
-    return RenderTask(
-        item_id=item_id_of(target),
-        source=f"/in/{name}.jpg",
-        target=target,
-        style_label="wave",
-        mix={"wave": 1.0},
-        format=PictureFormat.JPEG,
-    )
-
-
-def good(claim: Claim, *, attempt: int | None = None) -> Outcome:
-    return Outcome(
-        item_id=claim.task.item_id,
-        attempt=attempt or claim.attempt,
-        outcome_class=OutcomeClass.DONE,
-        sha256="5" * 64,
-        bytes=77,
-        width=4,
-        height=5,
-        seconds=2.0,
-        worker="w1",
-    )
-
-
-DONE = Decision(ItemState.DONE, "")
-
-
 @pytest.fixture
-def store(place: str, clock: ManualClock) -> Iterator[JobStore]:
+def store(either_store: JobStore) -> JobStore:
     """What is said here holds for both databases."""
-    with JobStore(place, clock=clock) as opened:
-        yield opened
+    return either_store
 
 
 @pytest.fixture
 def job_id(store: JobStore, spec_of: SpecOf, tmp_path: Path) -> str:
     """A running job of five items, not yet taken over."""
     created = store.create_job(spec_of(), base=tmp_path)
-    store.insert_items(created, (NewItem(task(name)) for name in "abcde"))
-    store.move_job(created, JobEvent.LISTED)
-    store.move_job(created, JobEvent.START)
+    fill(store, created)
     return created
-
-
-def claimed(store: JobStore, job_id: str, count: int = 1) -> list[Claim]:
-    epoch = store.job(job_id).epoch
-    return store.claim(job_id, count, 60.0, "w1", epoch=epoch)
-
-
-def counts(store: JobStore, job_id: str) -> dict[str, int]:
-    return {str(state): count for state, count in store.snapshot(job_id).counts.items() if count}
-
-
-def counted_by_hand(store: JobStore, job_id: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for item in store.items(job_id):
-        found[item.state] = found.get(item.state, 0) + 1
-    return found
 
 
 def test_a_job_is_found_again_by_name_and_spec(store: JobStore, spec_of: SpecOf, tmp_path: Path) -> None:
