@@ -9,7 +9,8 @@ ClusterError
 │   ├── ServiceRefused      the service answered that it will not do it
 │   ├── BadQuestion         a question that cannot be meant: a cursor, a number, a name out of range
 │   ├── UnsafeService       a service that would be open to others
-│   └── TargetForbidden     a webhook that points where it must not
+│   ├── TargetForbidden     a webhook that points where it must not
+│   └── StoreServed         a batch that a running service should be given
 └── PoolError
     ├── NoFreeSlot          more calls were submitted than the pool takes
     ├── UnknownWorker       a call is pinned to a worker that is gone
@@ -94,6 +95,14 @@ class TargetForbidden(ServiceError):
     def __str__(self) -> str:
         url, reason = self.args
         return f"posting to {url}: {reason}"
+
+
+class StoreServed(ServiceError):
+    """`StoreServed(store, holder)`: a single batch may not run beside a service on one store."""
+
+    def __str__(self) -> str:
+        store, holder = self.args
+        return f"running a batch on {store}: it is managed by {holder}; use: giornata submit"
 
 
 class PoolError(ClusterError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from giornata.cluster.actors import ActorFactory
+from giornata.cluster.errors import StoreServed
 from giornata.cluster.render_actor import RenderActor
 from giornata.cluster.revival import SturdyRunner
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
@@ -45,22 +46,43 @@ def batch_session(
     settings: ClusterSettings,
     *,
     styles: StyleCheck,
-    database: str = "",
     library_folders: tuple[Path, ...] = (),
     listener: Progress | None = None,
 ) -> Iterator[Session]:
-    """Everything that runs jobs, up; the store is the one in `home` unless `database` names another.
+    """Everything one batch needs, up: the store in `home`, shared with other batches but not with a service.
 
     Raises `ClusterError`, `StoreUnavailable`.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
+    with JobStore(settings.home / STORE_NAME) as store:
+        lock = store.manager_lock()
+        if not lock.acquire(exclusive=False):
+            raise StoreServed(store.name, lock.holder())
+        try:
+            with managing(
+                store, settings, styles=styles, library_folders=library_folders, listener=listener
+            ) as session:
+                yield session
+        finally:
+            lock.release()
+
+
+@contextmanager
+def managing(
+    store: JobStore,
+    settings: ClusterSettings,
+    *,
+    styles: StyleCheck,
+    library_folders: tuple[Path, ...] = (),
+    listener: Progress | None = None,
+) -> Iterator[Session]:
+    """A manager on a store that the caller has locked, with Ray and its workers up.
+
+    Raises `ClusterError`, `StoreUnavailable` when the store is damaged.
+    """
     publisher = LocalPublisher()
-    with (
-        JobStore(database or settings.home / STORE_NAME) as store,
-        session_scratch(settings.scratch) as scratch,
-        StdoutGuard() as guard,
-    ):
-        store.check()
+    store.check()
+    with session_scratch(settings.scratch) as scratch, StdoutGuard() as guard:
         cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))
         runner = SturdyRunner(cluster, discard=publisher.discard, note=_noting(store))
         try:

@@ -64,7 +64,9 @@ class Lifecycle:
             self._listing.want(record.job_id)
         policy = self._policy.with_retries(record.spec.policy.retries)
         settler = Settler(self._store, self._publisher, policy, self._outcomes)
-        self._window.runs[record.job_id] = JobRun(self._store, record, epoch, settler, self._clock)
+        self._window.runs[record.job_id] = JobRun(
+            self._store, record, epoch, settler, self._clock, grace_s=self._pace.grace_s
+        )
         self._tell(record.job_id)
 
     def attend(self, live: Mapping[str, LiveJob]) -> None:

@@ -26,12 +26,19 @@ class JobRun:
     """The in-flight part of one job under one epoch; belongs to the manager's thread."""
 
     def __init__(
-        self, store: JobStore, record: JobRecord, epoch: int, settler: Settler, clock: Clock
+        self,
+        store: JobStore,
+        record: JobRecord,
+        epoch: int,
+        settler: Settler,
+        clock: Clock,
+        *,
+        grace_s: float,
     ) -> None:
         self._store, self._settler, self._clock = store, settler, clock
         self.job_id, self.epoch, self.policy = record.job_id, epoch, record.spec.policy
         # A claim may wait behind another one on its worker; the runner's own deadline comes first.
-        self.lease_s = 2 * self.policy.timeout_s + 60
+        self.lease_s = 2 * self.policy.timeout_s + grace_s
         self.in_flight: dict[ClaimKey, tuple[Claim, float]] = {}
         self.changed = True
         self.doubtful: deque[Claim] = deque(maxlen=REMEMBERED)
