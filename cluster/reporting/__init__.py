@@ -1,0 +1,1 @@
+"""One page of HTML that tells how a job went, complete in itself."""

@@ -1,0 +1,125 @@
+"""`render_report` and `write_report`: facts and pictures of a job, laid out by the templates here."""
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from giornata import __version__
+from giornata.cluster.reporting import wording
+from giornata.cluster.reporting.facts import JobFacts, gather
+from giornata.cluster.reporting.pictures import pictured
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.states import ItemState
+from giornata.jobs.store import JobStore
+
+PAGE = "report.html"
+LIBRARIES = ("ray", "torch", "pyvips", "pyvips-binary", "tifffile", "numpy", "SQLAlchemy")
+CAPTION = 30  # characters under a picture
+# In the order of the bar, from what is good to what is not.
+STATES = (
+    ItemState.DONE,
+    ItemState.SKIPPED,
+    ItemState.LEASED,
+    ItemState.QUEUED,
+    ItemState.CANCELLED,
+    ItemState.FAILED,
+    ItemState.QUARANTINED,
+)
+FILTERS: dict[str, Callable[..., str]] = {
+    "whole": wording.whole,
+    "figure": wording.figure,
+    "duration": wording.duration,
+    "size": wording.size,
+    "pixels": wording.pixels,
+    "moment": wording.moment,
+    "share": wording.share,
+    "visible": wording.visible,
+    "cause": wording.cause_words,
+    "state": wording.state_words,
+}
+
+
+def write_report(store: JobStore, job_id: str, path: Path) -> Path:
+    """Write the report of a job to `path`, whole or not at all, replacing an earlier one; returns `path`.
+
+    Raises `UnknownJob`, `OSError`.
+    """
+    page = render_report(store, job_id).encode("utf-8", "backslashreplace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".giornata-report.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def render_report(store: JobStore, job_id: str) -> str:
+    """The report of a job: one page of HTML that needs nothing beside itself. Raises `UnknownJob`."""
+    facts = gather(store, job_id, now=time.time())
+    return (
+        _environment()
+        .get_template(PAGE)
+        .render(
+            facts=facts,
+            record=facts.record,
+            snapshot=facts.record.snapshot,
+            states=[(state, facts.record.snapshot.counts.get(state, 0)) for state in STATES],
+            pictures=[(picture, _caption(facts, picture.item.target)) for picture in pictured(facts.sample)],
+            spec=spec_words(facts.record.spec),
+            versions=versions(),
+        )
+    )
+
+
+def spec_words(spec: JobSpec) -> str:
+    """What was asked for, as YAML without what nobody said.
+
+    Of the addresses to notify only the host is told: the rest may hold a secret.
+    """
+    asked: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    for notice in asked.get("notify", ()):
+        parts = urlsplit(notice["url"])
+        notice["url"] = f"{parts.scheme}://{parts.hostname}/…"
+    return yaml.safe_dump(asked, sort_keys=False, allow_unicode=True, width=96)
+
+
+def versions() -> list[tuple[str, str]]:
+    """Name and version of what the report was made with."""
+    found = [("giornata", __version__), ("Python", platform.python_version())]
+    for name in LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _caption(facts: JobFacts, target: str) -> str:
+    inside = target.removeprefix(facts.destination + os.sep)
+    return wording.shortened(wording.visible(inside), CAPTION)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("giornata.cluster.reporting"),
+        autoescape=True,  # every name and reason on the page comes from somewhere else
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
