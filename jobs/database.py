@@ -33,7 +33,11 @@ class Database:
         except (OSError, ImportError) as error:
             raise StoreUnavailable(self.name, _missing(error)) from error
         self._reader = self.engine.execution_options(**dialects.reading(self.url))
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

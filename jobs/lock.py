@@ -112,9 +112,9 @@ class ServerLock:
         with self._database.translated():
             connection = self._database.engine.connect()
             try:
-                # Not the pool's any more; and in no transaction, which the server would end for idling.
-                connection.detach()
+                # In no transaction, which the server would end for idling; and not the pool's any more.
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.detach()
                 taken = bool(connection.scalar(text(_TAKE if exclusive else _SHARE), _KEY))
                 if taken:
                     connection.execute(text(_SET_NAME), {"name": _me(exclusive)[:63]})
