@@ -152,6 +152,8 @@ class _Pass:
             self._add_delivered(item)
         elif item.state.is_lost:
             self._style(item).lost += 1
+            if item.attempt <= 1 and item.last_worker:
+                self.failed_on[item.last_worker] += 1
         if item.seconds and item.state.is_terminal:
             self._add_slow(item)
         if item.attempt > 1:

@@ -16,14 +16,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from giornata import __version__
 from giornata.cluster.reporting import wording
 from giornata.cluster.reporting.facts import JobFacts, gather
-from giornata.cluster.reporting.pictures import pictured
+from giornata.cluster.reporting.pictures import Picture, pictured
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
 
 PAGE = "report.html"
 LIBRARIES = ("ray", "torch", "pyvips", "pyvips-binary", "tifffile", "numpy", "SQLAlchemy")
-CAPTION = 30  # characters under a picture
+CAPTION = 20  # characters under a square picture
 # In the order of the bar, from what is good to what is not.
 STATES = (
     ItemState.DONE,
@@ -43,6 +43,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "moment": wording.moment,
     "share": wording.share,
     "visible": wording.visible,
+    "shortened": wording.shortened,
     "cause": wording.cause_words,
     "state": wording.state_words,
 }
@@ -78,7 +79,8 @@ def render_report(store: JobStore, job_id: str) -> str:
             record=facts.record,
             snapshot=facts.record.snapshot,
             states=[(state, facts.record.snapshot.counts.get(state, 0)) for state in STATES],
-            pictures=[(picture, _caption(facts, picture.item.target)) for picture in pictured(facts.sample)],
+            pictures=[(picture, _caption(facts, picture)) for picture in pictured(facts.sample)],
+            within=_within,
             spec=spec_words(facts.record.spec),
             versions=versions(),
         )
@@ -108,9 +110,14 @@ def versions() -> list[tuple[str, str]]:
     return found
 
 
-def _caption(facts: JobFacts, target: str) -> str:
-    inside = target.removeprefix(facts.destination + os.sep)
-    return wording.shortened(wording.visible(inside), CAPTION)
+def _caption(facts: JobFacts, picture: Picture) -> str:
+    inside = wording.visible(_within(picture.item.target, facts.destination))
+    return wording.shortened(inside, round(CAPTION * max(1.0, picture.aspect)))
+
+
+def _within(path: str, folder: object) -> str:
+    """`path` as it is called inside `folder`, or whole when it lies elsewhere."""
+    return path.removeprefix(f"{folder}{os.sep}")
 
 
 def _environment() -> Environment:

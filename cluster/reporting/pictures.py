@@ -3,7 +3,7 @@
 import base64
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from giornata.jobs.records import ItemRecord
 from giornata.workers.errors import RenderError
 from giornata.workers.sandbox import Sandbox
 
-SIDE_PX = 320  # sharp at 160 px on a dense screen; some 15 kB each
+HEIGHT_PX = 240  # sharp at 160 px on most screens; some 12 kB each
+ASPECTS = (0.4, 2.4)  # what a row of pictures of one height can take
 PATIENCE_S = 60.0  # giants take seconds each; what comes later is named, not shown
 
 
@@ -25,9 +26,10 @@ class Picture:
 
     @property
     def aspect(self) -> float:
-        """Width over height, as far as a row of pictures can take it: 0.4 to 3."""
+        """Width over height, as far as a row of pictures can take it."""
         item = self.item
-        return min(3.0, max(0.4, item.width / item.height)) if item.width and item.height else 1.0
+        narrowest, widest = ASPECTS
+        return min(widest, max(narrowest, item.width / item.height)) if item.width and item.height else 1.0
 
 
 def pictured(items: Sequence[ItemRecord], *, patience_s: float = PATIENCE_S) -> Iterator[Picture]:
@@ -39,22 +41,18 @@ def pictured(items: Sequence[ItemRecord], *, patience_s: float = PATIENCE_S) -> 
             if time.monotonic() > until:
                 yield Picture(item, missing="left out to save time")
             else:
-                yield _picture(item, lambda path: _small(sandbox, path, target))
+                yield _picture(Picture(item), sandbox, target)
 
 
-def _picture(item: ItemRecord, small: Callable[[Path], bytes]) -> Picture:
-    place = Path(item.target)
+def _picture(picture: Picture, sandbox: Sandbox, target: Path) -> Picture:
+    item, place = picture.item, Path(picture.item.target)
     try:
         if not place.is_file():
             return Picture(item, missing="no longer there")
         if item.bytes is not None and place.stat().st_size != item.bytes:
             return Picture(item, missing="changed since it was delivered")
-        data = base64.b64encode(small(place)).decode("ascii")
+        sandbox.thumbnail(place, target, side_px=round(HEIGHT_PX * max(1.0, picture.aspect)))
+        data = base64.b64encode(target.read_bytes()).decode("ascii")
     except (RenderError, OSError):
         return Picture(item, missing="cannot be shown")
     return Picture(item, uri=f"data:image/jpeg;base64,{data}")
-
-
-def _small(sandbox: Sandbox, path: Path, target: Path) -> bytes:
-    sandbox.thumbnail(path, target, side_px=SIDE_PX)
-    return target.read_bytes()
