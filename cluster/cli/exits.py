@@ -2,8 +2,16 @@
 
 from enum import IntEnum
 
-from giornata.cluster.errors import ClusterError
-from giornata.jobs.errors import BadSpec, JobError, PlanRefused, StoreUnavailable, UnknownJob
+from giornata.cluster.errors import (
+    BadQuestion,
+    ClusterError,
+    ServiceRefused,
+    TargetForbidden,
+    UnknownWorker,
+    UnsafeService,
+)
+from giornata.jobs.errors import BadSpec, JobError, PlanRefused, StoreUnavailable, UnknownItem, UnknownJob
+from giornata.jobs.listing import REJECTED
 from giornata.jobs.states import JobState
 from giornata.styles.errors import StyleError
 from giornata.workers.errors import RenderError
@@ -35,6 +43,11 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (BadSpec, Exit.USAGE),
     (PlanRefused, Exit.REJECTED),
     (UnknownJob, Exit.NOT_FOUND),
+    (UnknownItem, Exit.NOT_FOUND),
+    (UnknownWorker, Exit.NOT_FOUND),
+    (BadQuestion, Exit.USAGE),
+    (UnsafeService, Exit.REJECTED),
+    (TargetForbidden, Exit.REJECTED),
     (StoreUnavailable, Exit.UNREACHABLE),
     (ClusterError, Exit.UNREACHABLE),
     (JobError, Exit.REJECTED),
@@ -51,13 +64,29 @@ _STATES = {
 }
 
 
+# What a service answered, by its word for it, or else by its status.
+_REFUSALS: dict[str | int, Exit] = {
+    "bad_spec": Exit.USAGE,
+    "bad_question": Exit.USAGE,
+    "bad_request": Exit.USAGE,
+    404: Exit.NOT_FOUND,
+    500: Exit.INTERNAL,
+    503: Exit.UNREACHABLE,
+}
+
+
 def code_of(error: Exception) -> Exit:
     """The exit code of an error that people may cause; anything else is `INTERNAL`."""
+    if isinstance(error, ServiceRefused):
+        status, code, _ = error.args
+        return _REFUSALS.get(code, _REFUSALS.get(status, Exit.REJECTED))
     if isinstance(error, CommandRefused):
         return Exit(error.args[1])
     return next((code for family, code in _CODES if isinstance(error, family)), Exit.INTERNAL)
 
 
-def code_of_state(state: JobState) -> Exit:
+def code_of_state(state: JobState, reason: str = "") -> Exit:
     """The exit code of a job that was waited for; a stopped one is not finished."""
+    if state is JobState.FAILED and reason.startswith(REJECTED):
+        return Exit.REJECTED
     return _STATES.get(state, Exit.NOT_FINISHED)

@@ -19,11 +19,31 @@ class Command:
 
     module: str
     purpose: str
+    app: str = "app"
 
 
 COMMANDS = {
     "render": Command("render", "Style one picture, in this process."),
     "run": Command("run", "Render a whole batch and wait for it; run again to go on where it stopped."),
+    "up": Command("up", "Start the service that people submit to."),
+    "submit": Command("submit", "Hand a batch to the service."),
+    "ls": Command("jobs", "List jobs, the newest first.", "ls_app"),
+    "show": Command("jobs", "Everything about one job.", "show_app"),
+    "watch": Command("waiting", "Follow a job until it ends.", "watch_app"),
+    "wait": Command("waiting", "Wait for a job; the exit code says how it ended.", "wait_app"),
+    "items": Command("items", "List the items of a job.", "items_app"),
+    "logs": Command("items", "What happened to one item, attempt by attempt.", "logs_app"),
+    "pause": Command("moving", "Let running items end and start no others.", "pause_app"),
+    "resume": Command("moving", "Go on with a paused job.", "resume_app"),
+    "cancel": Command("moving", "Stop a job at its next tile.", "cancel_app"),
+    "retry": Command("moving", "Queue failed items again.", "retry_app"),
+    "skip": Command("moving", "Leave items out.", "skip_app"),
+    "set": Command("moving", "Change a job's priority or most workers.", "set_app"),
+    "verify": Command("keeping", "Read every delivered file again and compare.", "verify_app"),
+    "report": Command("keeping", "Write one HTML page about a job.", "report_app"),
+    "recover": Command("keeping", "Take over what a dead manager left, and audit all jobs.", "recover_app"),
+    "gc": Command("keeping", "Remove what dead processes left behind.", "gc_app"),
+    "workers": Command("workers", "List, drain, block and unblock workers."),
     "plan": Command("plan", "Say what a batch would do: names, collisions, tiles, time. Renders nothing."),
     "styles": Command("styles", "List, show, verify and train styles."),
     "doctor": Command("doctor", "Check what the program stands on."),
@@ -63,7 +83,8 @@ def dispatch(arguments: list[str]) -> int:
 
 def carry_out(word: str, arguments: list[str]) -> int:
     """Import the command and run it, translating what it raises."""
-    app = import_module(f"giornata.cluster.cli.{COMMANDS[word].module}").app
+    command = COMMANDS[word]
+    app = getattr(import_module(f"giornata.cluster.cli.{command.module}"), command.app)
     try:
         app(arguments, prog_name=f"giornata {word}")
     except SystemExit as exit_:

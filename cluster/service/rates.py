@@ -3,7 +3,7 @@
 import threading
 
 from giornata.cluster.pace import Pace, Snapshot
-from giornata.cluster.service.views import RatesView, eta_view
+from giornata.cluster.service.views import JobView, RatesView, eta_view
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.records import JobLine
 from giornata.jobs.states import ItemState, JobState
@@ -34,7 +34,7 @@ class Rates:
             )
 
 
-def moment(numbers: JobSnapshot, *, elapsed_s: float, listed: bool) -> Snapshot:
+def moment(numbers: JobSnapshot | JobView, *, elapsed_s: float, listed: bool) -> Snapshot:
     """A job's numbers as progress shows them; the total is unknown while it is being listed."""
     counts = numbers.counts
     return Snapshot(

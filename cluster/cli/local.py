@@ -1,0 +1,54 @@
+"""`local_desk`: the verbs on this machine's own store, for when no service is up."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.cli.plan import STORE_NAME, make_plan
+from giornata.cluster.reporting.page import render_report
+from giornata.cluster.service.desk import Accept, Desk
+from giornata.cluster.service.upkeep import upkeep_in
+from giornata.cluster.service.views import Role
+from giornata.cluster.settings import home_folder
+from giornata.jobs.store import JobStore
+from giornata.workers.publisher import LocalPublisher
+
+
+@contextmanager
+def local_desk() -> Iterator[Desk]:
+    """A desk on the store that `GIORNATA_DATABASE` or `GIORNATA_HOME` names. Raises `StoreUnavailable`."""
+    home = home_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    with JobStore(database_place(home)) as store:
+        yield desk_on(store)
+
+
+def desk_on(
+    store: JobStore,
+    *,
+    accept: Accept | None = None,
+    role: Callable[[], Role] = lambda: Role.ACTIVE,
+    scratch: Path | None = None,
+) -> Desk:
+    """The desk of a store with the user's styles and the real keepers."""
+    return Desk(
+        store,
+        LibraryStyles(user_library()),
+        LocalPublisher(),
+        upkeep_in(scratch or scratch_folder(), render_report),
+        accept or store.create_job,
+        make_plan,
+        role=role,
+    )
+
+
+def database_place(home: Path, given: str | None = None) -> str | Path:
+    """The store: as given, that of `GIORNATA_DATABASE`, or the file in `home`."""
+    return given or os.environ.get("GIORNATA_DATABASE") or home / STORE_NAME
+
+
+def scratch_folder() -> Path:
+    """Where sessions keep their scratch."""
+    return Path(os.environ.get("GIORNATA_SCRATCH") or home_folder() / "scratch").expanduser()

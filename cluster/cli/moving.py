@@ -1,0 +1,117 @@
+"""The verbs that change a job: pause, resume, cancel, retry, skip, set."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, Yes, agree, choices, reached, verb
+from giornata.cluster.cli.tables import progress_words, write_json
+from giornata.cluster.service.verbs import LOST
+from giornata.cluster.service.views import Changed, JobDetail, JobView
+from giornata.jobs.outcome import OutcomeClass
+from giornata.jobs.states import ItemState
+
+pause_app, resume_app, cancel_app = verb(), verb(), verb()
+retry_app, skip_app, set_app = verb(), verb(), verb()
+
+
+@pause_app.command()
+def pause(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Let running items end and start no others."""
+    with reached(url, token_file) as verbs:
+        _tell(verbs.pause(job), as_json=as_json)
+
+
+@resume_app.command()
+def resume(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Go on with a paused job."""
+    with reached(url, token_file) as verbs:
+        _tell(verbs.resume(job), as_json=as_json)
+
+
+@cancel_app.command()
+def cancel(
+    job: Job, yes: Yes = False, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False
+) -> None:
+    """Stop at the next tile, and render nothing more; what is delivered stays."""
+    with reached(url, token_file) as verbs:
+        before = verbs.job(job)
+        agree(f"cancel {before.total - before.settled} items of {job}", yes=yes)
+        _tell(verbs.cancel(job), as_json=as_json)
+
+
+@retry_app.command()
+def retry(
+    job: Job,
+    state: Annotated[str, typer.Option(help="items in these states: one,two")] = ",".join(LOST),
+    kind: Annotated[str | None, typer.Option("--class", help="only items that ended like this")] = None,
+    yes: Yes = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put items back in the queue with a clean record; a job that has ended goes on."""
+    states, classes = choices(state, ItemState) or [], choices(kind, OutcomeClass)
+    with reached(url, token_file) as verbs:
+        agree(f"queue {_count(verbs.job(job), states, classes)} items of {job} again", yes=yes)
+        _tell_changed(verbs.retry(job, states=states, classes=classes), "queued again", as_json=as_json)
+
+
+@skip_app.command()
+def skip(
+    job: Job,
+    items: Annotated[list[str], typer.Argument(metavar="ITEM…", help="ids of items")],
+    reason: Annotated[str, typer.Option(help="why, for those who ask later")] = "",
+    yes: Yes = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave items out."""
+    with reached(url, token_file) as verbs:
+        agree(f"leave {len(items)} items of {job} out", yes=yes)
+        _tell_changed(verbs.skip(job, items, reason=reason), "left out", as_json=as_json)
+
+
+@set_app.command("set")
+def set_command(
+    job: Job,
+    priority: Annotated[int | None, typer.Option(min=0, max=100, help="the highest goes first")] = None,
+    max_workers: Annotated[int | None, typer.Option(min=0, help="at most so many; 0 for no limit")] = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a job's priority or most workers."""
+    if priority is None and max_workers is None:
+        raise CommandRefused("nothing to set, needed --priority or --max-workers", Exit.USAGE)
+    with reached(url, token_file) as verbs:
+        view = verbs.set_job(
+            job, priority=priority, max_workers=max_workers or None, unlimited=max_workers == 0
+        )
+        _tell(view, as_json=as_json)
+
+
+def _count(job: JobDetail, states: list[ItemState], classes: list[OutcomeClass] | None) -> str:
+    in_states = sum(job.counts.get(state, 0) for state in states)
+    if classes is None:
+        return str(in_states)
+    return f"up to {min(in_states, sum(job.causes.get(kind, 0) for kind in classes))}"
+
+
+def _tell(job: JobView, *, as_json: bool) -> None:
+    if as_json:
+        write_json(job)
+    else:
+        limit = "" if job.max_workers is None else f", at most {job.max_workers} workers"
+        words = f"{job.job_id} is {job.state}: {progress_words(job)} items, priority {job.priority}{limit}"
+        sys.stdout.write(words + "\n")
+
+
+def _tell_changed(changed: Changed, done: str, *, as_json: bool) -> None:
+    if as_json:
+        write_json(changed)
+    else:
+        sys.stdout.write(f"{changed.items} items {done}; {changed.job.job_id} is {changed.job.state}\n")

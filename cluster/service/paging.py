@@ -1,0 +1,36 @@
+"""Page after page: everything a paged verb has, one by one."""
+
+from collections.abc import Collection, Iterator
+
+from giornata.cluster.service.verbs import Verbs
+from giornata.cluster.service.views import ItemView, JobView
+from giornata.jobs.outcome import OutcomeClass
+from giornata.jobs.states import ItemState, JobState
+
+
+def all_jobs(verbs: Verbs, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:
+    """Every job, the newest first."""
+    after: str | None = None
+    while True:
+        page = verbs.jobs(states=states, after=after)
+        yield from page.jobs
+        after = page.next
+        if after is None:
+            return
+
+
+def all_items(
+    verbs: Verbs,
+    job_id: str,
+    *,
+    states: Collection[ItemState] | None = None,
+    classes: Collection[OutcomeClass] | None = None,
+) -> Iterator[ItemView]:
+    """Every item of a job in order."""
+    after: str | None = None
+    while True:
+        page = verbs.items(job_id, states=states, classes=classes, after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
