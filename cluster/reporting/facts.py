@@ -95,24 +95,24 @@ class JobFacts:
 def gather(store: JobStore, job_id: str, *, now: float) -> JobFacts:
     """The facts of a job at `now`, seconds since 1970. Raises `UnknownJob`."""
     record = store.job(job_id)
-    pass_ = _Pass(store, record)
+    walk = _Walk(store, record)
     for item in store.items(job_id):
-        pass_.add(item)
+        walk.add(item)
     return JobFacts(
         record=record,
         destination=str(destination_of(record)),
         now=now,
-        bytes_delivered=pass_.bytes_delivered,
-        with_warnings=pass_.with_warnings,
+        bytes_delivered=walk.bytes_delivered,
+        with_warnings=walk.with_warnings,
         causes=summarise(store, job_id).causes,
-        styles=tuple(sorted(pass_.styles.values(), key=lambda tally: tally.label)),
-        sample=tuple(pass_.sample),
-        slowest=tuple(item for _, _, item in sorted(pass_.slowest, reverse=True)),
-        retries=tuple(sorted(pass_.retries.values(), key=lambda tally: -tally.attempts)),
-        retried=pass_.retried,
-        looked_into=min(pass_.retried, LOOKED_INTO),
+        styles=tuple(sorted(walk.styles.values(), key=lambda tally: tally.label)),
+        sample=tuple(walk.sample),
+        slowest=tuple(item for _, _, item in sorted(walk.slowest, reverse=True)),
+        retries=tuple(sorted(walk.retries.values(), key=lambda tally: -tally.attempts)),
+        retried=walk.retried,
+        looked_into=min(walk.retried, LOOKED_INTO),
         workers=tuple(store.workers()),
-        failed_on=dict(pass_.failed_on),
+        failed_on=dict(walk.failed_on),
     )
 
 
@@ -123,7 +123,7 @@ def spread(total: int, wanted: int) -> set[int]:
 
 
 @dataclass
-class _Pass:
+class _Walk:
     """What is kept while the items go by."""
 
     store: JobStore
