@@ -58,19 +58,15 @@ def reading(url: URL) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def insert_new(
-    connection: Connection, table: Table, rows: list[dict[str, Any]], *, unique: str | None = None
-) -> int:
-    """Insert the rows that are not there already, by primary key or `unique`; how many there were."""
-    keys = [unique] if unique else [column.name for column in table.primary_key]
-    statement = _inserting(connection, table).on_conflict_do_nothing(index_elements=keys)
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+def insert_into(dialect: str, table: Table) -> Insert:
+    """An insert that may say what happens on conflict; both databases know the same words."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def upsert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert rows, or update those whose primary key is there already."""
     if rows:
-        statement = _inserting(connection, table)
+        statement = insert_into(connection.dialect.name, table)
         keys = [column.name for column in table.primary_key]
         new = {name: statement.excluded[name] for name in rows[0] if name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
@@ -118,10 +114,6 @@ def reason(error: BaseException) -> str:
 
 def _is_file(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
-
-
-def _inserting(connection: Connection, table: Table) -> Insert:
-    return sqlite.insert(table) if _is_file(connection) else postgresql.insert(table)
 
 
 def _sqlite(url: URL) -> Engine:

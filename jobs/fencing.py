@@ -7,16 +7,18 @@ read and written at once, because a statement per item costs more than the item.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, String, Update, bindparam, insert, select, update
 
+from giornata.jobs.bulk import run_many
 from giornata.jobs.claim import Claim
 from giornata.jobs.ledger import lock_job, shift
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.records import Settlement
 from giornata.jobs.retry import History
-from giornata.jobs.schema import attempt, item, job
+from giornata.jobs.schema import attempt, item, job, storable
 from giornata.jobs.states import ItemEvent, ItemState, JobState, advance
 
 _EVENT_FOR = {
@@ -27,7 +29,13 @@ _EVENT_FOR = {
     ItemState.CANCELLED: ItemEvent.CANCEL,
 }
 _NO_INTENT = {"intent_sha256": None, "intent_bytes": None}
-_FENCED = (item.c.item_id, item.c.attempt, item.c.lease_epoch, item.c.failures, item.c.lost_workers)
+_LEASED = select(
+    item.c.item_id, item.c.attempt, item.c.lease_epoch, item.c.failures, item.c.lost_workers
+).where(
+    item.c.job_id == bindparam("of_job"),
+    item.c.item_id.in_(bindparam("ids", type_=String, expanding=True)),
+    item.c.state == ItemState.LEASED,
+)
 
 
 def prepare(
@@ -88,9 +96,8 @@ class _Gate:
 
     def _read(self, job_id: str, item_ids: list[str]) -> None:
         self._jobs[job_id] = lock_job(self._connection, job_id)
-        mine = (item.c.job_id == job_id, item.c.item_id.in_(item_ids), item.c.state == ItemState.LEASED)
-        for row in self._connection.execute(select(*_FENCED).where(*mine)):
-            self._leased[job_id, row.item_id] = row
+        rows = self._connection.execute(_LEASED, {"of_job": job_id, "ids": item_ids}).all()
+        self._leased.update(((job_id, row.item_id), row) for row in rows)
 
     def admit(self, claim: Claim, outcome: Outcome) -> Any | None:
         """The leased row that a report is about; nothing when the report is stale."""
@@ -141,10 +148,10 @@ class _Fresh:
         decision, outcome = self.settlement.decision, self.settlement.outcome
         values = {
             "outcome_class": outcome.outcome_class,
-            "reason": decision.reason,
+            "reason": storable(decision.reason),
             "seconds": outcome.seconds,
-            "warnings": "; ".join(outcome.warnings),
-            "last_worker": outcome.worker,
+            "warnings": storable("; ".join(outcome.warnings)),
+            "last_worker": storable(outcome.worker),
             "failures": self.row.failures + decision.counted,
             "lost_workers": self.row.lost_workers + decision.lost_worker,
             "not_before": now + decision.delay_s,
@@ -172,13 +179,13 @@ class _Fresh:
 def _delivered(outcome: Outcome, now: float) -> dict[str, Any]:
     return {
         "outcome_class": outcome.outcome_class,
-        "reason": outcome.reason,
+        "reason": storable(outcome.reason),
         "seconds": outcome.seconds,
         "sha256": outcome.sha256,
         "bytes": outcome.bytes,
         "width": outcome.width,
         "height": outcome.height,
-        "warnings": "; ".join(outcome.warnings),
+        "warnings": storable("; ".join(outcome.warnings)),
         "finished_at": now,
     }
 
@@ -190,9 +197,13 @@ def _write(connection: Connection, changes: Iterable[tuple[Claim, Mapping[str, A
         place = {"at_job": claim.job_id, "at_item": claim.task.item_id}
         alike[tuple(values)].append({**values, **place})
     for columns, rows in alike.items():
-        here = (item.c.job_id == bindparam("at_job"), item.c.item_id == bindparam("at_item"))
-        statement = update(item).where(*here).values({name: bindparam(name) for name in columns})
-        connection.execute(statement, rows)
+        run_many(connection, _update_of(columns), rows)
+
+
+@lru_cache(maxsize=16)
+def _update_of(columns: tuple[str, ...]) -> Update:
+    here = (item.c.job_id == bindparam("at_job"), item.c.item_id == bindparam("at_item"))
+    return update(item).where(*here).values({name: bindparam(name) for name in columns})
 
 
 def _by_job(fresh: Iterable[_Fresh]) -> dict[str, list[_Fresh]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, String, bindparam, select, update
 
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import Superseded
@@ -33,7 +33,10 @@ _READY = (
 )
 _LEASE = (
     update(item)
-    .where(item.c.job_id == bindparam("of_job"), item.c.item_id == bindparam("id"))
+    .where(
+        item.c.job_id == bindparam("of_job"),
+        item.c.item_id.in_(bindparam("ids", type_=String, expanding=True)),
+    )
     .values(
         state=_LEASED,
         attempt=item.c.attempt + 1,
@@ -75,8 +78,8 @@ def claim(
         return []
     rows = connection.execute(_READY, {"of_job": job_id, "now": now, "count": count}).all()
     if rows:
-        lease = {"epoch": epoch, "worker": worker, "until": now + lease_s}
-        connection.execute(_LEASE, [{**lease, "of_job": job_id, "id": row.item_id} for row in rows])
+        lease = {"of_job": job_id, "epoch": epoch, "worker": worker, "until": now + lease_s}
+        connection.execute(_LEASE, {**lease, "ids": [row.item_id for row in rows]})
         shift(connection, job_id, {ItemState.QUEUED: -len(rows), _LEASED: len(rows)})
     return [_claim(job_id, row, row.attempt + 1, epoch) for row in rows]
 

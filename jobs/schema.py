@@ -36,9 +36,14 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         """What is stored of `value`."""
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        return value.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
+        return None if value is None else storable(value)
+
+
+def storable(words: str) -> str:
+    """`words` as every database can keep them."""
+    if words.isascii() and "\0" not in words:
+        return words
+    return words.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 setting = Table(

@@ -7,15 +7,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 
 from giornata.jobs import ledger
+from giornata.jobs.bulk import insert_new
 from giornata.jobs.choices import listed
 from giornata.jobs.database import Database
-from giornata.jobs.dialects import insert_new
 from giornata.jobs.errors import UnknownItem
 from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.ports import Clock
 from giornata.jobs.records import AttemptRecord, Delivery, ItemRecord, NewItem
-from giornata.jobs.schema import LOST, attempt, item
+from giornata.jobs.schema import LOST, attempt, item, storable
 from giornata.jobs.states import ItemEvent, ItemState
 
 BATCH = 1_000  # rows in one insert or one page: a few hundred KB
@@ -237,6 +237,6 @@ def _item_row(job_id: str, new: NewItem) -> dict[str, Any]:
         "task": task.model_dump_json(),
         "content_key": task.content_key(),
         "state": new.state,
-        "reason": new.reason,
+        "reason": storable(new.reason),
         "may_replace": new.replace,
     }

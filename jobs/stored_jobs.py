@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, bindparam, select, tuple_
 
 from giornata.jobs import ledger
+from giornata.jobs.bulk import insert_new
 from giornata.jobs.database import Database
-from giornata.jobs.dialects import insert_new
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.ports import Clock, JobSnapshot
 from giornata.jobs.records import UNSET, JobLine, JobRecord, LiveJob, Unset
