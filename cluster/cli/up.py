@@ -1,0 +1,107 @@
+"""`giornata up`: the service: HTTP in a thread, the manager's loop in this one, webhooks in another."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from giornata.cluster.batch import StopFlag
+from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.cli.local import database_place, desk_on
+from giornata.cluster.cli.reach import HOST, PORT, TokenFile, verb
+from giornata.cluster.service.access import Access, choose_access
+from giornata.cluster.service.addresses import TargetRule
+from giornata.cluster.service.app import create_app
+from giornata.cluster.service.manifests import Manifests
+from giornata.cluster.service.server import Server
+from giornata.cluster.service.standing import Standing
+from giornata.cluster.service.views import Role
+from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox
+from giornata.cluster.session import managing
+from giornata.cluster.settings import ClusterSettings, Machine, settings_for
+from giornata.jobs.manager import JobManager
+from giornata.jobs.store import JobStore
+
+app = verb()
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="anything but loopback needs a token")] = HOST,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = PORT,
+    database: Annotated[str | None, typer.Option(help="a file, or postgresql+psycopg://…")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
+    address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
+    token_file: TokenFile = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="a name it is asked by, beside HOST")] = None,
+    webhook_allow: Annotated[
+        list[str] | None, typer.Option(help="a private host or network that webhooks may go to")
+    ] = None,
+) -> None:
+    """Run the service until Ctrl-C; another one on the same store stands by and takes over."""
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    access = choose_access(host, token_file=token_file, allow_hosts=allow_host or ())
+    rule = TargetRule.allowing([*(webhook_allow or ()), *os.environ.get(ALLOW_VARIABLE, "").split(",")])
+    settings = settings_for(Machine.detect(), workers=workers, address=address)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with JobStore(database_place(settings.home, database)) as store:
+        stand(store, settings, access=access, rule=rule, host=host, port=port)
+
+
+def stand(
+    store: JobStore, settings: ClusterSettings, *, access: Access, rule: TargetRule, host: str, port: int
+) -> None:
+    """Serve a store until a signal. Raises `UnsafeService`, `ClusterError`, `StoreUnavailable`."""
+    stop = StopFlag()
+    out = sys.stderr  # the session takes standard output away from everyone while Ray is up
+    standing = Standing(
+        store.manager_lock(),
+        lambda: managed(store, settings, stop, rule=rule),
+        tell=lambda role, words: say(out, words),
+    )
+    desk = desk_on(store, role=standing.role, scratch=settings.scratch)
+    with stop.installed(), Server(create_app(desk, access=access), host=host, port=port) as server:
+        say(out, f"listening on {server.url}{'' if access.needs_token else ', for this machine only'}")
+        standing.run(stop)
+    say(out, "stopped; nothing is lost")
+
+
+@contextmanager
+def managed(
+    store: JobStore,
+    settings: ClusterSettings,
+    stop: StopFlag,
+    *,
+    rule: TargetRule,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[JobManager]:
+    """The manager of a store that is locked, with everything that goes with being the active one."""
+    outbox = Outbox(store, secret=environment.get(SECRET_VARIABLE, ""), rule=rule)
+    with (
+        Manifests(store) as manifests,
+        managing(
+            store,
+            settings,
+            styles=LibraryStyles(user_library()),
+            library_folders=(settings.home / "styles",),
+            listener=manifests,
+        ) as session,
+        stop.installed(),  # again: Ray has put handlers of its own in their place
+    ):
+        outbox.start()
+        try:
+            yield session.manager
+        finally:
+            outbox.end()
+
+
+def say(stream: TextIO, words: str) -> None:
+    """One line for whoever started the service."""
+    print(f"giornata: {words}", file=stream, flush=True)  # noqa: T201

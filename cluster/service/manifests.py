@@ -1,0 +1,46 @@
+"""`Manifests`: writes the manifest of a job beside its outputs when it has ended, out of the manager's way."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from giornata.jobs.claim import Claim
+from giornata.jobs.errors import JobError
+from giornata.jobs.folders import destination_of
+from giornata.jobs.outcome import Outcome, one_line
+from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.report import write_manifest
+from giornata.jobs.retry import Decision
+from giornata.jobs.store import JobStore
+
+WRITER = "manifest"  # who did it, in the events
+
+
+class Manifests:
+    """A `Progress`; inside its `with` manifests are written one after the other, and all before its end."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="manifests")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
+
+    def on_job(self, snapshot: JobSnapshot) -> None:
+        """A job that has ended, and rendered anything, gets its manifest."""
+        if snapshot.state.is_terminal and snapshot.settled:
+            self._writer.submit(self._write, snapshot.job_id)
+
+    def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
+        """Nothing."""
+
+    def _write(self, job_id: str) -> None:
+        try:
+            write_manifest(self._store, job_id, destination_of(self._store.job(job_id)))
+        except (JobError, OSError) as error:
+            self._store.note("manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id)
