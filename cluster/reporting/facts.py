@@ -16,6 +16,7 @@ SHOWN_PICTURES = 60
 SHOWN_SLOWEST = 10
 # Each costs two small queries; a page must not take minutes because a disk was away for an hour.
 LOOKED_INTO = 5_000
+KINDS_OF_REMARKS = 20
 
 
 @dataclass
@@ -45,6 +46,15 @@ class RetryTally:
     reason: str = ""
 
 
+@dataclass
+class Remark:
+    """What was noted about delivered pictures, and the first of them."""
+
+    words: str
+    source: str
+    items: int = 0
+
+
 @dataclass(frozen=True)
 class JobFacts:
     """A job at one moment. `looked_into` of the `retried` items make up `retries` and `failed_on`."""
@@ -53,7 +63,7 @@ class JobFacts:
     destination: str
     now: float
     bytes_delivered: int
-    with_warnings: int
+    remarks: tuple[Remark, ...]
     causes: tuple[Cause, ...]
     styles: tuple[StyleTally, ...]
     sample: tuple[ItemRecord, ...]
@@ -103,7 +113,7 @@ def gather(store: JobStore, job_id: str, *, now: float) -> JobFacts:
         destination=str(destination_of(record)),
         now=now,
         bytes_delivered=walk.bytes_delivered,
-        with_warnings=walk.with_warnings,
+        remarks=tuple(sorted(walk.remarks.values(), key=lambda remark: -remark.items)),
         causes=summarise(store, job_id).causes,
         styles=tuple(sorted(walk.styles.values(), key=lambda tally: tally.label)),
         sample=tuple(walk.sample),
@@ -129,10 +139,10 @@ class _Walk:
     store: JobStore
     record: JobRecord
     bytes_delivered: int = 0
-    with_warnings: int = 0
     retried: int = 0
     styles: dict[str, StyleTally] = field(default_factory=dict)
     retries: dict[OutcomeClass, RetryTally] = field(default_factory=dict)
+    remarks: dict[str, Remark] = field(default_factory=dict)
     sample: list[ItemRecord] = field(default_factory=list)
     slowest: list[tuple[float, int, ItemRecord]] = field(default_factory=list)
     failed_on: Counter[str] = field(default_factory=Counter)
@@ -170,7 +180,13 @@ class _Walk:
         tally.pixels += (item.width or 0) * (item.height or 0)
         tally.seconds += item.seconds
         self.bytes_delivered += item.bytes or 0
-        self.with_warnings += bool(item.warnings)
+        if item.warnings:
+            self._add_remark(item)
+
+    def _add_remark(self, item: ItemRecord) -> None:
+        if item.warnings in self.remarks or len(self.remarks) < KINDS_OF_REMARKS:
+            remark = self.remarks.setdefault(item.warnings, Remark(item.warnings, item.source))
+            remark.items += 1
 
     def _add_slow(self, item: ItemRecord) -> None:
         # Positions differ, so two items are never compared.

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giornata.cluster.reporting.facts import SHOWN_PICTURES, SHOWN_SLOWEST, JobFacts, gather, spread
+from giornata.cluster.reporting.facts import (
+    KINDS_OF_REMARKS,
+    SHOWN_PICTURES,
+    SHOWN_SLOWEST,
+    JobFacts,
+    gather,
+    spread,
+)
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.outcome import Outcome, OutcomeClass
@@ -93,6 +100,25 @@ def test_retries_are_told_by_class_and_by_what_came_of_them(
     assert (facts.retried, facts.looked_into) == (2, 2)
     assert facts.failed_on == {"w1": 2, "w2": 1}
     assert [(cause.outcome_class, cause.count) for cause in facts.causes] == [("bad_input", 1)]
+
+
+def test_remarks_are_told_by_kind_and_only_so_many_kinds(
+    store: JobStore, clock: ManualClock, tmp_path: Path
+) -> None:
+    def remarked(claim: Claim) -> Outcome:
+        number = int(Path(claim.task.source).stem)
+        words = ("profile left out",) if number < 3 else (f"remark {number}",)
+        return done(claim).model_copy(update={"warnings": words})
+
+    job_id = new_job(store, tmp_path, [f"{number:02}.png" for number in range(60)])
+    carry_out(store, job_id, remarked)
+    remarks = facts_of(store, clock, job_id).remarks
+    assert len(remarks) == KINDS_OF_REMARKS
+    assert (remarks[0].words, remarks[0].items, Path(remarks[0].source).name) == (
+        "profile left out",
+        3,
+        "00.png",
+    )
 
 
 def test_rates_are_over_the_time_from_start_to_end(

@@ -80,7 +80,7 @@ def painted(claim: Claim) -> Outcome:
     place = Path(claim.temporary)
     image(photo(width=96, height=64)).pngsave(place)
     facts = {"sha256": file_sha256(place), "bytes": place.stat().st_size, "width": 96, "height": 64}
-    return outcome.model_copy(update=facts)
+    return outcome.model_copy(update={**facts, "warnings": ("colour profile left out",)})
 
 
 def mixed(claim: Claim) -> Outcome:
@@ -110,6 +110,7 @@ def test_the_page_tells_how_the_job_went(store: JobStore, job_id: str) -> None:
         "The source cannot be rendered",
         "A disk or a network did not answer",
         "the disk was away",
+        "colour profile left out 2 scans/a.png",
         "scans/bad.png",
         "destination: out",
     ):
