@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
@@ -20,7 +19,6 @@ from giornata.cluster.service.app import create_app
 from giornata.cluster.service.manifests import Manifests
 from giornata.cluster.service.server import Server
 from giornata.cluster.service.standing import Standing
-from giornata.cluster.service.views import Role
 from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox
 from giornata.cluster.session import managing
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
@@ -104,4 +102,4 @@ def managed(
 
 def say(stream: TextIO, words: str) -> None:
     """One line for whoever started the service."""
-    print(f"giornata: {words}", file=stream, flush=True)  # noqa: T201
+    print(f"giornata: {words}", file=stream, flush=True)

@@ -1,4 +1,4 @@
-"""`Manifests`: writes the manifest of a job beside its outputs when it has ended, out of the manager's way."""
+"""`Manifests`: writes the manifest of a job beside its outputs when it has ended, beside the manager."""
 
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType

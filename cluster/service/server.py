@@ -19,7 +19,7 @@ START_S = 30.0
 
 
 class Server:
-    """Listens from its making on, answers inside its `with`. Raises `UnsafeService` when the port is taken."""
+    """Listens from its making on, which raises `UnsafeService` on a taken port; answers inside its `with`."""
 
     def __init__(self, app: ASGIApp, *, host: str, port: int) -> None:
         self._socket = _listening(host, port)
