@@ -22,26 +22,29 @@ def audit(store: JobStore, job_id: str, *, destination: Path) -> list[str]:
     no picture in `destination` is without a row, and no temporary file without an attempt; a job at rest
     has nothing leased; nothing was tried after it was delivered.
     """
+    folder = destination.resolve()
     before = store.snapshot(job_id)
     counted: Counter[ItemState] = Counter()
-    strays = set(pictures_of_nobody(store, destination.resolve()))
+    strays = set(pictures_of_nobody(store, folder))
     problems: list[str] = []
     for item in store.items(job_id):
         counted[item.state] += 1
         strays.discard(item.source)
-        problems += _item_problems(store, item)
+        problems += _item_problems(store, item, folder)
     after = store.snapshot(job_id)
     problems += [f"{path} stands in the destination, and no job delivered it" for path in sorted(strays)]
-    problems += _left_behind(store, destination.resolve())
+    problems += _left_behind(store, folder)
     if before == after:  # a job that moves while it is looked at cannot be counted
         problems += _miscounts(after, counted)
         problems += _leases_at_rest(after, counted)
     return problems
 
 
-def _item_problems(store: JobStore, item: ItemRecord) -> Iterator[str]:
+def _item_problems(store: JobStore, item: ItemRecord, destination: Path) -> Iterator[str]:
     if item.state is not ItemState.DONE:
         return
+    if not Path(item.target).is_relative_to(destination):
+        yield f"item {item.item_id} was delivered to {item.target}, outside of {destination}"
     found = examine(store, LocalFiles(), item)
     if found and found.finding is not Finding.INTACT:
         yield f"item {item.item_id} is done, but {item.target}: {found.words}"

@@ -3,14 +3,20 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import insert, update
 
 from giornata.jobs.audit import audit
+from giornata.jobs.claim import Claim
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.recovery import take_over
 from giornata.jobs.schema import attempt, counter, item, job
+from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import JobStore
-from tests.batches import Claim, carry_out, delivered, new_job, settle, take_claims
+from giornata.workers.publisher import LocalPublisher
+from tests.batches import carry_out, delivered, new_job, settle, take_claims
 from tests.fakes import ManualClock, done, ended
 
 
@@ -122,11 +128,94 @@ def test_a_done_item_without_a_hash_is_told(store: JobStore, job_id: str, out: P
     assert "got other content" in problem
 
 
+def test_a_delivery_outside_of_the_destination_is_told(
+    store: JobStore, job_id: str, tmp_path: Path, out: Path
+) -> None:
+    found = audit(store, job_id, destination=out / "deep")
+    assert [words for words in found if "outside of" in words] == found
+    assert len(found) == 2
+
+
 def test_a_destination_under_another_name_is_the_same_folder(
     store: JobStore, job_id: str, tmp_path: Path
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "out")
     assert audit(store, job_id, destination=tmp_path / "link") == []
+
+
+ENDINGS = ("done", "transient", "lost", "bad", "vanish", "publish", "stale")
+
+
+def end(store: JobStore, claim: Claim, how: str) -> None:
+    """End an attempt as real ones end, also half way and too late."""
+    if how in ("vanish", "publish"):
+        outcome = done(claim)
+        if how == "publish":  # and then the manager dies before it can write so down
+            store.prepare([(claim, outcome)])
+            LocalPublisher().publish(claim, outcome)
+        return
+    if how == "stale":
+        claim = claim.model_copy(update={"epoch": claim.epoch - 1})
+    kinds = {
+        "transient": OutcomeClass.TRANSIENT_IO,
+        "lost": OutcomeClass.WORKER_LOST,
+        "bad": OutcomeClass.BAD_INPUT,
+    }
+    settle(store, [claim], lambda one: ended(one, kinds[how]) if how in kinds else done(one), retries=1)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rounds=st.lists(st.lists(st.sampled_from(ENDINGS), min_size=3, max_size=3), min_size=1, max_size=4),
+    harm=st.sampled_from(("none", "remove", "cut", "change", "stray", "left", "count")),
+)
+def test_whatever_happened_holds_and_whatever_was_harmed_is_told(
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[str]], harm: str
+) -> None:
+    folder = tmp_path_factory.mktemp("batch")
+    clock = ManualClock()
+    with JobStore(folder / "jobs.sqlite", clock=clock) as store:
+        job_id = new_job(store, folder, ["a.png", "b.png", "deep/c.png"])
+        for endings in rounds:
+            for claim, how in zip(take_over_claims(store, job_id), endings, strict=False):
+                end(store, claim, how)
+            clock.sleep(600)
+        take_over(store, LocalPublisher(), job_id)
+        assert audit(store, job_id, destination=folder / "out") == []
+        while claims := take_claims(store, job_id):
+            settle(store, claims)
+        assert audit(store, job_id, destination=folder / "out") == []
+        if do_harm(store, job_id, folder / "out", harm):
+            assert len(audit(store, job_id, destination=folder / "out")) == 1
+
+
+def take_over_claims(store: JobStore, job_id: str) -> list[Claim]:
+    """The claims of a manager that takes over as a real one does, files and all."""
+    if store.snapshot(job_id).state is JobState.QUEUED:
+        store.move_job(job_id, JobEvent.START)
+    epoch = take_over(store, LocalPublisher(), job_id)
+    return store.claim(job_id, 10, 600.0, "", epoch=epoch)
+
+
+def do_harm(store: JobStore, job_id: str, out: Path, harm: str) -> bool:
+    """Break one thing; false when there was nothing to break."""
+    places = [Path(one.target) for one in store.items(job_id, [ItemState.DONE])]
+    out.mkdir(exist_ok=True)
+    if harm == "stray":
+        (out / "stray.png").write_bytes(b"")
+    elif harm == "left":
+        (out / ".giornata-0f-1.part.png").write_bytes(b"")
+    elif harm == "count":
+        with store._database.write() as connection:
+            connection.execute(update(counter).where(counter.c.state == "skipped").values(amount=7))
+    elif not places or harm == "none":
+        return False
+    elif harm == "remove":
+        places[0].unlink()
+    else:
+        data = places[0].read_bytes()
+        places[0].write_bytes(data[:-1] if harm == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    return True
 
 
 def test_an_unknown_job_is_refused(store: JobStore, out: Path) -> None:
