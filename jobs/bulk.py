@@ -43,7 +43,8 @@ def insert_new(
 @lru_cache(maxsize=64)
 def _insertion(table: Table, names: tuple[str, ...], dialect: str, unique: str | None) -> UpdateBase:
     keys = [unique] if unique else [column.name for column in table.primary_key]
-    defaults = {column.name: column.default.arg for column in table.c if column.default is not None}
+    found: dict[str, Any] = {column.name: column.default for column in table.c if column.default is not None}
+    defaults = {name: default.arg for name, default in found.items()}
     statement = insert_into(dialect, table).values({**defaults, **{name: bindparam(name) for name in names}})
     return statement.on_conflict_do_nothing(index_elements=keys)
 

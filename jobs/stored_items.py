@@ -197,10 +197,10 @@ def _narrowed(
     states: Collection[ItemState] | None,
     classes: Collection[OutcomeClass] | None,
     item_ids: Collection[str] | None = None,
-) -> Iterator[ColumnElement[bool]]:
+) -> list[ColumnElement[bool]]:
     """The conditions that what is given stands for; what is not given narrows nothing."""
     columns = ((item.c.state, states), (item.c.outcome_class, classes), (item.c.item_id, item_ids))
-    return (column.in_([str(one) for one in wanted]) for column, wanted in columns if wanted is not None)
+    return [column.in_([str(one) for one in wanted]) for column, wanted in columns if wanted is not None]
 
 
 def _chunks(item_ids: Collection[str] | None) -> Iterator[list[str] | None]:
