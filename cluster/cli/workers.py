@@ -66,7 +66,7 @@ def _row(worker: WorkerView) -> tuple[object, ...]:
     held = "; ".join(f"{block.kind} by {block.by}: {block.reason}" for block in worker.blocks)
     seen, pid = age_words(worker.seen_at), worker.pid or ""
     numbers = (worker.done, worker.failures, seen)
-    return (worker.worker, worker.state, worker.node, pid, worker.item_id, *numbers, held)
+    return (worker.worker, worker.state, worker.node[:12], pid, worker.item_id, *numbers, held)
 
 
 def _absent(block: BlockView) -> tuple[object, ...]:
