@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
+from giornata.jobs.bulk import run_many
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import Superseded
 from giornata.jobs.ledger import change_job, lock_job, move_items, note, shift
@@ -20,14 +21,16 @@ _CLAIMED = (
     item.c.last_worker,
     item.c.may_replace,
 )
+# A range and an order that only `item_in_line` has: a server that guesses how many items are queued would
+# otherwise walk the whole job from its beginning, past everything that is done.
 _READY = (
     select(*_CLAIMED)
     .where(
         item.c.job_id == bindparam("of_job"),
-        item.c.state == ItemState.QUEUED,
+        item.c.state.between(ItemState.QUEUED, ItemState.QUEUED),
         item.c.not_before <= bindparam("now"),
     )
-    .order_by(item.c.position)
+    .order_by(item.c.state, item.c.position)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
@@ -35,7 +38,7 @@ _LEASE = (
     update(item)
     .where(
         item.c.job_id == bindparam("of_job"),
-        item.c.item_id.in_(bindparam("ids", type_=String, expanding=True)),
+        item.c.item_id == bindparam("id"),
     )
     .values(
         state=_LEASED,
@@ -79,7 +82,7 @@ def claim(
     rows = connection.execute(_READY, {"of_job": job_id, "now": now, "count": count}).all()
     if rows:
         lease = {"of_job": job_id, "epoch": epoch, "worker": worker, "until": now + lease_s}
-        connection.execute(_LEASE, {**lease, "ids": [row.item_id for row in rows]})
+        run_many(connection, _LEASE, [{**lease, "id": row.item_id} for row in rows])
         shift(connection, job_id, {ItemState.QUEUED: -len(rows), _LEASED: len(rows)})
     return [_claim(job_id, row, row.attempt + 1, epoch) for row in rows]
 
