@@ -19,6 +19,7 @@ import pyvips
 import torch
 
 from giornata.jobs.audit import audit
+from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
@@ -73,7 +74,7 @@ class Batch:
     def start(self, *words: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """The command in a process of its own."""
         self.process = subprocess.Popen(
-            [*COMMAND, "run", "batch.yaml", "--workers", "2", *words],
+            [*COMMAND, "run", "batch.yaml", *(words or ("--workers", "2"))],
             cwd=self.folder,
             env={**os.environ, **(environment or {}), "GIORNATA_HOME": str(self.home)},
             stdout=subprocess.PIPE,
@@ -132,9 +133,12 @@ class Batch:
         """The audit holds, and every output is the picture an undisturbed run made."""
         with JobStore(self.home / "jobs.sqlite") as store:
             (job_id,) = store.job_ids()
-            assert audit(store, job_id, destination=self.out) == []
-            assert store.snapshot(job_id).counts["done"] == ITEMS
-        assert hashes(self.out) == expected
+            problems = audit(store, job_id, destination=self.out)
+            assert not problems, problems
+            counts = store.snapshot(job_id).counts
+            assert counts[ItemState.DONE] == ITEMS, counts
+        found = hashes(self.out)
+        assert found == expected, sorted(found.items() ^ expected.items())
 
 
 class Witness:
@@ -157,8 +161,9 @@ class Witness:
         self._stop.set()
         self._thread.join()
         if kind is None:
-            assert self.complaints == []
-            assert self._seen.keys() == self._expected.keys()
+            assert not self.complaints, self.complaints
+            missing = self._expected.keys() - self._seen.keys()
+            assert not missing, missing
 
     def _watch(self) -> None:
         while not self._stop.wait(0.02):

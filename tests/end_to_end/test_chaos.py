@@ -4,9 +4,13 @@ Every test ends with an audit of store and files and a comparison with an undist
 is how many times each disturbance is tried, each time at other moments; once is the short form.
 """
 
+import json
 import os
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +18,25 @@ from pathlib import Path
 
 import pytest
 
+from giornata.cluster.catalogue import LibraryStyles
+from giornata.cluster.session import managing
+from giornata.cluster.settings import Machine, settings_for
+from giornata.jobs.manager import JobManager
+from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.pace import Pace
+from giornata.jobs.ports import TaskRunner
+from giornata.jobs.spec import load_spec
+from giornata.jobs.states import JobState
+from giornata.jobs.store import JobStore
+from giornata.styles.library import Library
+from giornata.workers.publisher import LocalPublisher
 from tests.end_to_end.chaos import ITEMS, Batch, Witness, hashes, write_pictures, write_styles
 
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
 ROUNDS = range(int(os.environ.get("GIORNATA_CHAOS", "1")))
+HEAD = ("gcs_server", "raylet")
+# The short form kills the whole head only, which is the hardest of the three.
+PARTS = [HEAD, ("raylet",), ("gcs_server",)][: 3 if len(ROUNDS) > 1 else 1]
 
 
 @dataclass
@@ -90,7 +109,7 @@ def test_the_manager_is_killed(ground: Ground, batch: Batch, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
-@pytest.mark.parametrize("gone", [("raylet",), ("gcs_server",), ("gcs_server", "raylet")], ids="+".join)
+@pytest.mark.parametrize("gone", PARTS, ids="+".join)
 def test_ray_itself_is_killed(ground: Ground, batch: Batch, seed: int, gone: tuple[str, ...]) -> None:
     with Witness(batch.out, ground.expected):
         batch.start()
@@ -111,4 +130,84 @@ def test_the_database_is_locked_for_ten_seconds(ground: Ground, batch: Batch, se
         other.execute("ROLLBACK")
         other.close()
         batch.finish()
+    batch.check(ground.expected)
+
+
+@pytest.fixture
+def two_nodes(tmp_path: Path) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """The address of a cluster of two nodes, the process of the second raylet, and what opens the door."""
+    token = tmp_path / "token"
+    token.write_text("0" * 64)
+    door = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("two_nodes.py"))],
+        env={**os.environ, **door},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    where = json.loads(next(line for line in process.stdout if line.startswith("{")))
+    yield where["address"], where["second_raylet"], door
+    process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_the_raylet_of_a_second_node_is_killed(
+    ground: Ground, batch: Batch, seed: int, two_nodes: tuple[str, int, dict[str, str]]
+) -> None:
+    address, raylet, door = two_nodes
+    with Witness(batch.out, ground.expected):
+        batch.start("--workers", "2", "--address", address, environment=door)
+        batch.wait_for(moments(seed + 400, 1)[0])
+        os.kill(raylet, signal.SIGKILL)
+        batch.finish()
+    batch.check(ground.expected)
+
+
+class Forgetful:
+    """A runner whose first report of a delivery never comes, and whose second comes after its lease."""
+
+    def __init__(self, inner: TaskRunner, *, late_s: float) -> None:
+        self._inner, self._late_s = inner, late_s
+        self._dropped: Outcome | None = None
+        self._delayed: Outcome | None = None
+        self._due_s = float("inf")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def collect(self, timeout_s: float) -> list[Outcome]:
+        """What the inner runner reports, as far as it is let through."""
+        outcomes = []
+        for outcome in self._inner.collect(timeout_s):
+            if outcome.outcome_class is OutcomeClass.DONE and self._dropped is None:
+                self._dropped = outcome
+            elif outcome.outcome_class is OutcomeClass.DONE and self._delayed is None:
+                self._delayed, self._due_s = outcome, time.monotonic() + self._late_s
+            else:
+                outcomes.append(outcome)
+        if self._delayed and time.monotonic() > self._due_s:
+            outcomes.append(self._delayed)
+            self._due_s = float("inf")
+        return outcomes
+
+
+def test_a_report_is_dropped_and_another_comes_after_its_lease(ground: Ground, batch: Batch) -> None:
+    settings = settings_for(Machine.detect(), workers=2, home=batch.home, scratch=batch.home / "scratch")
+    styles = LibraryStyles(Library((ground.styles,)))
+    spec = load_spec(batch.folder / "batch.yaml")
+    spec = spec.model_copy(update={"policy": spec.policy.model_copy(update={"timeout_s": 10.0})})
+    lease_s = 21.0
+    with (
+        Witness(batch.out, ground.expected),
+        JobStore(batch.home / "jobs.sqlite") as store,
+        managing(store, settings, styles=styles, library_folders=(ground.styles,)) as session,
+    ):
+        runner = Forgetful(session.runner, late_s=lease_s + 0.5)
+        manager = JobManager(store, runner, LocalPublisher(), styles, pace=Pace(grace_s=1.0))  # type: ignore[arg-type]
+        job_id = manager.submit(spec, base=batch.folder).job_id
+        assert manager.run_until_done(job_id) is JobState.COMPLETED
+        assert store.snapshot(job_id).stale_reports == 1
     batch.check(ground.expected)
