@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from giornata.cluster.errors import ServiceRefused, ServiceUnreachable
+from giornata.cluster.errors import ServiceError, ServiceRefused, ServiceUnreachable
 from giornata.cluster.service.verbs import LOST, PRIORITY
 from giornata.cluster.service.views import (
     AttemptList,
@@ -41,6 +41,7 @@ V = TypeVar("V", bound=View)
 ANSWER_S = 30.0
 SILENCE_S = 60.0  # of a stream; it says something every 15 s
 AGAIN_S = 2.0  # before a stream that was cut is asked for again
+AWAY_S = 60.0  # a service that restarts, or its standby, is there by then
 SLOW = httpx.Timeout(ANSWER_S, read=None)  # for what reads every file of a job
 
 
@@ -98,17 +99,21 @@ class Client:
         return self._get(f"/jobs/{_part(job_id)}", JobDetail)
 
     def follow(self, job_id: str) -> Iterator[JobView]:
-        """See `Verbs.follow`; a stream that is cut goes on where it was."""
+        """See `Verbs.follow`; a stream that is cut goes on where it was, also on the next service."""
         known: dict[str, Any] = {}
         last = ""
+        heard_at = time.monotonic()
         while True:
-            for kind, number, data in self._stream(f"/jobs/{_part(job_id)}/stream", last):
-                last = number
-                known |= data["jobs"][0] if kind == "snapshot" else data
-                view = JobView.model_validate(known)
-                yield view
-                if kind == "end":
-                    return
+            try:
+                for kind, number, data in self._stream(f"/jobs/{_part(job_id)}/stream", last):
+                    last, heard_at = number, time.monotonic()
+                    known |= data["jobs"][0] if kind == "snapshot" else data
+                    yield JobView.model_validate(known)
+                    if kind == "end":
+                        return
+            except ServiceError as error:
+                if not known or not may_pass(error) or time.monotonic() - heard_at > AWAY_S + SILENCE_S:
+                    raise
             time.sleep(AGAIN_S)
 
     def pause(self, job_id: str) -> JobView:
@@ -268,6 +273,13 @@ class Client:
         except httpx.HTTPError as error:
             if not heard:
                 raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
+
+
+def may_pass(error: ServiceError) -> bool:
+    """Whether asking again soon may help: nobody there, a standby, a database that is away."""
+    return isinstance(error, ServiceUnreachable) or (
+        isinstance(error, ServiceRefused) and error.args[0] == 503
+    )
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:

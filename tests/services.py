@@ -27,12 +27,12 @@ STYLES = StyleNames("wave", "udnie")
 class Place:
     """A folder with pictures, a store beside it, and a desk on that store."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: str = "") -> None:
         self.root = root
         (root / "scans").mkdir(parents=True)
         for name in ("a.jpg", "b.jpg", "c.png"):
             (root / "scans" / name).write_bytes(b"not looked at")
-        self.store = JobStore(root / "home" / "jobs.sqlite")
+        self.store = JobStore(database or root / "home" / "jobs.sqlite")
         self.publisher = LocalPublisher()
         self.desk = Desk(
             self.store,
@@ -65,11 +65,16 @@ class Place:
 
 @contextmanager
 def serving(
-    desk: Desk, *, access: Access | None = None, hub: Hub | None = None, body_bytes: int = 65536
+    desk: Desk,
+    *,
+    access: Access | None = None,
+    hub: Hub | None = None,
+    body_bytes: int = 65536,
+    port: int = 0,
 ) -> Iterator[str]:
     """The address of a service of `desk`."""
     app = create_app(desk, access=access or Access(), hub=hub, body_bytes=body_bytes)
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
+    config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="server")
     thread.start()

@@ -9,7 +9,8 @@ import typer
 from giornata.cluster.cli.exits import CommandRefused, Exit, code_of_state
 from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, reached, verb
 from giornata.cluster.cli.tables import write_json
-from giornata.cluster.errors import ServiceUnreachable
+from giornata.cluster.client import AWAY_S, may_pass
+from giornata.cluster.errors import ServiceError
 from giornata.cluster.progress import Reporter, choose_reporter
 from giornata.cluster.service.rates import moment
 from giornata.cluster.service.verbs import Verbs
@@ -17,7 +18,6 @@ from giornata.cluster.service.views import JobView
 
 watch_app, wait_app = verb(), verb()
 LOOK_S = 1.0
-AWAY_S = 60.0  # a service that restarts is back by then
 Timeout = Annotated[float | None, typer.Option("--timeout", min=0, help="seconds; then exit 101")]
 
 
@@ -53,14 +53,14 @@ def await_end(
 ) -> JobView:
     """The job when it has ended. Raises `CommandRefused` with `NOT_FINISHED` when that takes too long."""
     since = time.monotonic()
-    seen_at = since
+    seen_at: float | None = None
     while True:
         now = time.monotonic()
         try:
             view = verbs.job(job_id).line
             seen_at = now
-        except ServiceUnreachable:
-            if now - seen_at > AWAY_S or seen_at == since:
+        except ServiceError as error:
+            if seen_at is None or now - seen_at > AWAY_S or not may_pass(error):
                 raise
         else:
             if reporter:

@@ -33,6 +33,7 @@ from giornata.cluster.service.views import (
     WorkerList,
     WorkerView,
     job_fields,
+    shown_spec,
 )
 from giornata.jobs.blame import place_of
 from giornata.jobs.clock import SystemClock
@@ -136,7 +137,7 @@ class Desk:
         record = self.store.job(job_id)
         causes = {kind or "other": count for kind, count in self.store.lost_by_class(job_id).items()}
         fields = job_fields(record, self.rates.of(record, now=self.clock.now()))
-        return JobDetail(**fields, spec=record.spec, base=str(record.base), causes=causes)
+        return JobDetail(**fields, spec=shown_spec(record.spec), base=str(record.base), causes=causes)
 
     def follow(self, job_id: str) -> Iterator[JobView]:
         """See `Verbs.follow`. Raises `UnknownJob`."""

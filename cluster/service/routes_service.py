@@ -23,7 +23,7 @@ def events(
     desk: Asked,
     job: Annotated[str | None, Query(pattern=NAME, description="only what concerns this job")] = None,
     kind: Annotated[
-        list[Annotated[str, Query(max_length=64)]] | None, Query(description="only events of these kinds")
+        list[Annotated[str, Query(pattern=NAME)]] | None, Query(description="only events of these kinds")
     ] = None,
     after: After = None,
     limit: Limit = 200,

@@ -86,6 +86,16 @@ class JobDetail(JobView):
         return JobView(**{name: getattr(self, name) for name in JobView.model_fields})
 
 
+def shown_spec(spec: JobSpec) -> JobSpec:
+    """The spec for everyone who may look: webhooks without what follows their host, which often is a key."""
+    if not spec.notify:
+        return spec
+    notify = tuple(
+        one.model_copy(update={"url": "/".join([*one.url.split("/")[:3], "…"])}) for one in spec.notify
+    )
+    return spec.model_copy(update={"notify": notify})
+
+
 def job_fields(line: JobLine, rates: RatesView) -> dict[str, object]:
     """The fields of a `JobView`."""
     numbers, kept = line.snapshot, JobView.model_fields.keys()

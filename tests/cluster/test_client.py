@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from giornata.cluster import client as client_module
 from giornata.cluster.client import Client
 from giornata.cluster.errors import ServiceRefused, ServiceUnreachable
 from giornata.cluster.service.hub import Hub
@@ -130,6 +131,25 @@ def test_a_job_is_followed_to_its_end(place: Place, verbs: Verbs) -> None:
     watching.join(timeout=10)
     assert not watching.is_alive()
     assert list(dict.fromkeys(seen)) == [JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED]
+
+
+def test_following_goes_on_when_the_service_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "AGAIN_S", 0.1)
+    job_id = place.listed()
+    with serving(place.desk, hub=Hub(place.desk, period_s=0.1)) as url:
+        client = Client(url)
+        told = client.follow(job_id)
+        assert next(told).state is JobState.QUEUED
+    place.store.move_job(job_id, JobEvent.START)
+    place.store.move_job(job_id, JobEvent.COMPLETE)
+    port = int(url.rsplit(":", 1)[1])
+    with client, serving(place.desk, port=port):
+        assert [view.state for view in told][-1] is JobState.COMPLETED
+
+
+def test_the_key_in_a_webhooks_address_is_not_shown(place: Place, verbs: Verbs) -> None:
+    job_id = place.listed(notify="https://example.org/hooks/a-key?token=b")
+    assert verbs.job(job_id).spec.notify[0].url == "https://example.org/…"
 
 
 def test_nobody_there_and_a_refusal_are_told_apart(place: Place) -> None:
