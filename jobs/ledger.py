@@ -108,8 +108,3 @@ def note(
     commit_in_order(connection)
     row = {"job_id": job_id or None, "at": now, "actor": actor, "kind": kind, "detail": detail}
     connection.execute(insert(event), row)
-
-
-def has_state(states: Iterable[ItemState]) -> ColumnElement[bool]:
-    """Whether an item is in one of `states`."""
-    return item.c.state.in_([str(state) for state in states])

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_
 
 from giornata.jobs import ledger
 from giornata.jobs.bulk import insert_new
@@ -74,12 +74,18 @@ class StoredItems:
         limit: int = 200,
     ) -> list[ItemRecord]:
         """Items in order, those in `states` and of `classes`, going on after (position, item_id)."""
-        query = select(*_RECORD).where(item.c.job_id == job_id, *_narrowed(states, classes))
+        query = select(*_RECORD).where(item.c.job_id == job_id, *_narrowed(classes)).limit(limit)
         if after is not None:
             query = query.where(tuple_(item.c.position, item.c.item_id) > after)
-        query = query.order_by(item.c.position, item.c.item_id).limit(limit)
+        queries = [query] if states is None else [_of_state(query, state) for state in set(states)]
         with self._database.read() as connection:
-            return [ItemRecord.from_row(row) for row in connection.execute(query).mappings()]
+            rows = [
+                row
+                for one in queries
+                for row in connection.execute(one.order_by(item.c.position, item.c.item_id)).mappings()
+            ]
+        rows.sort(key=lambda row: (row["position"], row["item_id"]))
+        return [ItemRecord.from_row(row) for row in rows[:limit]]
 
     def item(self, job_id: str, item_id: str) -> ItemRecord:
         """One item. Raises `UnknownItem`."""
@@ -150,12 +156,12 @@ class StoredItems:
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
             for some in _chunks(items):
-                where = _narrowed(None, classes, some)
+                where = _narrowed(classes, some)
                 moved += ledger.move_items(
                     connection, job_id, ItemEvent.REOPEN, *where, among=wanted, values=_CLEAN
                 )
-            words = f"{moved} items: {listed((*wanted, *(classes or ())))}"
             if moved:
+                words = f"{moved} items: {listed((*wanted, *(classes or ())))}"
                 self._note(connection, job_id, "reopen_items", actor, words)
         return moved
 
@@ -168,7 +174,7 @@ class StoredItems:
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
             for some in _chunks(item_ids):
-                where = _narrowed(None, None, some)
+                where = _narrowed(None, some)
                 # What has ended is a moment in the queue, as if it had been asked for again.
                 ledger.move_items(
                     connection, job_id, ItemEvent.REOPEN, *where, among=_SKIPPABLE, values=_CLEAN
@@ -193,18 +199,25 @@ class StoredItems:
         ledger.note(connection, job_id, kind, now=self._clock.now(), actor=actor, detail=words)
 
 
+def _of_state(query: Select[Any], state: ItemState) -> Select[Any]:
+    """The part of a query that is about one state, in an order that only `item_in_line` has.
+
+    A database that reads several states in the order of their positions reads the whole job.
+    """
+    return query.where(item.c.state.between(state, state)).order_by(item.c.state)
+
+
 def _narrowed(
-    states: Collection[ItemState] | None,
     classes: Collection[OutcomeClass] | None,
     item_ids: Collection[str] | None = None,
 ) -> list[ColumnElement[bool]]:
     """The conditions that what is given stands for; what is not given narrows nothing."""
-    columns = ((item.c.state, states), (item.c.outcome_class, classes), (item.c.item_id, item_ids))
+    columns = ((item.c.outcome_class, classes), (item.c.item_id, item_ids))
     return [column.in_([str(one) for one in wanted]) for column, wanted in columns if wanted is not None]
 
 
 def _chunks(item_ids: Collection[str] | None) -> Iterator[list[str] | None]:
-    """Item ids a statement's worth at a time; one nothing for all items."""
+    """Item ids a statement's worth at a time; a single nothing for all items."""
     if item_ids is None:
         yield None
         return
