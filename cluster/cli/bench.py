@@ -17,6 +17,7 @@ from rich.table import Table
 
 from giornata.cluster.bench import batch as batch_bench
 from giornata.cluster.bench import blocks as blocks_bench
+from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.settings import Machine
 
@@ -95,3 +96,21 @@ def batch(
         setting = batch_bench.BatchSetting(Path(folder), style, styles, pictures, side, workers)
         rows, start_s = batch_bench.measure(setting)
     show(rows, as_json=as_json, start_s=round(start_s, 1), threads=Machine.detect().cpus)
+
+
+@app.command()
+def manager(
+    items: Annotated[int, typer.Option(min=1000)] = 1_000_000,
+    database: Annotated[str, typer.Option(help="a PostgreSQL URL; a new SQLite file if left out")] = "",
+    folder: Annotated[Path | None, typer.Option(help="where the database goes")] = None,
+    as_json: Json = False,
+) -> None:
+    """Items a second, memory and database size of a job whose items need no work."""
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-", dir=folder) as place:
+        result = manager_bench.measure(Path(place), items, database=database)
+    show(
+        result.rows,
+        as_json=as_json,
+        rss_growth_mb=round(result.rss_growth_mb, 1),
+        database_mb=round(result.database_mb, 1),
+    )

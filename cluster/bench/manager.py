@@ -1,0 +1,217 @@
+"""The manager by itself: a million items listed, claimed, published and settled, with no work in them."""
+
+import hashlib
+import resource
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from giornata.jobs.claim import Claim, Published
+from giornata.jobs.manager import JobManager
+from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.ports import ClaimKey, WorkerView
+from giornata.jobs.spec import parse_spec
+from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.store import JobStore
+
+WINDOW = 512  # claims in flight, as on 256 workers
+EMPTY = hashlib.sha256(b"").hexdigest()
+PAGE_BYTES = resource.getpagesize()
+
+
+@dataclass(frozen=True)
+class ManagerRow:
+    """One phase: how many items went through it, how fast, and the most memory the process had, in MB."""
+
+    phase: str
+    items: int
+    seconds: float
+    items_per_s: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class ManagerResult:
+    """The rows, the growth of memory after the first tenth of the items, and the size of the database."""
+
+    rows: tuple[ManagerRow, ...]
+    rss_growth_mb: float
+    database_mb: float
+
+
+class NoWork:
+    """A `TaskRunner` whose claims are done as soon as they are submitted, and write nothing."""
+
+    def __init__(self) -> None:
+        self._in_flight: deque[Claim] = deque()
+
+    def capacity(self) -> int:
+        """See `TaskRunner.capacity`."""
+        return WINDOW - len(self._in_flight)
+
+    def submit(self, claim: Claim) -> None:
+        """See `TaskRunner.submit`."""
+        self._in_flight.append(claim)
+
+    def collect(self, timeout_s: float) -> list[Outcome]:
+        """See `TaskRunner.collect`."""
+        done = [_done(claim) for claim in self._in_flight]
+        self._in_flight.clear()
+        return done
+
+    def cancel(self) -> None:
+        """See `TaskRunner.cancel`."""
+        self._in_flight.clear()
+
+    def drop(self, keys: Collection[ClaimKey]) -> None:
+        """See `TaskRunner.drop`."""
+        self._in_flight = deque(claim for claim in self._in_flight if claim.key not in keys)
+
+    def beats(self) -> Mapping[ClaimKey, float]:
+        """See `TaskRunner.beats`."""
+        return {}
+
+    def abandon(self, key: ClaimKey, reason: str) -> None:
+        """See `TaskRunner.abandon`."""
+
+    def workers(self) -> list[WorkerView]:
+        """See `TaskRunner.workers`."""
+        return []
+
+    def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
+        """See `TaskRunner.set_aside`."""
+
+
+class NoFiles:
+    """A `Publisher` of files that nobody wrote."""
+
+    def publish(self, claim: Claim, outcome: Outcome) -> Published:
+        """See `Publisher.publish`."""
+        return Published(EMPTY, 0)
+
+    def discard(self, claim: Claim) -> None:
+        """See `Publisher.discard`."""
+
+    def size(self, target: str) -> int | None:
+        """See `Publisher.size`."""
+        return None
+
+    def changed_at(self, target: str) -> float:
+        """See `Publisher.changed_at`."""
+        return 0.0
+
+    def sha256(self, target: str) -> str:
+        """See `Publisher.sha256`."""
+        return EMPTY
+
+
+class OneStyle:
+    """A `StyleCheck` that knows one style."""
+
+    def names(self) -> Collection[str]:
+        """See `StyleCheck.names`."""
+        return ("none",)
+
+    def version(self, mix: Mapping[str, float]) -> str:
+        """See `StyleCheck.version`."""
+        return "1"
+
+
+class MemoryWatch:
+    """Samples this process's memory every second, and what it was when a tenth of the items were listed."""
+
+    def __init__(self, store: JobStore, tenth: int) -> None:
+        self._store, self._tenth = store, tenth
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.job_id = ""
+        self.peak_mb = self.early_mb = 0.0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.look()
+
+    def look(self) -> None:
+        """Take one sample."""
+        self.peak_mb = max(self.peak_mb, rss_mb())
+        if not self.job_id:
+            self.job_id = next(iter(self._store.job_ids()), "")
+        elif self._store.snapshot(self.job_id).total <= self._tenth:
+            self.early_mb = self.peak_mb
+
+    def _watch(self) -> None:
+        while not self._stop.wait(1.0):
+            self.look()
+
+
+def measure(folder: Path, items: int, *, database: str = "") -> ManagerResult:
+    """Submit and run one job of `items` items in `folder`."""
+    write_manifest(folder / "inputs.csv", items)
+    spec = {
+        "name": "bench",
+        "inputs": [{"manifest": "inputs.csv"}],
+        "styles": ["none"],
+        "outputs": [{"format": "png"}],
+        "destination": "out",
+    }
+    with JobStore(database or folder / "jobs.sqlite") as store, MemoryWatch(store, items // 10) as watch:
+        manager = JobManager(store, NoWork(), NoFiles(), OneStyle())
+        started = time.perf_counter()
+        job_id = manager.submit(parse_spec(spec, origin="bench"), base=folder).job_id
+        listed = time.perf_counter()
+        listing = _row("list", items, listed - started, watch)
+        state = manager.run_until_done(job_id)
+        running = _row("run", items, time.perf_counter() - listed, watch)
+        done = store.snapshot(job_id).counts[ItemState.DONE]
+    if state is not JobState.COMPLETED or done != items:
+        raise RuntimeError(f"the job ended {state} with {done} of {items} items done")
+    return ManagerResult((listing, running), watch.peak_mb - watch.early_mb, database_mb(folder))
+
+
+def write_manifest(path: Path, items: int) -> None:
+    """A manifest of pictures that are nowhere."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("path\n")
+        file.writelines(f"scans/{number // 1000:04}/{number:07}.png\n" for number in range(items))
+
+
+def rss_mb() -> float:
+    """Resident memory of this process now, in MB."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * PAGE_BYTES / 1e6
+
+
+def database_mb(folder: Path) -> float:
+    """Size of the database's files in `folder`, in MB; 0 for one on a server."""
+    return sum(path.stat().st_size for path in folder.glob("jobs.sqlite*")) / 1e6
+
+
+def _row(phase: str, items: int, seconds: float, watch: MemoryWatch) -> ManagerRow:
+    watch.look()
+    return ManagerRow(phase, items, seconds, items / seconds, watch.peak_mb)
+
+
+def _done(claim: Claim) -> Outcome:
+    return Outcome(
+        item_id=claim.task.item_id,
+        attempt=claim.attempt,
+        outcome_class=OutcomeClass.DONE,
+        sha256=EMPTY,
+        bytes=0,
+        width=1,
+        height=1,
+        seconds=0.001,
+        worker="none",
+    )
