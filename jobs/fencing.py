@@ -173,6 +173,7 @@ class _Fresh:
             "decision": f"{self.settlement.decision.state}: {self.settlement.decision.reason}",
             "seconds": outcome.seconds,
             "at": now,
+            "log": outcome.log,
         }
 
 

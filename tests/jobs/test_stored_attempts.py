@@ -127,6 +127,14 @@ def test_reports_of_several_jobs_may_come_in_one_batch(
     assert counts(store, other) == {"queued": 1, "done": 2}
 
 
+def test_what_a_failed_attempt_said_is_kept(store: JobStore, job_id: str) -> None:
+    (claim,) = store.claim(job_id, 1, 60.0, "w", epoch=0)
+    report = ended(claim, OutcomeClass.BUG).model_copy(update={"log": "Traceback: here"})
+    store.finish([Settlement(claim, report, Decision(ItemState.QUEUED, "again"))])
+    (attempt,) = store.attempts(job_id, claim.task.item_id)
+    assert (attempt.log, attempt.decision) == ("Traceback: here", "queued: again")
+
+
 def test_reasons_with_what_no_database_holds_are_kept_without_it(store: JobStore, job_id: str) -> None:
     (claim,) = store.claim(job_id, 1, 60.0, "w", epoch=0)
     report = ended(claim, OutcomeClass.BUG, "half\0a file")
