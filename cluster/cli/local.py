@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
-from giornata.cluster.cli.plan import STORE_NAME, make_plan
+from giornata.cluster.cli.plan import STORE_NAME, plan_on
 from giornata.cluster.reporting.page import render_report
 from giornata.cluster.service.desk import Accept, Desk
 from giornata.cluster.service.upkeep import upkeep_in
@@ -39,7 +39,7 @@ def desk_on(
         LocalPublisher(),
         upkeep_in(scratch or scratch_folder(), render_report),
         accept or store.create_job,
-        make_plan,
+        lambda spec, base: plan_on(store, spec, base),
         role=role,
     )
 

@@ -28,7 +28,13 @@ def make_plan(spec: JobSpec, base: Path) -> PlanReport:
     """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`."""
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
-    with JobStore(home / STORE_NAME) as store, HeaderMeasure() as measure:
+    with JobStore(home / STORE_NAME) as store:
+        return plan_on(store, spec, base)
+
+
+def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
+    """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
+    with HeaderMeasure() as measure:
         known = store.find_job(spec, base=base) is not None
         return plan(
             spec,
