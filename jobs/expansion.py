@@ -145,7 +145,8 @@ class _TaskMaker:
             NameField.JOB: self._spec.name,
             **asset.columns,
         }
-        missing = sorted(self._template.columns - {key.removeprefix(COLUMN) for key in asset.columns})
+        wanted = self._template.columns
+        missing = wanted and sorted(wanted - {key.removeprefix(COLUMN) for key in asset.columns})
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
         return self._destination.resolve(self._template.fill(values))

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 
 from giornata.jobs.choices import listed
@@ -55,12 +56,12 @@ class NameTemplate:
 
     parts: tuple[tuple[str, str, str], ...]
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[str]:
         """The names between braces."""
         return frozenset(field for _, field, _ in self.parts if field)
 
-    @property
+    @cached_property
     def columns(self) -> frozenset[str]:
         """The manifest columns it needs."""
         return frozenset(field.removeprefix(COLUMN) for field in self.fields if field.startswith(COLUMN))
@@ -122,6 +123,7 @@ def _safe_text(text: str) -> str:
     return _RESERVED.sub("_", unicodedata.normalize("NFC", text))
 
 
+@lru_cache(maxsize=4096)  # folders and styles come again and again
 def safe_component(text: str) -> str:
     """`text` as one file name: NFC, no separators, nothing reserved on any system, at most 255 bytes.
 
