@@ -295,11 +295,14 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
             fields = {}  # a comment, which only says that the service is there
 
 
-def _refusal(answer: httpx.Response) -> ServiceRefused:
+def _refusal(answer: httpx.Response) -> ServiceError:
     try:
         found = Problem.model_validate_json(answer.content)
     except ValidationError:
-        return ServiceRefused(answer.status_code, "unknown", f"got status {answer.status_code}")
+        words = f"got status {answer.status_code} without a reason"
+        if answer.status_code == 503:  # more connections than the server takes
+            return ServiceRefused(503, "busy", words)
+        return ServiceUnreachable(f"{answer.url.scheme}://{answer.url.netloc.decode()}", words)
     return ServiceRefused(answer.status_code, found.code, found.message)
 
 

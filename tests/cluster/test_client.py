@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from giornata.cluster import client as client_module
@@ -150,6 +151,15 @@ def test_following_goes_on_when_the_service_comes_back(place: Place, monkeypatch
 def test_the_key_in_a_webhooks_address_is_not_shown(place: Place, verbs: Verbs) -> None:
     job_id = place.listed(notify="https://example.org/hooks/a-key?token=b")
     assert verbs.job(job_id).spec.notify[0].url == "https://example.org/…"
+
+
+def test_somebody_else_who_answers_is_no_service() -> None:
+    answers = {"/api/jobs": httpx.Response(200, html="<p>hello"), "/api/workers": httpx.Response(404)}
+    transport = httpx.MockTransport(lambda request: answers[request.url.path])
+    with Client("http://elsewhere", transport=transport) as client:
+        for ask in (client.jobs, client.workers):
+            with pytest.raises(ServiceUnreachable, match="http://elsewhere"):
+                ask()
 
 
 def test_nobody_there_and_a_refusal_are_told_apart(place: Place) -> None:
