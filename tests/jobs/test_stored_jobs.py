@@ -6,12 +6,12 @@ import pytest
 
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import LiveJob
+from giornata.jobs.records import LiveJob, NewItem
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import JobStore
 from tests.fakes import ManualClock
-from tests.rows import claimed, fail, fill
+from tests.rows import claimed, fail, fill, task
 
 SpecOf = Callable[..., JobSpec]
 TOKEN = "the same for both"  # noqa: S105 - names a submission
@@ -130,11 +130,12 @@ def test_a_running_job_hands_out_what_is_listed_so_far(
 ) -> None:
     job_id = store.create_job(spec_of(), base=tmp_path)
     store.move_job(job_id, JobEvent.START)
-    fill_later = claimed(store, job_id)
-    assert fill_later == []
-    store.begin_listing(job_id)
-    from_listing = store.job(job_id)
-    assert (from_listing.state, from_listing.listed) == (JobState.RUNNING, False)
+    assert claimed(store, job_id) == []
+    store.insert_items(job_id, [NewItem(task("a"))])
+    assert [claim.task for claim in claimed(store, job_id, 5)] == [task("a")]
+    store.insert_items(job_id, [NewItem(task("b"))])
+    assert [claim.task for claim in claimed(store, job_id, 5)] == [task("b")]
+    assert (store.job(job_id).state, store.job(job_id).listed) == (JobState.RUNNING, False)
 
 
 def test_the_times_of_a_job_are_those_of_its_first_start_and_last_end(
