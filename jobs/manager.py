@@ -58,7 +58,7 @@ class JobManager:
         self._clock, self._pace = clock or SystemClock(), pace or Pace()
         self._lister = Lister(store, publisher, styles)
         self._listing = Listing(self._lister, store)
-        supervisor = Supervisor(store, runner, Blame(), self._clock)
+        self._supervisor = supervisor = Supervisor(store, runner, Blame(), self._clock)
         self._window = Window(store, runner, publisher, supervisor, self._clock, self._pace)
         self._lifecycle = Lifecycle(
             store,
@@ -160,6 +160,7 @@ class JobManager:
         try:
             yield
             self._lifecycle.leave()
+            self._supervisor.leave()
         except BaseException:
             # What is in flight belongs to nobody now; the next start returns the leases.
             self._window.abandon()

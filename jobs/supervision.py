@@ -39,6 +39,10 @@ class Supervisor:
         if views:
             self._store.put_workers([self._record(view, now) for view in views])
 
+    def leave(self) -> None:
+        """Take the workers off the list: nobody looks after them any more."""
+        self._store.put_workers([])
+
     def beats(self) -> Mapping[ClaimKey, float]:
         """Seconds since the last progress of running claims, at most a second old."""
         return self._beats

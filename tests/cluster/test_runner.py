@@ -18,8 +18,12 @@ from giornata.cluster.pool import Pool
 from giornata.cluster.runner import PoolRunner
 from giornata.cluster.session import actor_factory
 from giornata.cluster.settings import ClusterSettings
+from giornata.cluster.worker import Call
+from giornata.jobs.blame import place_of
+from giornata.jobs.claim import Claim
 from giornata.jobs.expansion import expand
 from giornata.jobs.manager import JobManager
+from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.spec import parse_spec
 from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.store import JobStore
@@ -195,3 +199,68 @@ def test_borrowed_statistics_are_spread_too(shop: Shop, pool: Pool) -> None:
         }
         state, store, job_id = shop.run(pool, spec)
         assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
+
+
+def test_a_dropped_claim_stops_at_its_next_tile_and_leaves_nothing(shop: Shop, pool: Pool) -> None:
+    save_picture(shop.folder / "huge.png", 1500, 1200)
+    spec = {
+        "name": "huge",
+        "inputs": ["huge.png"],
+        "styles": ["ochre"],
+        "destination": "huge-out",
+        "render": {"tile": 64},
+    }
+    parsed, styles = parse_spec(spec, origin="test"), LibraryStyles(Library((shop.library,)))
+    (task,) = expand(parsed, base=shop.folder, styles=styles)
+    Path(task.target).parent.mkdir()
+    claim = Claim(job_id="huge", task=task, attempt=1, epoch=1)
+    runner = PoolRunner(pool, discard=LocalPublisher().discard)
+    runner.submit(claim)
+    until = time.monotonic() + 60
+    while claim.key not in runner.beats() and time.monotonic() < until:
+        assert runner.collect(0.2) == []
+    assert {view.item_id for view in runner.workers()} >= {task.item_id}
+    started = time.monotonic()
+    runner.drop([claim.key])
+    while pool.in_flight() and time.monotonic() < started + 30:
+        assert runner.collect(0.2) == []
+        runner.beats()
+    assert pool.in_flight() == 0
+    assert time.monotonic() - started < 15  # the whole picture takes far longer
+    assert list(Path(task.target).parent.iterdir()) == []
+    assert not list(shop.settings.scratch.glob("render-*"))
+
+
+def test_a_worker_that_shows_no_progress_is_ended_and_its_claim_told(shop: Shop, pool: Pool) -> None:
+    save_picture(shop.folder / "stuck.png", 200, 150)
+    spec = {"name": "stuck", "inputs": ["stuck.png"], "styles": ["ochre"], "destination": "stuck-out"}
+    parsed, styles = parse_spec(spec, origin="test"), LibraryStyles(Library((shop.library,)))
+    (task,) = expand(parsed, base=shop.folder, styles=styles)
+    Path(task.target).parent.mkdir()
+    runner = PoolRunner(pool, discard=LocalPublisher().discard)
+    (first, *_) = pool.workers()
+    os.kill(first.pid or 0, signal.SIGSTOP)
+    claim = Claim(job_id="stuck", task=task, attempt=1, epoch=1)
+    pool.submit(Call(claim.key, "render", (claim,)), worker=first.id)
+    runner._claims[claim.key] = claim  # pinned to the worker that stands still
+    until = time.monotonic() + 60
+    while runner.beats().get(claim.key, 0.0) < 3.0 and time.monotonic() < until:
+        assert runner.collect(0.2) == []
+    runner.abandon(claim.key, "no progress for 3 s")
+    (outcome,) = runner.collect(0.2)
+    assert (outcome.outcome_class, outcome.worker) == (OutcomeClass.TIMEOUT, first.id)
+    assert outcome.reason == "no progress for 3 s"
+    assert pool.warm_up(60) == 3
+
+
+def test_a_place_that_is_set_aside_gets_no_work_and_comes_back(shop: Shop, pool: Pool) -> None:
+    runner = PoolRunner(pool, discard=LocalPublisher().discard)
+    whole = runner.capacity()
+    runner.set_aside({"render-0"}, drained={"render-0"})
+    assert runner.capacity() == whole - 2
+    assert "render-0" not in {
+        place_of(view.id) for view in runner.workers()
+    }  # drained: its process has ended
+    runner.set_aside((), drained=())
+    assert pool.warm_up(60) == 3
+    assert runner.capacity() == whole

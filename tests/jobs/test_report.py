@@ -32,7 +32,9 @@ def job_id(
     spec_of: Callable[..., JobSpec],
 ) -> str:
     pictures("ü, 1.jpg", "held.jpg", *(f"bad{n}.jpg" for n in range(7)))
-    manager = JobManager(store, FakeRunner(clock, behave=behave), FolderPublisher(), StyleNames("wave"), clock=clock)
+    manager = JobManager(
+        store, FakeRunner(clock, behave=behave), FolderPublisher(), StyleNames("wave"), clock=clock
+    )
     submitted = manager.submit(spec_of(), base=tmp_path)
     assert manager.run_until_done(submitted.job_id) is JobState.COMPLETED_WITH_FAILURES
     return submitted.job_id
