@@ -187,6 +187,7 @@ def _delivered(outcome: Outcome, now: float) -> dict[str, Any]:
         "width": outcome.width,
         "height": outcome.height,
         "warnings": storable("; ".join(outcome.warnings)),
+        "last_worker": storable(outcome.worker),
         "finished_at": now,
     }
 
