@@ -122,6 +122,7 @@ class Hub:
         return found
 
     def _compare(self, found: dict[str, Fields]) -> None:
+        before_all = self._number
         for job_id, fields in found.items():
             before = self._known.get(job_id, {})
             changed = {name: value for name, value in fields.items() if before.get(name) != value}
@@ -130,8 +131,9 @@ class Hub:
             else:
                 self._tell(job_id, {"job_id": job_id} | changed)
         self._known = found
-        self._news.set()
-        self._news = asyncio.Event()
+        if self._number > before_all:  # or else nobody would ever be silent for long enough to be told so
+            self._news.set()
+            self._news = asyncio.Event()
 
     def _tell(self, job_id: str, changed: Fields) -> None:
         self._number += 1
