@@ -18,6 +18,9 @@ class WorkingPicture(BaseModel):
     pixels_path: Path
     alpha_path: Path | None
     profile_path: Path | None  # the source's ICC profile, unless it was unusable
+    exif_path: Path | None = None
+    xmp_path: Path | None = None
+    iptc_path: Path | None = None
     width: int
     height: int
     depth: Depth
@@ -31,6 +34,9 @@ class WorkingPicture(BaseModel):
             pixels_path=folder / WorkingFile.PIXELS,
             alpha_path=folder / WorkingFile.ALPHA if facts.has_alpha else None,
             profile_path=folder / WorkingFile.PROFILE if has_profile else None,
+            exif_path=folder / WorkingFile.EXIF if facts.exif_bytes else None,
+            xmp_path=folder / WorkingFile.XMP if facts.xmp_bytes else None,
+            iptc_path=folder / WorkingFile.IPTC if facts.iptc_bytes else None,
             width=facts.width,
             height=facts.height,
             depth=facts.depth,
