@@ -46,6 +46,76 @@ class PictureFormat(StrEnum):
     PNG = "png"
     WEBP = "webp"
     TIFF = "tiff"
+    AVIF = "avif"
+    DZI = "dzi"
+    IIIF = "iiif"
+
+
+FOLDER_FORMATS = (PictureFormat.DZI, PictureFormat.IIIF)  # many tiles in one folder, or in one zip
+
+
+class PreserveColour(StrEnum):
+    """What of the source's colour comes back after styling."""
+
+    NONE = "none"
+    LUMINANCE = "luminance"  # the source's colours under the style's light and dark
+    HISTOGRAM = "histogram"
+    COVARIANCE = "covariance"
+
+
+class OutputProfile(StrEnum):
+    """The colour space of an output."""
+
+    SOURCE = "source"
+    SRGB = "srgb"
+
+
+class OutputDepth(StrEnum):
+    """Bits a sample of an output."""
+
+    SOURCE = "source"
+    EIGHT = "8"
+    SIXTEEN = "16"
+
+
+class TiffCompression(StrEnum):
+    """How a TIFF is compressed; only jpeg loses anything."""
+
+    DEFLATE = "deflate"
+    LZW = "lzw"
+    JPEG = "jpeg"
+    NONE = "none"
+
+
+class Container(StrEnum):
+    """What holds the tiles of a format that has many."""
+
+    FOLDER = "folder"
+    ZIP = "zip"
+
+
+class MetadataPolicy(StrEnum):
+    """How much of the source's metadata an output carries; `minimal` is rights, resolution and profile."""
+
+    KEEP = "keep"
+    MINIMAL = "minimal"
+
+
+class Pages(StrEnum):
+    """What to do with a source of several pages or frames."""
+
+    REFUSE = "refuse"
+    FIRST = "first"
+    ALL = "all"
+
+
+class SourceTypeTerm(StrEnum):
+    """IPTC's words for how a picture came to be (NewsCodes, digitalsourcetype); `none` says nothing."""
+
+    COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
+    TRAINED = "trainedAlgorithmicMedia"
+    ENHANCED = "algorithmicallyEnhanced"
+    NONE = "none"
 
 
 class OnExisting(StrEnum):
@@ -76,6 +146,9 @@ FORMAT_SUFFIX = {
     PictureFormat.PNG: ".png",
     PictureFormat.WEBP: ".webp",
     PictureFormat.TIFF: ".tif",
+    PictureFormat.AVIF: ".avif",
+    PictureFormat.DZI: "",
+    PictureFormat.IIIF: "",
 }
 SUFFIX_FORMAT = {
     ".jpg": PictureFormat.JPEG,
@@ -92,12 +165,16 @@ def listed(options: Iterable[str]) -> str:
     return ", ".join(str(option) for option in options)
 
 
-def resolve_format(wanted: PictureFormat, source: str) -> tuple[PictureFormat, str]:
+def resolve_format(
+    wanted: PictureFormat, source: str, container: Container = Container.FOLDER
+) -> tuple[PictureFormat, str]:
     """The concrete format and the suffix of an output of `source`.
 
     `same` keeps the source's own suffix in lower case; formats that are read but not written (gif, bmp,
     avif, unknown ones) become PNG, which loses nothing.
     """
+    if wanted in FOLDER_FORMATS:
+        return wanted, ".zip" if container is Container.ZIP else ""
     if wanted is not PictureFormat.SAME:
         return wanted, FORMAT_SUFFIX[wanted]
     suffix = os.path.splitext(source)[1].lower()  # noqa: PTH122 - once per output: pathlib is 5x slower

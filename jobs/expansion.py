@@ -4,14 +4,14 @@ import difflib
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from giornata.jobs.choices import AVAILABLE_ENGINES, listed, resolve_format
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, refuse
-from giornata.jobs.naming import COLUMN, Destination, NameField, item_id_of
+from giornata.jobs.naming import COLUMN, Destination, NameField, item_id_of, parse_template
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
-from giornata.jobs.task import RenderTask
+from giornata.jobs.task import RenderTask, TaskMasks, TaskRegion
 
 SHOWN = 20  # problems that are told one by one; the rest is a count
 
@@ -54,12 +54,20 @@ def _style_problems(spec: JobSpec, known: Collection[str]) -> Iterator[str]:
                 f"available: {available}"
             )
             continue
-        for name in style.weights:
+        for name in _all_weights(style):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
                 known_words = f"known styles: {listed(sorted(known)) or 'none'}"
                 yield f"planning styles[{position}]: unknown style {name!r}; {hint}{known_words}"
+
+
+def _all_weights(style: StyleChoice) -> dict[str, float]:
+    """The styles a choice uses anywhere."""
+    used = dict(style.weights)
+    for region in style.regions:
+        used.update(region.weights)
+    return used
 
 
 def _place_problems(spec: JobSpec, base: Path) -> Iterator[str]:
@@ -88,8 +96,18 @@ class _TaskMaker:
     """Makes one task from one asset, style and output; keeps what is the same for all of them."""
 
     def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck) -> None:
-        self._spec = spec
-        self._versions = {style.resolved_label: styles.version(style.weights) for style in spec.styles}
+        self._spec, self._base = spec, base
+        self._same: dict[str, Any] = {
+            "preserve_colour": spec.render.preserve_colour,
+            "brush": spec.render.brush,
+            "pages": spec.render.pages,
+            "float_range": spec.render.float_range,
+            "metadata": spec.metadata.keep,
+            "sidecar": spec.metadata.sidecar,
+            "source_type": spec.metadata.source_type,
+            "limits": spec.limits.given,
+        }
+        self._versions = {style.resolved_label: styles.version(_all_weights(style)) for style in spec.styles}
         self._template = spec.name_template
         self._destination = Destination(absolute(spec.destination, base=base))
         reference = spec.render.reference
@@ -100,7 +118,8 @@ class _TaskMaker:
     ) -> RenderTask:
         render = self._spec.render
         strength = render.strength if style.strength is None else style.strength
-        target = self._target(asset, style, output, index, strength)
+        values = self._values(asset, style, output, index, strength)
+        target = self._target(asset, values)
         return RenderTask(
             item_id=item_id_of(target),
             source=asset.source,
@@ -120,17 +139,25 @@ class _TaskMaker:
             format=resolve_format(output.format, asset.source)[0],
             quality=output.quality,
             size=output.size,
+            masks=self._masks(values),
+            regions=self._regions(style, values, strength),
+            profile=output.profile,
+            depth=output.depth,
+            compression=output.compression,
+            pyramid=output.pyramid,
+            container=output.container,
+            **self._same,
             timeout_s=self._spec.policy.timeout_s,
             source_stamp=stamp,
             engine_version=self._versions[style.resolved_label],
         )
 
-    def _target(
+    def _values(
         self, asset: Asset, style: StyleChoice, output: OutputOptions, index: int, strength: float
-    ) -> str:
-        kind, ext = resolve_format(output.format, asset.source)
+    ) -> dict[str, str | int]:
+        kind, ext = resolve_format(output.format, asset.source, output.container)
         width, height = output.size if isinstance(output.size, tuple) else (0, 0)
-        values: dict[str, str | int] = {
+        return {
             NameField.STEM: asset.stem,
             NameField.NAME: asset.name,
             NameField.FOLDER: asset.folder,
@@ -145,11 +172,46 @@ class _TaskMaker:
             NameField.JOB: self._spec.name,
             **asset.columns,
         }
+
+    def _target(self, asset: Asset, values: Mapping[str, str | int]) -> str:
         wanted = self._template.columns
         missing = wanted and sorted(wanted - {key.removeprefix(COLUMN) for key in asset.columns})
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
         return self._destination.resolve(self._template.fill(values))
+
+    def _masks(self, values: Mapping[str, str | int]) -> TaskMasks:
+        masks = self._spec.masks
+        return TaskMasks(
+            protect=self._mask(masks.protect, values, optional=masks.optional),
+            apply=self._mask(masks.apply, values, optional=masks.optional),
+            feather_px=masks.feather,
+        )
+
+    def _regions(
+        self, style: StyleChoice, values: Mapping[str, str | int], strength: float
+    ) -> tuple[TaskRegion, ...]:
+        found = []
+        for region in style.regions:
+            mask = self._mask(region.mask, values, optional=self._spec.masks.optional)
+            own = strength if region.strength is None else region.strength
+            if mask is not None:
+                found.append(TaskRegion(mask=mask, mix=region.weights, strength=own))
+        return tuple(found)
+
+    def _mask(self, template: str | None, values: Mapping[str, str | int], *, optional: bool) -> str | None:
+        """The absolute path of a mask. Raises `BadName` when it is not there and not optional."""
+        if template is None:
+            return None
+        try:
+            path = absolute(parse_template(template, file=False).path(values), base=self._base)
+        except KeyError as error:
+            raise BadName(str(values[NameField.NAME]), f"the mask needs {error.args[0]!r}") from error
+        if path.is_file():
+            return str(path)
+        if optional:
+            return None
+        raise BadName(str(values[NameField.NAME]), f"its mask is not there: {path}")
 
 
 def source_stamp(source: str) -> str:

@@ -66,6 +66,10 @@ class NameTemplate:
         """The manifest columns it needs."""
         return frozenset(field.removeprefix(COLUMN) for field in self.fields if field.startswith(COLUMN))
 
+    def path(self, values: Mapping[str, str | int]) -> str:
+        """The path that a template of any path stands for: only what is filled in is made safe."""
+        return "".join(literal + _filled(field, width, values) for literal, field, width in self.parts)
+
     def fill(self, values: Mapping[str, str | int]) -> str:
         """The relative target name, `/` between components, every one of them safe.
 
@@ -75,17 +79,21 @@ class NameTemplate:
         return "/".join(safe_component(part) for part in text.split("/") if part)
 
 
-def parse_template(text: str) -> NameTemplate:
-    """Check a template. Raises `ValueError` with words that name the allowed fields."""
+def parse_template(text: str, *, file: bool = True) -> NameTemplate:
+    """Check a template, of an output's name or (not `file`) of any path.
+
+    Raises `ValueError` with words that name the allowed fields.
+    """
     try:
         parsed = list(string.Formatter().parse(text))
     except ValueError as error:
         raise ValueError(f"got {text!r}: {error}") from error
     for literal, field, spec, conversion in parsed:
-        _check_literal(literal, text)
+        if file:
+            _check_literal(literal, text)
         if field is not None:
             _check_field(field, spec or "", conversion)
-    if not text.endswith("{ext}"):
+    if file and not text.endswith("{ext}"):
         raise ValueError(f"got {text!r}, needed a name that ends in {{ext}}")
     return NameTemplate(tuple((literal, field or "", spec or "") for literal, field, spec, _ in parsed))
 

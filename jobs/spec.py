@@ -8,9 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -21,8 +19,9 @@ from giornata.jobs.choices import (
     EngineKind,
     NotifyKind,
     OnExisting,
-    PictureFormat,
+    Pages,
     Precision,
+    PreserveColour,
     StartWhen,
     Statistics,
     listed,
@@ -31,28 +30,25 @@ from giornata.jobs.complaints import bad_spec
 from giornata.jobs.errors import BadSpec
 from giornata.jobs.marks import MarkedData, read_marked
 from giornata.jobs.naming import DEFAULT_TEMPLATE, NameField, NameTemplate, parse_template
+from giornata.jobs.parts import Part, Share, Weight, named, one_or_many
+from giornata.jobs.pixels import (
+    BRUSH_NEEDED,
+    BrushSize,
+    Masks,
+    Metadata,
+    OutputOptions,
+    RegionChoice,
+    SourceLimits,
+)
+
+__all__ = ["InputChoice", "JobSpec", "OutputOptions", "StyleChoice", "load_spec", "parse_spec"]
 
 MANIFEST_SUFFIXES = (".csv", ".jsonl")
 TILE_STEP_PX = 16  # a multiple of every engine's stride
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
 
-# A field's description says what is needed; the complaint about a wrong value quotes it.
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, description="a number from 0 to 1")]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str | Mapping) else value
-
-
-def _named(key: str) -> BeforeValidator:
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
-
-
-class InputChoice(_Part):
+class InputChoice(Part):
     """One entry of `inputs`: a file, folder or glob, or a manifest. A bare word is a `path`."""
 
     path: str | None = Field(None, min_length=1, description="a file, a folder or a glob")
@@ -73,10 +69,7 @@ class InputChoice(_Part):
         return self.manifest or bare
 
 
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
-
-
-class StyleChoice(_Part):
+class StyleChoice(Part):
     """One entry of `styles`: a style by name, a weighted mix of them, or a picture to take the style from."""
 
     name: str | None = Field(None, min_length=1, description="the name of a style")
@@ -86,6 +79,7 @@ class StyleChoice(_Part):
     label: str | None = Field(None, min_length=1, description="a word for file names")
     strength: Share | None = None
     steps: int | None = Field(None, ge=1, le=100_000, description="a whole number from 1 to 100000")
+    regions: Annotated[tuple[RegionChoice, ...], BeforeValidator(one_or_many)] = Field((), max_length=16)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
@@ -119,7 +113,7 @@ class StyleChoice(_Part):
         return "+".join(f"{name}{round(100 * weight)}" for name, weight in self.weights.items())
 
 
-class RenderOptions(_Part):
+class RenderOptions(Part):
     """How every picture of the job is rendered; `blend` mixes pixels, `strength` walks inside the network."""
 
     strength: Share = 1.0
@@ -137,6 +131,10 @@ class RenderOptions(_Part):
     seed: int = Field(0, ge=0, le=2**63 - 1, description="a whole number from 0")
     precision: Precision = Precision.FP32
     device: DeviceChoice = DeviceChoice.AUTO
+    preserve_colour: PreserveColour = PreserveColour.NONE
+    brush: BrushSize | None = Field(None, description=BRUSH_NEEDED)
+    pages: Pages = Pages.REFUSE
+    float_range: tuple[float, float] | None = Field(None, description="[lowest, highest] of float samples")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -145,18 +143,6 @@ class RenderOptions(_Part):
         if self.tile is not None and self.overlap > self.tile:
             raise ValueError(f"got overlap {self.overlap} px, needed at most the tile's {self.tile} px")
         return self
-
-
-Side = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-class OutputOptions(_Part):
-    """One file that is written per picture and style."""
-
-    format: PictureFormat = PictureFormat.SAME
-    quality: int = Field(92, ge=1, le=100, description="a whole number from 1 to 100")
-    size: Side | tuple[Side, Side] | None = Field(None, description="the long side in px, or [width, height]")
-    suffix: str = Field("", max_length=64, description="at most 64 characters for {suffix}")
 
 
 BRAKE_NEEDED = 'a whole number from 0 or a share such as "10%"'
@@ -173,7 +159,7 @@ def _brake(value: int | str) -> int | str:
 Brake = Annotated[int | str, AfterValidator(_brake)]
 
 
-class Policy(_Part):
+class Policy(Part):
     """What a failure costs, and what happens to outputs that are already there."""
 
     max_failed: Brake | None = Field(None, description=BRAKE_NEEDED)
@@ -191,7 +177,7 @@ class Policy(_Part):
         return self.max_failed
 
 
-class Notify(_Part):
+class Notify(Part):
     """Where to post word of a job, signed; private addresses are refused unless the service allows them."""
 
     url: str = Field(
@@ -205,14 +191,14 @@ def _template(text: str) -> str:
     return text
 
 
-Inputs = Annotated[tuple[Annotated[InputChoice, _named("path")], ...], BeforeValidator(_one_or_many)]
-Styles = Annotated[tuple[Annotated[StyleChoice, _named("name")], ...], BeforeValidator(_one_or_many)]
-Outputs = Annotated[tuple[OutputOptions, ...], BeforeValidator(_one_or_many)]
-Notices = Annotated[tuple[Annotated[Notify, _named("url")], ...], BeforeValidator(_one_or_many)]
+Inputs = Annotated[tuple[Annotated[InputChoice, named("path")], ...], BeforeValidator(one_or_many)]
+Styles = Annotated[tuple[Annotated[StyleChoice, named("name")], ...], BeforeValidator(one_or_many)]
+Outputs = Annotated[tuple[OutputOptions, ...], BeforeValidator(one_or_many)]
+Notices = Annotated[tuple[Annotated[Notify, named("url")], ...], BeforeValidator(one_or_many)]
 Template = Annotated[str, AfterValidator(_template)]
 
 
-class JobSpec(_Part):
+class JobSpec(Part):
     """A whole job, version 1. Relative paths are meant from the folder of the file it was read from."""
 
     version: int = Field(1, ge=1, le=1, description="1")
@@ -223,6 +209,9 @@ class JobSpec(_Part):
     outputs: Outputs = Field((OutputOptions(),), min_length=1, description="a list of groups of keys")
     destination: str = Field(min_length=1, description="a folder")
     template: Template = Field(DEFAULT_TEMPLATE, max_length=1000, description="a name template")
+    masks: Masks = Field(Masks(), description="a group of keys")
+    metadata: Metadata = Field(Metadata(), description="a group of keys")
+    limits: SourceLimits = Field(SourceLimits(), description="a group of keys")
     policy: Policy = Field(Policy(), description="a group of keys")
     notify: Notices = Field((), max_length=10, description="a list of addresses")
 
@@ -246,7 +235,7 @@ class JobSpec(_Part):
 
     def digest(self, *, base: Path) -> str:
         """64 hexadecimal digits that change when the spec, or the folder its paths start from, does."""
-        words = f"{self.model_dump_json()}\n{base.resolve()}"
+        words = f"{self.model_dump_json(exclude_defaults=True)}\n{base.resolve()}"
         return hashlib.sha256(words.encode()).hexdigest()
 
 

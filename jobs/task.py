@@ -1,16 +1,80 @@
 """`RenderTask`: one output file to make, complete in itself, as it travels to a worker."""
 
 import hashlib
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.jobs.choices import DeviceChoice, EngineKind, PictureFormat, Precision, Statistics
+from giornata.jobs.choices import (
+    Container,
+    DeviceChoice,
+    EngineKind,
+    MetadataPolicy,
+    OutputDepth,
+    OutputProfile,
+    Pages,
+    PictureFormat,
+    Precision,
+    PreserveColour,
+    SourceTypeTerm,
+    Statistics,
+    TiffCompression,
+)
 
 # What does not change the pixels stays out of the content key.
-_NOT_CONTENT = frozenset({"item_id", "target", "style_label", "timeout_s", "device", "tile_px", "overlap_px"})
+_NOT_CONTENT = frozenset(
+    {
+        "item_id",
+        "target",
+        "style_label",
+        "timeout_s",
+        "device",
+        "tile_px",
+        "overlap_px",
+        "limits",
+        "sidecar",
+    }
+)
 _MADE_FROM = frozenset({"source_stamp", "engine_version"})
 _HALF = 20  # hexadecimal digits
+
+
+class BrushUnit(StrEnum):
+    """What a stroke is measured in; `relative` is a share of the long side, `mm` needs the picture's DPI."""
+
+    PX = "px"
+    RELATIVE = "relative"
+    MM = "mm"
+
+
+class Brush(BaseModel):
+    """How large a stroke should be in the delivered picture."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    unit: BrushUnit
+
+
+class TaskMasks(BaseModel):
+    """Absolute paths of the pictures that protect the source or confine the style; `feather_px` softens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protect: str | None = None
+    apply: str | None = None
+    feather_px: float = 8.0
+
+
+class TaskRegion(BaseModel):
+    """A style for the part of the picture where `mask`, an absolute path, is light."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mask: str
+    mix: dict[str, float]
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
 class RenderTask(BaseModel):
@@ -20,8 +84,9 @@ class RenderTask(BaseModel):
     to one. `strength` walks from the picture itself (0) to the style (1) inside the network; `blend` mixes
     pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the core's side, nothing leaves it to the
     device. `size` is the long side in px or (width, height), nothing keeps the source's. `format` is never
-    `same`. `source_stamp` tells one version of the source from the next, `engine_version` those of the
-    engine and its weights.
+    `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of nothing means above 50 megapixels.
+    `float_range` maps float samples to 0..1. `limits` overrides the worker's own. `source_stamp` tells one
+    version of the source from the next, `engine_version` those of the engine and its weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +109,21 @@ class RenderTask(BaseModel):
     format: PictureFormat
     quality: int = 92
     size: int | tuple[int, int] | None = None
+    preserve_colour: PreserveColour = PreserveColour.NONE
+    brush: Brush | None = None
+    masks: TaskMasks = TaskMasks()
+    regions: tuple[TaskRegion, ...] = ()
+    profile: OutputProfile = OutputProfile.SOURCE
+    depth: OutputDepth = OutputDepth.SOURCE
+    compression: TiffCompression = TiffCompression.DEFLATE
+    pyramid: bool | None = None
+    container: Container = Container.FOLDER
+    metadata: MetadataPolicy = MetadataPolicy.KEEP
+    sidecar: bool = True
+    source_type: SourceTypeTerm = SourceTypeTerm.COMPOSITE
+    pages: Pages = Pages.REFUSE
+    float_range: tuple[float, float] | None = None
+    limits: dict[str, int] = {}
     timeout_s: float = 3600
     source_stamp: str = ""
     engine_version: str = ""
@@ -52,13 +132,14 @@ class RenderTask(BaseModel):
         """40 hexadecimal digits that are the same for tasks that ask for the same pixels of the same file.
 
         The first half says what was asked for, the second what it is made from: the version of the source,
-        of the engine and of its weights. With exact statistics tiles do not change the picture, so the tile
+        of the engine and of its weights. What has its default is left out, so that a key stays the same when
+        tasks learn to say more. With exact statistics tiles do not change the picture, so the tile
         is not part of it.
         """
         left_out = set(_NOT_CONTENT)
         if self.statistics is Statistics.THUMBNAIL:
             left_out -= {"tile_px", "overlap_px"}
-        return _hash(self.model_dump_json(exclude=left_out | _MADE_FROM)) + _hash(
+        return _hash(self.model_dump_json(exclude=left_out | _MADE_FROM, exclude_defaults=True)) + _hash(
             f"{self.source_stamp}\n{self.engine_version}"
         )
 
