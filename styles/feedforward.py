@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 CPU_BLOCK_PX = 128  # measured by `giornata bench blocks`: larger ones fall out of cache
 MIN_BLOCK_PX = 32  # below this the borders weigh more than the block
+LEAST_BLOCKS = 4  # small maps are cut finer, so that lanes have work; always alike, however many there are
 CUDA_BLOCK_PX = 2048  # a GPU wants the largest convolutions that fit
 
 
@@ -78,6 +79,13 @@ class FeedForwardEngine:
     def bytes_per_px(self) -> int:
         """Peak of the last full-size stage: its input at half size, its output, and the padded pixels."""
         return 9 * self.network.width * self.dtype.itemsize // 4
+
+    def block_for(self, height: int, width: int) -> int:
+        """The block side, px, for a map of this size; never the number of lanes, which must not show."""
+        size = self.block_px
+        while self.device.type == "cpu" and size > MIN_BLOCK_PX and height * width < LEAST_BLOCKS * size**2:
+            size //= 2
+        return size
 
     def open(self, pixels: Tensor, core: Core) -> "FeedForwardRun":
         """Begin a tile; see `Engine.open`."""
@@ -183,11 +191,7 @@ class FeedForwardRun:
 
     def _each_block(self, height: int, width: int, work: Callable[[Block], T]) -> list[T]:
         """`work` on every block, in order, on as many lanes as the engine has."""
-        size = self.engine.block_px
-        # Small maps are cut finer, so that no lane is idle.
-        while self.engine.lanes > 1 and size > MIN_BLOCK_PX and height * width < self.engine.lanes * size**2:
-            size //= 2
-        todo = list(blocks(height, width, size))
+        todo = list(blocks(height, width, self.engine.block_for(height, width)))
         if self.engine.lanes == 1 or len(todo) == 1:
             return [work(block) for block in todo]
 

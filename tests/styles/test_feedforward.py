@@ -36,6 +36,18 @@ def test_blocks_and_lanes_change_nothing(
     assert (got - expected).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("side", [48, 160, 300])
+def test_the_number_of_lanes_does_not_show_in_a_single_bit(network: TransformerNetwork, side: int) -> None:
+    pixels = torch.rand(side, side, 3, generator=torch.Generator().manual_seed(4))
+    core = (slice(0, side), slice(0, side))
+    renders = []
+    for lanes in (1, 2, 4):
+        engine = FeedForwardEngine(network, MIX, lanes=lanes)
+        renders.append(render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels))))
+    assert torch.equal(renders[0], renders[1])
+    assert torch.equal(renders[0], renders[2])
+
+
 @pytest.mark.parametrize("length", [16, 100, 127 * 2, 640])
 def test_blocks_cover_a_map_once_and_begin_on_even_rows(length: int) -> None:
     seen = torch.zeros(length, 48)
