@@ -1,19 +1,42 @@
-"""Scratch space belongs to a living process, or to nobody."""
-
-import os
 from pathlib import Path
 
-from giornata.cluster.session import session_scratch
+import pytest
+
+from giornata.cluster.catalogue import LibraryStyles
+from giornata.cluster.cli.exits import Exit, code_of
+from giornata.cluster.errors import StoreServed
+from giornata.cluster.session import STORE_NAME, batch_session, session_scratch
+from giornata.cluster.settings import ClusterSettings
+from giornata.jobs.store import JobStore
+from giornata.styles.library import Library
 
 
-def test_scratch_of_a_killed_process_is_cleared_and_that_of_a_living_one_kept(tmp_path: Path) -> None:
-    dead = tmp_path / "session-99999999-aa"
-    living = tmp_path / f"session-{os.getpid()}-bb"
-    dead.mkdir()
-    living.mkdir()
-    with session_scratch(tmp_path) as scratch:
-        assert scratch.is_dir()
-        assert not dead.exists()
-        assert living.is_dir()
-        (scratch / "left").write_text("behind")
-    assert not scratch.exists()
+def test_a_batch_does_not_run_beside_a_service_on_its_store(tmp_path: Path) -> None:
+    settings = ClusterSettings(workers=1, home=tmp_path, scratch=tmp_path / "scratch")
+    with JobStore(tmp_path / STORE_NAME) as store:
+        lock = store.manager_lock()
+        assert lock.acquire(exclusive=True)
+        with (
+            pytest.raises(StoreServed, match="use: giornata submit") as refused,
+            batch_session(settings, styles=LibraryStyles(Library())),
+        ):
+            pass
+        lock.release()
+    assert code_of(refused.value) is Exit.REJECTED
+
+
+def test_two_batches_share_a_store(tmp_path: Path) -> None:
+    with JobStore(tmp_path / STORE_NAME) as one, JobStore(tmp_path / STORE_NAME) as other:
+        first, second = one.manager_lock(), other.manager_lock()
+        assert first.acquire(exclusive=False)
+        assert second.acquire(exclusive=False)
+        assert not JobStore(tmp_path / STORE_NAME).manager_lock().acquire(exclusive=True)
+        first.release()
+        second.release()
+
+
+def test_scratch_of_dead_processes_is_cleared_and_of_living_ones_kept(tmp_path: Path) -> None:
+    (tmp_path / "session-999999999-dead").mkdir()
+    with session_scratch(tmp_path) as first, session_scratch(tmp_path) as second:
+        assert {path.name for path in tmp_path.iterdir()} == {first.name, second.name}
+    assert list(tmp_path.iterdir()) == []
