@@ -8,6 +8,7 @@ RenderError
 ├── TargetRefused       the final name is taken, or may not be written
 ├── ScratchFull         not enough space for the working files
 ├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
+├── EffectRefused       an effect was asked for that this picture does not allow
 ├── IncompleteCanvas    a canvas was to be finished while tiles are missing
 ├── OutOfMemory         a tile of this size does not fit the device
 └── WorkerBug           our own code broke; the words say where
@@ -86,6 +87,14 @@ class BadTiling(RenderError):
     def __str__(self) -> str:
         got, needed = self.args
         return f"cutting a picture into tiles: got {got}, needed {needed}"
+
+
+class EffectRefused(RenderError):
+    """`EffectRefused(doing, got, needed)`: trying again would end the same way."""
+
+    def __str__(self) -> str:
+        doing, got, needed = self.args
+        return f"{doing}: got {got}, needed {needed}"
 
 
 class IncompleteCanvas(RenderError):

@@ -6,6 +6,7 @@ from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
 from giornata.workers.errors import (
     BadTiling,
+    EffectRefused,
     EncodeFailed,
     OutOfMemory,
     Rejected,
@@ -21,6 +22,7 @@ from giornata.workers.render import Rendered
 CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (Rejected, OutcomeClass.BAD_INPUT),
     (BadTiling, OutcomeClass.BAD_INPUT),
+    (EffectRefused, OutcomeClass.BAD_INPUT),
     (OutOfMemory, OutcomeClass.OOM_DEVICE),
     (TargetRefused, OutcomeClass.TARGET_TAKEN),
     (Unreadable, OutcomeClass.TRANSIENT_IO),
