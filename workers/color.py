@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import pyvips
 
+from giornata.workers.icc import read_shaper
+from giornata.workers.shaper import convert
 from giornata.workers.source import Depth, ProfileUse
 
 PROFILE_FIELD = "icc-profile-data"
+SRGB = "srgb"  # libvips' built-in profile
 COLOUR_BANDS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "rgb": 3, "cmyk": 4}
 PROFILE_SPACES = {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}  # ICC.1:2022, 7.2.6
 LATTICE_STEPS = 9
@@ -67,7 +70,7 @@ def _try(profile: bytes, channels: int) -> ProfileCheck:
     logger = logging.getLogger("pyvips")
     logger.addHandler(complaints)
     try:
-        moved = bytes(_through_profile(image, depth=Depth.UINT8).write_to_memory())
+        moved = bytes(_by_libvips(image, source=None, target=SRGB, depth=Depth.UINT8).write_to_memory())
     except pyvips.Error as error:
         return ProfileCheck(ProfileUse.UNUSABLE, _first_line(error))
     finally:
@@ -95,12 +98,37 @@ def _first_line(error: pyvips.Error) -> str:
     )
 
 
-def _through_profile(colour: pyvips.Image, *, depth: Depth, profile: str | None = None) -> pyvips.Image:
-    """Relative colorimetric with black point compensation, to libvips' built-in sRGB."""
-    source = {"embedded": True} if profile is None else {"input_profile": profile}
-    return colour.icc_transform(
-        "srgb", intent="relative", black_point_compensation=True, depth=8 * depth.bytes, **source
+def through_profile(colour: pyvips.Image, *, source: str | None, target: str, depth: Depth) -> pyvips.Image:
+    """Relative colorimetric with black point compensation; `depth` samples in the profile `target`.
+
+    `source` None is the embedded profile; else both are paths, or names that libvips knows. Curve-and-matrix
+    profiles are computed in floats, lookup tables by libvips.
+    """
+    from_shaper, to_shaper = (
+        read_shaper(_profile_bytes(colour, source)),
+        read_shaper(_profile_bytes(None, target)),
     )
+    if from_shaper and to_shaper:
+        converted = convert(colour, from_shaper, to_shaper, depth=depth)
+        if converted is not None:
+            return converted
+    return _by_libvips(colour, source=source, target=target, depth=depth)
+
+
+def _by_libvips(colour: pyvips.Image, *, source: str | None, target: str, depth: Depth) -> pyvips.Image:
+    given = {"embedded": True} if source is None else {"input_profile": source}
+    return colour.icc_transform(
+        target, intent="relative", black_point_compensation=True, depth=8 * depth.bytes, **given
+    )
+
+
+def _profile_bytes(image: pyvips.Image | None, name: str | None) -> bytes:
+    profile: bytes = (
+        image.get(PROFILE_FIELD)
+        if image is not None and name is None
+        else pyvips.Operation.call("profile_load", name)
+    )
+    return profile
 
 
 def to_working(
@@ -111,9 +139,9 @@ def to_working(
     alpha = image[bands] if image.bands > bands else None
     colour = image.extract_band(0, n=bands)
     if use is ProfileUse.CONVERT:
-        return _through_profile(colour, depth=depth), alpha
+        return through_profile(colour, source=None, target=SRGB, depth=depth), alpha
     if bands == 4:
-        return _through_profile(colour, depth=depth, profile="cmyk"), alpha
+        return through_profile(colour, source="cmyk", target=SRGB, depth=depth), alpha
     if bands == 1:
         colour = colour.bandjoin([colour, colour])
     return colour.copy(interpretation="srgb" if depth is Depth.UINT8 else "rgb16"), alpha
