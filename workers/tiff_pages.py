@@ -1,12 +1,25 @@
-"""Counts the true pages of a TIFF: libvips does not say which of them are reduced copies of the first."""
+"""Reads the directories of a TIFF: libvips does not say what their tags claim before it believes them.
+
+TIFF 6.0 section 2, and the BigTIFF extension of it.
+"""
 
 import os
 import struct
 from dataclasses import dataclass
 
-SUBFILE_TYPE = 254  # TIFF 6.0, section 8: bit 0 marks a reduced copy
-REDUCED = 1
-MOST_DIRECTORIES = 10_000  # a directory that points back to itself must not hold us
+SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+SAMPLES, ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES = 277, 278, 322, 323, 330
+EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+REDUCED = 1  # bit 0 of the subfile type marks a reduced copy
+ASSOCIATED_ALPHA = 1
+MIN_IS_WHITE, PALETTE, CIELAB = 0, 3, 8
+MOST_DIRECTORIES = 10_000
+MOST_ENTRIES = 4096
+MOST_ENTRIES_IN_ALL = 500_000  # directories may overlap: a small file can claim any number
+MOST_NUMBERS = 16
+TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's own
+NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 
 
 @dataclass(frozen=True)
@@ -24,32 +37,101 @@ class _Layout:
             return cls(order + "Q", order + "Q", order + "HHQ8s")
         return cls(order + "I", order + "H", order + "HHI4s")
 
+    @property
+    def first(self) -> int:
+        """Where the offset of the first directory lies."""
+        return 8 if self.offset.endswith("Q") else 4
+
     def unpack(self, code: str, descriptor: int, offset: int) -> tuple[int, ...]:
-        data = os.pread(descriptor, struct.calcsize(code), offset)
+        data = os.pread(descriptor, struct.calcsize(code), offset) if offset < 1 << 62 else b""
         return struct.unpack(code, data) if len(data) == struct.calcsize(code) else ()
 
 
-def full_size_pages(descriptor: int) -> int:
-    """How many directories of an open TIFF are not marked as reduced copies; broken ones end the count."""
+@dataclass(frozen=True)
+class Entry:
+    """One tag's type, number of values, and where in the file the first of them lies."""
+
+    kind: int
+    count: int
+    at: int
+
+
+@dataclass(frozen=True)
+class TiffPage:
+    """One directory. `number` counts all directories from 0, as libvips does."""
+
+    descriptor: int
+    order: str  # struct's sign of the byte order
+    number: int
+    entries: dict[int, Entry]
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it is marked as a reduced copy of another."""
+        return bool(self.value(SUBFILE_TYPE, 0) & REDUCED)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it has a size; directories without one only carry data, such as signatures."""
+        return WIDTH in self.entries and HEIGHT in self.entries
+
+    def data(self, tag: int, *, most: int) -> bytes:
+        """The bytes of a tag's values as they lie in the file, `most` at most; empty if it is not there."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.at >= 1 << 62:
+            return b""
+        size = entry.count * TYPE_BYTES.get(entry.kind, 0)
+        return os.pread(self.descriptor, min(size, most), entry.at)
+
+    def values(self, tag: int) -> tuple[int, ...]:
+        """The first whole numbers of a tag; none if it is not there or holds something else."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in NUMBERS:
+            return ()
+        size = TYPE_BYTES[entry.kind]
+        data = self.data(tag, most=MOST_NUMBERS * size)
+        whole = len(data) // size
+        return struct.unpack(f"{self.order}{whole}{NUMBERS[entry.kind]}", data[: whole * size])
+
+    def value(self, tag: int, default: int) -> int:
+        """The first whole number of a tag."""
+        return next(iter(self.values(tag)), default)
+
+
+def read_pages(descriptor: int) -> list[TiffPage]:
+    """The directories of an open TIFF that are pictures, in order; broken ones end the list."""
     layout = _Layout.of(os.pread(descriptor, 8, 0))
-    at = layout.unpack(layout.offset, descriptor, 8 if layout.offset.endswith("Q") else 4)
-    pages = 0
-    for _ in range(MOST_DIRECTORIES):
-        if not at or at[0] == 0:
+    at = layout.unpack(layout.offset, descriptor, layout.first)
+    pages: list[TiffPage] = []
+    seen, read = {0}, 0  # a directory may lead back to itself
+    for number in range(MOST_DIRECTORIES):
+        if not at or at[0] in seen or read > MOST_ENTRIES_IN_ALL:
             break
-        reduced, at = _read_directory(layout, descriptor, at[0])
-        pages += not reduced
+        seen.add(at[0])
+        entries, at = read_directory(descriptor, at[0])
+        read += len(entries)
+        page = TiffPage(descriptor, layout.offset[0], number, entries)
+        if page.is_picture:
+            pages.append(page)
     return pages
 
 
-def _read_directory(layout: _Layout, descriptor: int, offset: int) -> tuple[bool, tuple[int, ...]]:
-    """Whether the directory at `offset` is a reduced copy, and where the next one lies."""
-    (entries,) = layout.unpack(layout.count, descriptor, offset) or (0,)
+def full_size_pages(descriptor: int) -> int:
+    """How many directories of an open TIFF are not marked as reduced copies."""
+    return sum(not page.reduced for page in read_pages(descriptor))
+
+
+def read_directory(descriptor: int, offset: int) -> tuple[dict[int, Entry], tuple[int, ...]]:
+    """The tags of the directory at `offset`, and where the next one lies: nothing if the file ends there."""
+    layout = _Layout.of(os.pread(descriptor, 8, 0))
+    (count,) = layout.unpack(layout.count, descriptor, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
-    table = os.pread(descriptor, min(entries, 0xFFFF) * entry_bytes, first)
-    whole = len(table) - len(table) % entry_bytes
-    reduced = any(
-        tag == SUBFILE_TYPE and struct.unpack(layout.offset[0] + "I", value[:4])[0] & REDUCED
-        for tag, _, _, value in struct.iter_unpack(layout.entry, table[:whole])
-    )
-    return reduced, layout.unpack(layout.offset, descriptor, first + entries * entry_bytes)
+    table = os.pread(descriptor, min(count, MOST_ENTRIES) * entry_bytes, first)
+    entries = {}
+    for index in range(len(table) // entry_bytes):
+        tag, kind, values, raw = struct.unpack_from(layout.entry, table, index * entry_bytes)
+        at = first + (index + 1) * entry_bytes - len(raw)
+        if values * TYPE_BYTES.get(kind, 0) > len(raw):
+            (at,) = struct.unpack(layout.offset, raw)
+        entries.setdefault(tag, Entry(kind, values, at))
+    return entries, layout.unpack(layout.offset, descriptor, first + count * entry_bytes)
