@@ -6,6 +6,7 @@ any tile can be retried anywhere and come out identical.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
@@ -15,6 +16,18 @@ from giornata.styles.moments import Moments
 
 Core = tuple[slice, slice]  # rows and columns of the core inside the tile's pixels
 Totals = tuple[Moments, ...]  # one entry a phase
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A tile between two phases, as it can lie on disk: what `Engine.thaw` needs to go on to the last bit.
+
+    `tensors` are on the CPU and contiguous, in the engine's own order and type.
+    """
+
+    phase: int
+    moments: Moments
+    tensors: tuple[Tensor, ...]
 
 
 class TileRun(Protocol):
@@ -30,6 +43,10 @@ class TileRun(Protocol):
 
     def finish(self) -> Tensor:
         """The styled tile: float32, h x w x 3, 0..1. Raises `BadStatistics` before the last phase."""
+        ...
+
+    def freeze(self) -> Frozen:
+        """The tile as it is now, before `advance`; views of its memory, to be written before it goes on."""
         ...
 
 
@@ -63,6 +80,22 @@ class Engine(Protocol):
 
     def open(self, pixels: Tensor, core: Core) -> TileRun:
         """Begin a tile: `pixels` float32, h x w x 3, sRGB 0..1, sides multiples of `stride`."""
+        ...
+
+    def thaw(self, frozen: Frozen, height: int, core: Core) -> TileRun:
+        """The run that was frozen; `height` and `core` are those of the pixels it was opened with."""
+        ...
+
+    def frozen_bytes_per_px(self, phase: int) -> float:
+        """What a tile frozen at `phase` weighs per pixel of its input."""
+        ...
+
+    def work_per_px(self, phase: int) -> float:
+        """Multiplications per pixel that reach `phase` from the one before; `phases` stands for the end."""
+        ...
+
+    def thawing_per_px(self, phase: int) -> float:
+        """Multiplications per pixel that thawing at `phase` does again."""
         ...
 
 

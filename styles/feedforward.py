@@ -4,16 +4,17 @@ It computes what `TransformerNetwork.forward` defines, block by block inside a t
 features stay in cache runs two to four times faster on a CPU than a whole feature map does.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.engine import Core
+from giornata.styles.engine import Core, Frozen
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.moments import Moments, moments_of, summed
 from giornata.styles.network import EPSILON, HALO_PX, MIN_SIDE, STRIDE, Stage, TransformerNetwork
@@ -89,7 +90,31 @@ class FeedForwardEngine:
 
     def open(self, pixels: Tensor, core: Core) -> "FeedForwardRun":
         """Begin a tile; see `Engine.open`."""
-        return FeedForwardRun(self, pixels, core)
+        return FeedForwardRun.opened(self, pixels, core)
+
+    def thaw(self, frozen: Frozen, height: int, core: Core) -> "FeedForwardRun":
+        """Go on with a tile; see `Engine.thaw`."""
+        return FeedForwardRun.thawed(self, frozen, height, core)
+
+    def frozen_bytes_per_px(self, phase: int) -> float:
+        """See `Engine.frozen_bytes_per_px`: one map, or two inside a residual block."""
+        maps = 2 if self.stages[phase].shape.role == "close" else 1
+        shape = self.stages[phase].shape
+        return maps * shape.outputs * self._area(phase) * self.dtype.itemsize
+
+    def work_per_px(self, phase: int) -> float:
+        """See `Engine.work_per_px`."""
+        if phase == self.phases:
+            return self.network.last.weight.numel()
+        return self.stages[phase].conv.weight.numel() * self._area(phase)
+
+    def thawing_per_px(self, phase: int) -> float:
+        """See `Engine.thawing_per_px`: at the opening of a residual block its convolution is done again."""
+        return self.work_per_px(phase) if self.stages[phase].shape.role == "open" else 0.0
+
+    def _area(self, phase: int) -> float:
+        """Positions of the map of `phase` per pixel."""
+        return float(math.prod(stage.shape.scale**2 for stage in self.stages[: phase + 1]))
 
 
 def column_kernel(weight: Tensor) -> Tensor:
@@ -155,13 +180,46 @@ def stage_window(stage: Stage, features: Tensor, block: Block) -> Tensor:
 class FeedForwardRun:
     """One tile's features between phases: `pre` is the newest convolution, not yet normalised."""
 
-    def __init__(self, engine: FeedForwardEngine, pixels: Tensor, core: Core) -> None:
-        self.engine, self.core, self.phase = engine, core, 0
-        self._full_height = pixels.shape[0]
-        picture = pixels.to(engine.device, engine.dtype).permute(2, 0, 1)[None]
+    pre: Tensor
+    moments: Moments
+
+    def __init__(self, engine: FeedForwardEngine, core: Core, *, height: int, phase: int) -> None:
+        self.engine, self.core, self.phase = engine, core, phase
+        self._full_height = height
         self.kept: Tensor | None = None
+
+    @classmethod
+    def opened(cls, engine: FeedForwardEngine, pixels: Tensor, core: Core) -> Self:
+        """A tile at its first phase."""
+        run = cls(engine, core, height=pixels.shape[0], phase=0)
+        picture = pixels.to(engine.device, engine.dtype).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            self.pre, self.moments = self._convolve(picture * 2 - 1)
+            run.pre, run.moments = run._convolve(picture * 2 - 1)
+        return run
+
+    @classmethod
+    def thawed(cls, engine: FeedForwardEngine, frozen: Frozen, height: int, core: Core) -> Self:
+        """A tile at the phase it was frozen at."""
+        run = cls(engine, core, height=height, phase=frozen.phase)
+        # Strides as `torch.empty` makes them, else a convolution may take another way and differ in a bit.
+        maps = [tensor.to(engine.device)[None].permute(0, 3, 1, 2) for tensor in frozen.tensors]
+        run.kept = maps[-1]
+        if engine.stages[frozen.phase].shape.role == "open":
+            with torch.inference_mode():
+                run.pre, run.moments = run._convolve(maps[0])
+        else:
+            run.pre, run.moments = maps[0], frozen.moments
+        return run
+
+    def freeze(self) -> Frozen:
+        """See `TileRun.freeze`; maps are h x w x C, as they lie in memory.
+
+        Opening a block, its input alone is frozen: the convolution costs less than the disk.
+        """
+        role = self.engine.stages[self.phase].shape.role
+        maps = {"open": (self.kept,), "close": (self.pre, self.kept)}.get(role, (self.pre,))
+        rows = tuple(one[0].permute(1, 2, 0).contiguous().cpu() for one in maps if one is not None)
+        return Frozen(self.phase, self.moments, rows)
 
     def partial(self) -> Moments:
         """See `TileRun.partial`."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from giornata.styles.engine import collect_totals, render_tile
+from giornata.styles.engine import Frozen, collect_totals, render_tile, replay
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.feedforward import FeedForwardEngine, blocks, style_weights
 from giornata.styles.network import HALO_PX, STRIDE, TransformerNetwork
@@ -46,6 +46,38 @@ def test_the_number_of_lanes_does_not_show_in_a_single_bit(network: TransformerN
         renders.append(render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels))))
     assert torch.equal(renders[0], renders[1])
     assert torch.equal(renders[0], renders[2])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_tile_frozen_at_any_phase_goes_on_to_the_last_bit(
+    network: TransformerNetwork, dtype: torch.dtype
+) -> None:
+    deep = TransformerNetwork(styles=2, width=8, blocks=2)
+    deep.load_state_dict(network.state_dict())
+    engine = FeedForwardEngine(deep, MIX, dtype=dtype)
+    pixels = torch.rand(80, 72, 3, generator=torch.Generator().manual_seed(5))
+    core = (slice(16, 64), slice(0, 56))
+    totals = tuple(collect_totals(engine, pixels))
+    expected = render_tile(engine, pixels, core, totals)
+    for phase in range(engine.phases):
+        frozen = replay(engine, pixels, core, totals[:phase]).freeze()
+        weight = sum(tensor.numel() * tensor.itemsize for tensor in frozen.tensors)
+        assert weight == engine.frozen_bytes_per_px(phase) * 80 * 72
+        copy = tuple(tensor.clone() for tensor in frozen.tensors)
+        run = engine.thaw(Frozen(phase, frozen.moments, copy), 80, core)
+        assert torch.equal(run.partial().total, frozen.moments.total)
+        assert torch.equal(run.partial().squares, frozen.moments.squares)
+        for total in totals[phase:]:
+            run.advance(total)
+        assert torch.equal(run.finish(), expected)
+
+
+def test_the_work_of_all_phases_is_that_of_the_network(network: TransformerNetwork) -> None:
+    engine = FeedForwardEngine(TransformerNetwork(styles=2), MIX)
+    work = [engine.work_per_px(phase) for phase in range(engine.phases + 1)]
+    assert sum(work) == pytest.approx(153_792, rel=0.001)
+    assert engine.frozen_bytes_per_px(0) == 4 * 32
+    assert engine.frozen_bytes_per_px(3) == 4 * 128 / 16
 
 
 @pytest.mark.parametrize("length", [16, 100, 127 * 2, 640])
