@@ -220,17 +220,17 @@ def by_covariance(styled: ColourSums, wanted: ColourSums, *, root: Root = Root.S
     return recolour
 
 
-def _symmetric_root(covariance: NDArray[np.float64], *, inverse: bool = False) -> NDArray[np.float64]:
+def _symmetric_root(covariance: NDArray[Any], *, inverse: bool = False) -> NDArray[Any]:
     """The symmetric square root, or that of the pseudo-inverse: directions without colour stay without."""
     values, vectors = np.linalg.eigh(covariance)
     roots = np.sqrt(np.clip(values, 0, None))
     if inverse:
         roots = np.where(values > FLAT, 1 / np.maximum(roots, FLAT), 0)
-    root: NDArray[np.float64] = (vectors * roots) @ vectors.T
+    root: NDArray[Any] = (vectors * roots) @ vectors.T
     return root
 
 
-def _triangle(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _triangle(covariance: NDArray[Any]) -> NDArray[Any]:
     """The Cholesky factor; a trace of noise keeps grey pictures positive definite."""
-    factor: NDArray[np.float64] = np.linalg.cholesky(covariance + FLAT * np.eye(3))
+    factor: NDArray[Any] = np.linalg.cholesky(covariance + FLAT * np.eye(3))
     return factor
