@@ -39,23 +39,30 @@ class Sample(StrEnum):
 
 @dataclass(frozen=True)
 class Holds:
-    """What one format can hold. `side_px` is None where no picture of ours reaches the limit."""
+    """What one format can hold. A limit is None where no picture of ours reaches it.
+
+    `pixels` limits formats that are encoded in one piece, so that memory stays below about 2 GB.
+    """
 
     spaces: tuple[Space, ...]
     samples: tuple[Sample, ...]
     alpha: bool
     profiles: bool = True
     side_px: int | None = None
+    pixels: int | None = None
 
 
 EIGHT = (Sample.UINT8,)
+WHOLE_PIXELS = 100_000_000  # AVIF was measured at 19 bytes a pixel
 HOLDS = {
     # 65500 is libjpeg's own limit, lower than the format's 65535.
     PictureFormat.JPEG: Holds((Space.GREY, Space.RGB, Space.CMYK), EIGHT, alpha=False, side_px=65_500),
     PictureFormat.PNG: Holds((Space.GREY, Space.RGB), (Sample.UINT8, Sample.UINT16), alpha=True),
-    PictureFormat.WEBP: Holds((Space.RGB,), EIGHT, alpha=True, side_px=16_383),
+    PictureFormat.WEBP: Holds((Space.RGB,), EIGHT, alpha=True, side_px=16_383, pixels=WHOLE_PIXELS),
     # AV1 keeps 12 of 16 bits; a warning says so.
-    PictureFormat.AVIF: Holds((Space.RGB,), (Sample.UINT8, Sample.UINT16), alpha=True, side_px=16_384),
+    PictureFormat.AVIF: Holds(
+        (Space.RGB,), (Sample.UINT8, Sample.UINT16), alpha=True, side_px=16_384, pixels=WHOLE_PIXELS
+    ),
     PictureFormat.TIFF: Holds(tuple(Space), tuple(Sample), alpha=True),
     # Viewers in browsers ignore profiles of tiles more often than not: tiles are sRGB.
     PictureFormat.DZI: Holds((Space.RGB,), EIGHT, alpha=False, profiles=False),
@@ -71,6 +78,18 @@ def same_format(source: Format) -> PictureFormat:
     return FALLBACK.get(source) or PictureFormat(source.value)
 
 
-def roomy_formats(side_px: int) -> tuple[PictureFormat, ...]:
-    """Formats that take a picture with a side this long."""
-    return tuple(format for format, holds in HOLDS.items() if (holds.side_px or side_px) >= side_px)
+def fits(format: PictureFormat, width: int, height: int) -> bool:
+    """Whether a picture of this size, in px, can be written in `format`."""
+    holds = HOLDS[format]
+    side, pixels = max(width, height), width * height
+    return side <= (holds.side_px or side) and pixels <= (holds.pixels or pixels)
+
+
+def limit_words(format: PictureFormat) -> str:
+    """The limits of `format` as words for a message."""
+    holds = HOLDS[format]
+    words = (
+        f"{holds.side_px} px a side" if holds.side_px else "",
+        f"{holds.pixels // 1_000_000} megapixels" if holds.pixels else "",
+    )
+    return " and ".join(filter(None, words))

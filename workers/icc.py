@@ -13,6 +13,7 @@ FULL = 65535
 MOST_TAGS = 100
 LOOKUP_TAGS = (b"A2B0", b"A2B1", b"D2B0", b"D2B1")  # profiles that have these mean these
 COLOUR_TAGS = ((b"rXYZ", b"rTRC"), (b"gXYZ", b"gTRC"), (b"bXYZ", b"bTRC"))
+UNNAMED, NAME_LETTERS = "unnamed", 100
 FIXED = 65536  # s15Fixed16Number
 PARAMETERS = (1, 3, 4, 5, 7)  # of the parametric curves 0..4 (ICC.1:2022, table 67)
 
@@ -111,3 +112,18 @@ def _parametric(tag: bytes) -> Callable[[float], float]:
         a, b, c, d = values[1:5]
         e, f = values[5:7] if kind == 4 else (0.0, 0.0)
     return lambda x: max(0.0, a * x + b) ** g + e if x >= d else c * x + f
+
+
+def profile_name(profile: bytes) -> str:
+    """What a profile calls itself, of either version's description tag; `unnamed` without one."""
+    try:
+        tag = dict(_tags(profile))[b"desc"]
+        if tag[:4] == b"desc":
+            (length,) = struct.unpack_from(">I", tag, 8)
+            words = tag[12 : 12 + length].decode("latin-1")
+        else:
+            length, offset = struct.unpack_from(">II", tag, 20)
+            words = tag[offset : offset + length].decode("utf-16-be", "replace")
+    except (struct.error, KeyError, ValueError):
+        return UNNAMED
+    return "".join(letter for letter in words if letter.isprintable()).strip()[:NAME_LETTERS] or UNNAMED
