@@ -5,16 +5,21 @@ Runs inside the decoding process only.
 
 import mmap
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pyvips
 
 from giornata.workers.color import PROFILE_FIELD, to_working
+from giornata.workers.decoder_log import heard
 from giornata.workers.errors import ScratchFull
-from giornata.workers.inspect import Source, inspect
-from giornata.workers.limits import Limits
-from giornata.workers.source import Depth, ProfileUse, SourceFacts, WorkingFile
+from giornata.workers.inspect import inspect
+from giornata.workers.metadata_blocks import metadata_blocks
+from giornata.workers.opening import Source
+from giornata.workers.reading import Reading
+from giornata.workers.samples import workable
+from giornata.workers.source import Depth, Format, ProfileUse, SourceFacts, WorkingFile
 
 # numpy.lib.format, version 1.0: written here because importing numpy would double the process's start.
 NPY_MAGIC = b"\x93NUMPY\x01\x00"
@@ -34,26 +39,48 @@ UPRIGHT = {
 }
 
 
-def decode(source: Source, folder: Path, *, limits: Limits) -> SourceFacts:
+# What a TIFF decoder may say on its way without having lost a sample.
+HARMLESS = re.compile(r"Old-style LZW|not terminated with EOI|fallback to suggested|error in tile")
+
+
+def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
     """Writes the working files of `source` into `folder`, which exists and belongs to this picture alone.
 
     Raises `Rejected` and `ScratchFull`; the caller removes what a failure leaves.
     """
-    facts = inspect(source, limits=limits)
+    facts = inspect(source, reading=reading)
     _refuse_full_scratch(facts, folder)
-    image = source.open()
+    with heard() as complaints:
+        image = source.open()
+        about_header = set(complaints)
+        _write_blocks(source, image, facts, folder, most=reading.limits.max_metadata_bytes)
+        try:
+            _write_samples(image, facts, folder)
+        except pyvips.Error as error:
+            _refuse_full_scratch(facts, folder)
+            raise source.damage(error) from error
+    damage = [words for words in complaints if words not in about_header and not HARMLESS.search(words)]
+    if damage and source.format is Format.TIFF:  # others have raised
+        raise source.corrupt(damage[0])
+    return facts
+
+
+def _write_blocks(
+    source: Source, image: pyvips.Image, facts: SourceFacts, folder: Path, *, most: int
+) -> None:
     if facts.profile in (ProfileUse.SRGB, ProfileUse.CONVERT):
         (folder / WorkingFile.PROFILE).write_bytes(image.get(PROFILE_FIELD))
-    colour, alpha = to_working(image, use=facts.profile, depth=facts.depth)
-    try:
-        if alpha is None and facts.orientation == 1:
-            _write_npy(colour, folder / WorkingFile.PIXELS, facts.depth)
-        else:
-            _write_staged(colour if alpha is None else colour.bandjoin(alpha), folder, facts)
-    except pyvips.Error as error:
-        _refuse_full_scratch(facts, folder)
-        raise source.damage(error) from error
-    return facts
+    blocks, _ = metadata_blocks(source, image, most=most)
+    for name, block in blocks.items():
+        (folder / name).write_bytes(block)
+
+
+def _write_samples(image: pyvips.Image, facts: SourceFacts, folder: Path) -> None:
+    colour, alpha = to_working(workable(image, facts), use=facts.profile, depth=facts.depth)
+    if alpha is None and facts.orientation == 1:
+        _write_npy(colour, folder / WorkingFile.PIXELS, facts.depth)
+    else:
+        _write_staged(colour if alpha is None else colour.bandjoin(alpha), folder, facts)
 
 
 def _refuse_full_scratch(facts: SourceFacts, folder: Path) -> None:

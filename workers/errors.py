@@ -7,6 +7,7 @@ RenderError
 ├── EncodeFailed        the canvas could not be written in the wanted format
 ├── TargetRefused       the final name is taken, or may not be written
 ├── ScratchFull         not enough space for the working files
+├── BadLimits           a job sets a limit that does not exist, or to what it cannot be
 ├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
 ├── EffectRefused       an effect was asked for that this picture does not allow
 ├── IncompleteCanvas    a canvas was to be finished while tiles are missing
@@ -79,6 +80,14 @@ class WorkerBug(RenderError):
     def __str__(self) -> str:
         doing, reason = self.args
         return f"{doing}: {reason}; this is a mistake in Giornata, not in the picture"
+
+
+class BadLimits(RenderError):
+    """`BadLimits(got, problem, names)`: `names` are the limits there are."""
+
+    def __str__(self) -> str:
+        got, problem, names = self.args
+        return f"setting limits for sources: got {got} ({problem}); there are {', '.join(names)}"
 
 
 class BadTiling(RenderError):

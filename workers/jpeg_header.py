@@ -43,7 +43,7 @@ class Tidied:
 
 def tidy(descriptor: int) -> Tidied | None:
     """What is to be put right in an open JPEG's header; None when nothing is, or when it cannot be."""
-    segments = []
+    segments: list[Segment] = []
     for segment in header_segments(descriptor):
         if segment.marker == SOS:
             return _tidied(segments, segment)

@@ -1,8 +1,12 @@
 """What a source may ask of us, checked against its header before a pixel is decoded."""
 
 import re
+from collections.abc import Mapping
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from giornata.workers.errors import BadLimits
 
 MEGA = 1_000_000
 DECODERS_MB = 64  # what the decoding process holds before it sees a picture
@@ -25,7 +29,8 @@ class Limits(BaseModel):
     max_height_px: int = Field(100_000, gt=0)
     max_pixels: int = Field(1_500_000_000, gt=0)
     max_bands: int = Field(5, gt=0)  # CMYK and alpha
-    max_pages: int = Field(1, gt=0)  # the reduced pages of a pyramid are not counted
+    max_pages: int = Field(1000, gt=0)  # the reduced pages of a pyramid are not counted
+    max_tile_pixels: int = Field(64 * 1024**2, gt=0)  # of one TIFF tile, which is decoded in one piece
     max_metadata_bytes: int = Field(32 * 1024**2, gt=0)
     # Flat pictures compress well, but beyond this size nobody sends an empty one in good faith.
     bomb_pixels: int = Field(50 * MEGA, gt=0)
@@ -34,6 +39,15 @@ class Limits(BaseModel):
     cpu_s: float = Field(20, gt=0)
     cpu_s_per_megapixel: float = Field(1, ge=0)  # ten times what the slowest seen decoder took
     files_per_process: int = Field(500, gt=0)  # a fresh process now and then gives leaked memory back
+
+    def overridden(self, given: Mapping[str, float]) -> Self:
+        """These limits with those that a job has set. Raises `BadLimits` for unknown names and bad values."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **given})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            name, got = ".".join(map(str, wrong["loc"])), wrong["input"]
+            raise BadLimits(f"{name}: {got}", wrong["msg"], tuple(type(self).model_fields)) from error
 
     def cpu_budget_s(self, pixels: int) -> float:
         """Processor seconds that a source of so many pixels may use."""

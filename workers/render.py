@@ -4,6 +4,8 @@
 large picture spread over several renderers.
 """
 
+import logging
+import os
 import shutil
 import tempfile
 import time
@@ -23,23 +25,40 @@ from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas, new_canvas
 from giornata.workers.encode import EncodeOptions, encode
 from giornata.workers.errors import OutOfMemory
+from giornata.workers.features import FeatureFiles, Keep
+from giornata.workers.keeping import SAY_AT_BYTES, Keeping, choose_keeping, room_for_features
 from giornata.workers.limits import Limits
+from giornata.workers.mapped import ebbing
 from giornata.workers.program import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
 from giornata.workers.pulse import Pulse
+from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.tiles import TileGrid
+from giornata.workers.workbook import Workbook
 from giornata.workers.working import WorkingPicture
+from giornata.workers.workplace import Workplaces, fingerprint_of
 
+log = logging.getLogger(__name__)
 GIB = 1 << 30
+LARGE_TILES = 32  # from here on a picture's work outlives its process
+SMALL_FILE_BYTES = 1 << 20  # a source below this is not looked at beforehand
 CORES_PX = (2048, 1536, 1024, 768, 512, 256)  # what a device's memory may choose from
 
 
 class RenderSettings(BaseModel):
-    """What a renderer needs to know of its machine. `style_folders` come before the shipped library."""
+    """What a renderer needs to know of its machine. `style_folders` come before the shipped library.
+
+    Work on large pictures lasts in `pictures`, if that is given, owned by the process `owner_pid` (this one
+    if left out). `sharers` renderers work on one large picture together.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scratch: Path
+    pictures: Path | None = None
+    owner_pid: int | None = None
+    sharers: int = Field(default=1, ge=1)
+    spill_bytes: int | None = Field(default=None, ge=0, description="for features on scratch; none: its room")
     style_folders: tuple[Path, ...] = ()
     memory_bytes: int = Field(default=GIB, gt=0, description="for the features of one picture's tiles")
     lanes: int = Field(default=1, ge=1, description="blocks computed at once on a CPU")
@@ -55,6 +74,8 @@ class Prepared(BaseModel):
     working: WorkingPicture
     canvas_path: Path
     core_px: int
+    keeping: Keeping = Keeping()
+    lasting: bool = False  # the folder outlives the process, and is removed when the item is at its end
 
 
 class Rendered(BaseModel):
@@ -68,6 +89,7 @@ class Rendered(BaseModel):
     height: int
     tiles: int
     core_px: int
+    keeping: Keeping = Keeping()
     warnings: tuple[str, ...] = ()
     seconds: dict[str, float] = {}
 
@@ -107,17 +129,38 @@ class Renderer:
 
         Raises `RenderError` or `StyleError`; then nothing is left at `target`.
         """
-        with self.folder() as folder:
-            clock = Stopwatch()
-            prepared = self.prepare(task, folder)
+        clock = Stopwatch()
+        folder, lasting = self.workplace(task)
+        try:
+            prepared = self.prepare(task, folder, lasting=lasting)
             clock.lap("decode")
             self.paint_whole(task, prepared)
             clock.lap("style")
-            return self.deliver(task, prepared, target, clock=clock)
+            rendered = self.deliver(task, prepared, target, clock=clock)
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        except BaseException:  # stopped, not failed: what lasts is for the next start
+            if not lasting:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        return rendered
 
     def new_folder(self) -> Path:
         """A fresh folder of scratch space, which the caller removes."""
         return Path(tempfile.mkdtemp(prefix="render-", dir=self.settings.scratch))
+
+    def workplace(self, task: RenderTask) -> tuple[Path, bool]:
+        """The folder to work on `task` in, and whether it is a lasting one. Raises as `prepare` does."""
+        if self.settings.pictures is not None and self._is_large(task):
+            places = Workplaces(self.settings.pictures, self.settings.owner_pid or os.getpid())
+            names = {name for mix in (task.mix, *(one.mix for one in task.regions)) for name in mix}
+            weights = sorted(self.library.find(name).card.sha256 for name in names)
+            folder = places.enter(task, fingerprint_of(task, pick_device(task.device), *weights))
+            if folder is not None:
+                return folder, True
+        return self.new_folder(), False
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -140,16 +183,57 @@ class Renderer:
             lanes=self.settings.lanes,
         )
 
-    def prepare(self, task: RenderTask, folder: Path) -> Prepared:
-        """Decode the source and lay out an empty canvas of the same size and depth in `folder`."""
-        working = self.sandbox.decode(task.source, folder / "source")
+    def prepare(self, task: RenderTask, folder: Path, *, lasting: bool = False) -> Prepared:
+        """Decode the source and lay out an empty canvas of the same size and depth in `folder`.
+
+        A `lasting` folder may hold both already. Raises `Rejected`, `Unreadable`, `ScratchFull`.
+        """
+        record = folder / "prepared.json"
+        if lasting and record.is_file():
+            return Prepared.model_validate_json(record.read_text())
+        working = self.sandbox.decode(task.source, folder / "source", self._reading(task))
         self.pulse.tick()
         engine = self.engine(task)
-        core_px = task.tile_px or pick_core(engine, self.settings.memory_bytes, task.overlap_px)
+        grid = self._grid_of(task, engine, working.width, working.height)
+        keeping = self._keeping(engine, grid, folder, working.depth.bytes)
         canvas = new_canvas(
             folder / "canvas.npy", working.height, working.width, np.dtype(working.depth.value)
         )
-        return Prepared(folder=folder, working=working, canvas_path=canvas, core_px=core_px)
+        prepared = Prepared(
+            folder=folder,
+            working=working,
+            canvas_path=canvas,
+            core_px=grid.core_px,
+            keeping=keeping,
+            lasting=lasting,
+        )
+        if lasting:  # written last, so that its presence says that all of it is there
+            record.with_suffix(".part").write_text(prepared.model_dump_json())
+            record.with_suffix(".part").replace(record)
+        return prepared
+
+    def _keeping(self, engine: Engine, grid: TileGrid, folder: Path, sample_bytes: int) -> Keeping:
+        settings = self.settings
+        room = room_for_features(folder, grid, sample_bytes=sample_bytes, allowed_bytes=settings.spill_bytes)
+        keeping = choose_keeping(
+            engine, grid, memory_bytes=settings.memory_bytes, sharers=settings.sharers, disk_bytes=room
+        )
+        if keeping.keep is not Keep.MEMORY or keeping.memory_bytes > SAY_AT_BYTES:
+            log.info("%d×%d px in %d tiles: %s", grid.width, grid.height, len(grid), keeping.words)
+        return keeping
+
+    def _is_large(self, task: RenderTask) -> bool:
+        if Path(task.source).is_file() and Path(task.source).stat().st_size < SMALL_FILE_BYTES:
+            return False
+        facts = self.sandbox.inspect(task.source, self._reading(task))
+        return len(self._grid_of(task, self.engine(task), facts.width, facts.height)) >= LARGE_TILES
+
+    def _reading(self, task: RenderTask) -> Reading:
+        return Reading.of(task, limits=self.settings.limits)
+
+    def _grid_of(self, task: RenderTask, engine: Engine, width: int, height: int) -> TileGrid:
+        core_px = task.tile_px or pick_core(engine, self.settings.memory_bytes, task.overlap_px)
+        return grid_for(engine, width, height, core_px=core_px, overlap_px=task.overlap_px)
 
     def grid(self, task: RenderTask, prepared: Prepared) -> TileGrid:
         """The tiles of a prepared picture: the same on every process."""
@@ -164,13 +248,22 @@ class Renderer:
 
     def desk(self, task: RenderTask, prepared: Prepared) -> TileDesk:
         """A desk for a prepared picture; it holds features, so keep it through the phases."""
+        files = None
+        if prepared.keeping.keep is Keep.DISK:
+            files = FeatureFiles(prepared.folder / "features", prepared.keeping.phases)
         return TileDesk(
             self.engine(task),
             self.grid(task, prepared),
             prepared.working.pixels,
             memory_bytes=self.settings.memory_bytes,
             tick=self.pulse.tick,
+            files=files,
+            book=self.book(prepared),
         )
+
+    def book(self, prepared: Prepared) -> Workbook | None:
+        """What is known of a picture whose work lasts."""
+        return Workbook(prepared.folder / "book") if prepared.lasting else None
 
     def borrowed_totals(self, task: RenderTask, prepared: Prepared) -> Totals | None:
         """Totals that do not come from the picture's own tiles, or None when they do (`exact`)."""

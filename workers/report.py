@@ -5,6 +5,7 @@ import traceback
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
 from giornata.workers.errors import (
+    BadLimits,
     BadTiling,
     EffectRefused,
     EncodeFailed,
@@ -22,6 +23,7 @@ from giornata.workers.render import Rendered
 CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (Rejected, OutcomeClass.BAD_INPUT),
     (BadTiling, OutcomeClass.BAD_INPUT),
+    (BadLimits, OutcomeClass.BAD_INPUT),
     (EffectRefused, OutcomeClass.BAD_INPUT),
     (OutOfMemory, OutcomeClass.OOM_DEVICE),
     (TargetRefused, OutcomeClass.TARGET_TAKEN),

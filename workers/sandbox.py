@@ -28,6 +28,7 @@ from giornata.workers.errors import (
     WorkerBug,
 )
 from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits
+from giornata.workers.reading import Reading
 from giornata.workers.source import RejectCode, SourceFacts, Verdict, WorkingFile
 from giornata.workers.working import WorkingPicture
 
@@ -48,6 +49,7 @@ class _Child:
 
     process: subprocess.Popen[bytes]
     stderr: IO[bytes]
+    memory_mb: int  # what it may use at most; a request may allow less
     served: int = 0
 
     def last_words(self) -> str:
@@ -101,57 +103,59 @@ class Sandbox:
             self._child.end()
             self._child = None
 
-    def inspect(self, path: Path | str) -> SourceFacts:
-        """What the header of the file at `path` says.
+    def inspect(self, path: Path | str, reading: Reading | None = None) -> SourceFacts:
+        """What the header of the file at `path` says, `reading` it as a task wants it.
 
         Raises `Rejected` for a file that cannot be rendered, `Unreadable` for storage that failed.
         """
-        request = {"verb": "inspect", "path": _absolute(path)}
-        return self._ask(request, deadline_s=self.limits.deadline_s(0))
+        return self._ask({"verb": "inspect", "path": _absolute(path)}, reading)
 
-    def verdict(self, path: Path | str) -> Verdict:
+    def verdict(self, path: Path | str, reading: Reading | None = None) -> Verdict:
         """As `inspect`, with the refusal as a value."""
         try:
-            return Verdict(source=str(path), facts=self.inspect(path))
+            return Verdict(source=str(path), facts=self.inspect(path, reading))
         except Rejected as error:
             _, code, reason = error.args
             return Verdict(source=str(path), code=code, reason=reason)
 
-    def decode(self, path: Path | str, folder: Path) -> WorkingPicture:
+    def decode(self, path: Path | str, folder: Path, reading: Reading | None = None) -> WorkingPicture:
         """Decodes the file at `path` into working files in `folder`.
 
         `folder` is made if absent and belongs to this picture alone.
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then none of the files is left.
         """
-        facts = self.inspect(path)
+        facts = self.inspect(path, reading)
         folder.mkdir(parents=True, exist_ok=True)
         request = {"verb": "decode", "path": _absolute(path), "folder": _absolute(folder)}
         try:
-            facts = self._ask(request, deadline_s=self.limits.deadline_s(facts.pixels))
+            facts = self._ask(request, reading, pixels=facts.pixels)
         except BaseException:
             for name in WorkingFile:
                 (folder / name).unlink(missing_ok=True)
             raise
         return WorkingPicture.in_folder(folder, facts=facts)
 
-    def thumbnail(self, path: Path | str, target: Path, *, side_px: int) -> SourceFacts:
+    def thumbnail(
+        self, path: Path | str, target: Path, *, side_px: int, reading: Reading | None = None
+    ) -> SourceFacts:
         """Writes the picture at `path` as a small JPEG to `target`, within a square of `side_px`.
 
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
         """
-        facts = self.inspect(path)
+        facts = self.inspect(path, reading)
         request = {"verb": "thumbnail", "path": _absolute(path), "target": _absolute(target)}
         try:
-            return self._ask(
-                {**request, "side_px": str(side_px)}, deadline_s=self.limits.deadline_s(facts.pixels)
-            )
+            return self._ask({**request, "side_px": side_px}, reading, pixels=facts.pixels)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
 
-    def _ask(self, request: dict[str, str], *, deadline_s: float) -> SourceFacts:
+    def _ask(self, request: dict[str, Any], reading: Reading | None, *, pixels: int = 0) -> SourceFacts:
+        reading = reading or Reading(limits=self.limits)
+        request = {**request, "reading": reading.model_dump(mode="json")}
+        deadline_s = reading.limits.deadline_s(pixels)
         for _ in range(TRIES):
-            child = self._ready_child()
+            child = self._ready_child(reading.limits.memory_mb)
             allowed_s = deadline_s + (START_S if child.served == 1 else 0)
             try:
                 return _unpack(_exchange(child, request, deadline_s=allowed_s))
@@ -171,27 +175,31 @@ class Sandbox:
                 raise
         raise verdict
 
-    def _ready_child(self) -> _Child:
+    def _ready_child(self, memory_mb: int) -> _Child:
         child = self._child
-        if child and (child.process.poll() is not None or child.served >= self.limits.files_per_process):
+        if child is not None and not self._may_serve(child, memory_mb):
             self.close()
         if self._child is None:
-            self._child = _start(self.limits)
+            self._child = _start(max(memory_mb, self.limits.memory_mb))
         self._child.served += 1
         return self._child
+
+    def _may_serve(self, child: _Child, memory_mb: int) -> bool:
+        alive = child.process.poll() is None
+        return alive and child.served < self.limits.files_per_process and memory_mb <= child.memory_mb
 
 
 def _absolute(path: Path | str) -> str:
     return str(Path(path).absolute())
 
 
-def _start(limits: Limits) -> _Child:
+def _start(memory_mb: int) -> _Child:
     stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
     package_root = str(Path(giornata.__file__).parent.parent)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {"PYTHONPATH": package_root, "VIPS_CONCURRENCY": "1", "PYTHONUTF8": "1"}
     # -P: a folder named like one of our packages in the current folder must not be imported instead.
-    command = [sys.executable, "-P", "-m", "giornata.workers.sandbox_child", limits.model_dump_json()]
+    command = [sys.executable, "-P", "-m", "giornata.workers.sandbox_child", str(memory_mb)]
     try:
         process = subprocess.Popen(
             command,
@@ -204,10 +212,10 @@ def _start(limits: Limits) -> _Child:
     except OSError as error:
         stderr.close()
         raise SandboxUnavailable(f"{sys.executable}: {error.strerror}") from error
-    return _Child(process, stderr)
+    return _Child(process, stderr, memory_mb)
 
 
-def _exchange(child: _Child, request: dict[str, str], *, deadline_s: float) -> dict[str, Any]:
+def _exchange(child: _Child, request: dict[str, Any], *, deadline_s: float) -> dict[str, Any]:
     assert child.process.stdin is not None  # noqa: S101  opened as a pipe by _start
     try:
         child.process.stdin.write(json.dumps(request).encode() + b"\n")

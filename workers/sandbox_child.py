@@ -1,6 +1,6 @@
 """The decoding process: reads requests as JSON lines on stdin, answers on stdout, dies alone if it must.
 
-Started by `giornata.workers.sandbox` as `python -m giornata.workers.sandbox_child LIMITS`. It never sees
+Started by `giornata.workers.sandbox` as `python -m giornata.workers.sandbox_child MEGABYTES`. It never sees
 torch, the database or a credential, and limits its own memory and processor time.
 """
 
@@ -20,8 +20,10 @@ import pyvips
 
 from giornata.workers.decode import decode
 from giornata.workers.errors import Rejected, RenderError, Unreadable
-from giornata.workers.inspect import identify_source, inspect
-from giornata.workers.limits import MEGA, Limits
+from giornata.workers.inspect import inspect
+from giornata.workers.limits import MEGA
+from giornata.workers.opening import open_source
+from giornata.workers.reading import Reading
 from giornata.workers.source import RejectCode
 from giornata.workers.thumbnail import write_thumbnail
 
@@ -30,12 +32,11 @@ Answer = dict[str, Any]
 
 def main() -> None:
     """Answers until stdin ends, which it also does when the parent is gone."""
-    limits = Limits.model_validate_json(sys.argv[1])
     answers = _protect_stdout()
-    _limit_memory(limits)
+    _limit_memory(int(sys.argv[1]))
     _tame_libvips()
     for line in sys.stdin:
-        answers.write(json.dumps(_answer(json.loads(line), limits=limits)).encode() + b"\n")
+        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
         answers.flush()
 
 
@@ -46,10 +47,16 @@ def _protect_stdout() -> BinaryIO:
     return answers
 
 
-def _limit_memory(limits: Limits) -> None:
-    # RLIMIT_DATA and not RLIMIT_AS: sources and scratch files are memory-mapped, and mapping 100 GB is fine.
-    resource.setrlimit(resource.RLIMIT_DATA, (limits.memory_mb * MEGA,) * 2)
+def _limit_memory(most_mb: int) -> None:
+    """The hard limit, for good: each request sets its own below it."""
+    resource.setrlimit(resource.RLIMIT_DATA, (most_mb * MEGA,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _lower_memory(mb: int) -> None:
+    # RLIMIT_DATA and not RLIMIT_AS: sources and scratch files are memory-mapped, and mapping 100 GB is fine.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (min(mb * MEGA, hard), hard))
 
 
 def _limit_cpu(budget_s: float) -> None:
@@ -65,28 +72,32 @@ def _tame_libvips() -> None:
     pyvips.cache_set_max(0)  # else a file replaced under the same name gives the old pixels
 
 
-def _answer(request: dict[str, str], *, limits: Limits) -> Answer:
+def _answer(request: dict[str, Any]) -> Answer:
     try:
-        return {"facts": _serve(request, limits=limits)}
+        return {"facts": _serve(request, reading=Reading.model_validate(request["reading"]))}
     except RenderError as error:
         return {"error": type(error).__name__, "args": error.args}
+    except MemoryError:
+        rejected = Rejected(request["path"], RejectCode.MEMORY, "looking at it used up its memory")
+        return {"error": type(rejected).__name__, "args": rejected.args}
     except Exception:
         return {"error": "WorkerBug", "args": [f"decoding {request['path']}", traceback.format_exc()]}
 
 
-def _serve(request: dict[str, str], *, limits: Limits) -> Answer:
-    name = request["path"]
+def _serve(request: dict[str, Any], *, reading: Reading) -> Answer:
+    name, limits = request["path"], reading.limits
     pyvips.vips_lib.vips_error_clear()  # else complaints about the file before are told of this one
     with _opened(name) as descriptor:
+        _lower_memory(limits.memory_mb)
         _limit_cpu(limits.cpu_s)
-        source = identify_source(name, descriptor, limits=limits)
-        facts = inspect(source, limits=limits)
+        source = open_source(name, descriptor, reading=reading)
+        facts = inspect(source, reading=reading)
         if request["verb"] == "decode":
             _limit_cpu(limits.cpu_budget_s(facts.pixels))
-            facts = decode(source, Path(request["folder"]), limits=limits)
+            facts = decode(source, Path(request["folder"]), reading=reading)
         elif request["verb"] == "thumbnail":
             _limit_cpu(limits.cpu_budget_s(facts.pixels))
-            write_thumbnail(source, facts, Path(request["target"]), side_px=int(request["side_px"]))
+            write_thumbnail(source, facts, Path(request["target"]), side_px=request["side_px"])
         return facts.model_dump(mode="json")
 
 

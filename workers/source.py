@@ -31,7 +31,7 @@ class Depth(StrEnum):
 
 
 class Stored(StrEnum):
-    """Sample types as sources store them; the values are numpy's own names. Lab is stored signed."""
+    """Sample types as sources store them; the values are numpy's own names."""
 
     INT8 = "int8"
     UINT8 = "uint8"

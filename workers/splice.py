@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from typing import Self
 
 import pyvips
 
@@ -49,14 +48,8 @@ class SplicedFile:
         return self._offset
 
     def as_source(self) -> pyvips.SourceCustom:
-        """The view as libvips reads it. The source keeps the view alive."""
+        """The view as libvips reads it; keep the source as long as any picture made from it."""
         source = pyvips.SourceCustom()
         source.on_read(self.read)
         source.on_seek(self.seek)
         return source
-
-    @classmethod
-    def source(cls, descriptor: int, file_bytes: int, splice: Splice) -> pyvips.SourceCustom:
-        """A libvips source of the spliced file."""
-        made: Self = cls(descriptor, file_bytes, splice)
-        return made.as_source()

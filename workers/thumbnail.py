@@ -7,7 +7,8 @@ import pyvips
 from giornata.workers.color import PROFILE_FIELD, to_working
 from giornata.workers.decode import UPRIGHT
 from giornata.workers.errors import ScratchFull
-from giornata.workers.inspect import Source
+from giornata.workers.opening import Source
+from giornata.workers.samples import workable
 from giornata.workers.source import SourceFacts
 
 PAPER = (250, 248, 244)  # shows through transparent pictures
@@ -34,7 +35,8 @@ def write_thumbnail(source: Source, facts: SourceFacts, target: Path, *, side_px
 
 def _small(source: Source, facts: SourceFacts, side_px: int) -> pyvips.Image:
     """The stored picture reduced, on paper where it is transparent, in memory."""
-    colour, alpha = to_working(source.open(), use=facts.profile, depth=facts.depth)
+    image = workable(source.open(), facts)
+    colour, alpha = to_working(image, use=facts.profile, depth=facts.depth)
     picture = colour if alpha is None else colour.bandjoin(alpha)
     picture = picture.copy()
     if picture.get_typeof(PROFILE_FIELD) != 0:

@@ -127,7 +127,7 @@ def read_directory(descriptor: int, offset: int) -> tuple[dict[int, Entry], tupl
     (count,) = layout.unpack(layout.count, descriptor, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
     table = os.pread(descriptor, min(count, MOST_ENTRIES) * entry_bytes, first)
-    entries = {}
+    entries: dict[int, Entry] = {}
     for index in range(len(table) // entry_bytes):
         tag, kind, values, raw = struct.unpack_from(layout.entry, table, index * entry_bytes)
         at = first + (index + 1) * entry_bytes - len(raw)
