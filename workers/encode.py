@@ -28,9 +28,11 @@ from giornata.workers.digest import file_sha256 as file_sha256
 from giornata.workers.errors import EncodeFailed
 from giornata.workers.formats import HOLDS, Sample, Space, fits, limit_words, same_format
 from giornata.workers.icc import profile_name
+from giornata.workers.ifd import read_tags
 from giornata.workers.resize import Size, resize, target_size
 from giornata.workers.savers import SaveOptions, check, save, tiff_compression
 from giornata.workers.source import Format, SourceFacts
+from giornata.workers.tiff_tags import add_tags
 
 Samples = npt.NDArray[Any]
 INTERPRETATIONS = {("uint8", 3): "srgb", ("uint16", 3): "rgb16"}
@@ -120,7 +122,7 @@ def encode(
         image = _outgoing(canvas, kept, size, plan)
         image = tagged(image, options.format, blocks=blocks, profile=profile, dpi=facts.dpi)
         warnings = (*plan.warnings, *told, *told_too, *_compression_warning(image, options))
-        _write(image, target, facts, options)
+        _write(image, target, facts, options, blocks)
         return Encoded(
             path=target,
             bytes=deliverable_bytes(target),
@@ -190,7 +192,9 @@ def _wrapped(samples: Samples, *, bands: int) -> pyvips.Image:
     return image.copy(interpretation=INTERPRETATIONS.get((samples.dtype.name, bands), "multiband"))
 
 
-def _write(image: pyvips.Image, target: Path, facts: SourceFacts, options: EncodeOptions) -> None:
+def _write(
+    image: pyvips.Image, target: Path, facts: SourceFacts, options: EncodeOptions, blocks: Blocks
+) -> None:
     if options.format in FOLDER_FORMATS:
         write_tiles(
             image,
@@ -204,6 +208,8 @@ def _write(image: pyvips.Image, target: Path, facts: SourceFacts, options: Encod
         return
     how = SaveOptions(options.quality, options.compression, options.pyramid, facts.premultiplied)
     save(image, target, options.format, how)
+    if options.format is PictureFormat.TIFF:
+        add_tags(target, read_tags(blocks.exif or b""), iptc=blocks.iptc)
     check(image, target, options.format)
 
 

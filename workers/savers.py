@@ -92,7 +92,9 @@ def _tiff_options(image: pyvips.Image, options: SaveOptions) -> dict[str, Any]:
     pixels, sample_bytes = image.width * image.height, {"uchar": 1, "ushort": 2, "short": 2}
     large = pixels > TILED_TIFF_PIXELS
     pyramid = large if options.pyramid is None else options.pyramid
-    tiles = {"tile": True, "tile_width": TIFF_TILE_PX, "tile_height": TIFF_TILE_PX}
+    # Readers take a tile that is far larger than its picture for an attack.
+    side_px = min(TIFF_TILE_PX, 16 * -(-max(image.width, image.height) // 16))
+    tiles = {"tile": True, "tile_width": side_px, "tile_height": side_px}
     size_bytes = pixels * image.bands * sample_bytes.get(image.format, 4)
     return {
         **_compression(image, options),
