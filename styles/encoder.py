@@ -1,89 +1,129 @@
-"""Perceptual encoders: VGG-19 features by layer name, from the original Caffe-type weights."""
+"""Perceptual encoders: features of a picture by layer name, from a VGG-19 or from the compact network.
 
-from pathlib import Path
+Simonyan and Zisserman 2014; average pooling as Gatys et al. 2016, section 2, or the network's own maximum.
+"""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# BGR means of ImageNet on 0..255, the preprocessing the original VGG weights expect (Simonyan 2014).
-CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
+from giornata.styles.architecture import Architecture
+from giornata.styles.errors import UnknownLayer
+
+CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, on 0..255
+TORCHVISION_MEAN = (0.485, 0.456, 0.406)
+TORCHVISION_DEVIATION = (0.229, 0.224, 0.225)
 
 
-def caffe_input(pixels: Tensor) -> Tensor:
-    """sRGB 0..1, N x 3 x H x W -> BGR times 255 minus the ImageNet mean, same shape."""
-    mean = pixels.new_tensor(CAFFE_MEAN_BGR).view(1, 3, 1, 1)
-    return pixels.flip(1) * 255 - mean
+class Pooling(StrEnum):
+    """What lies between two blocks."""
+
+    AVERAGE = "average"
+    MAXIMUM = "max"
 
 
-class Vgg19(nn.Module):
-    """The VGG-19 convolutions present in a weight file, with average pooling between its blocks.
+class Preprocessing(StrEnum):
+    """What a weight file expects of pixels; the wrong one gives features without a word of warning.
 
-    Average pooling instead of max, as Gatys et al. 2016 section 2 found smoother to optimise.
+    `caffe`: BGR, times 255, minus the ImageNet mean (the original weights). `torchvision`: RGB, minus a
+    mean, over a deviation. `centred`: RGB to -1..1 (the compact encoder).
     """
 
-    def __init__(self, weights: Path) -> None:
+    CAFFE = "caffe"
+    TORCHVISION = "torchvision"
+    CENTRED = "centred"
+
+
+def preprocessed(pixels: Tensor, kind: Preprocessing) -> Tensor:
+    """sRGB 0..1, N x 3 x H x W -> what the first convolution expects, same shape and type."""
+
+    def channels(values: tuple[float, float, float]) -> Tensor:
+        return pixels.new_tensor(values).view(1, 3, 1, 1)
+
+    match kind:
+        case Preprocessing.CAFFE:
+            return pixels.flip(1) * 255 - channels(CAFFE_MEAN_BGR)
+        case Preprocessing.TORCHVISION:
+            return (pixels - channels(TORCHVISION_MEAN)) / channels(TORCHVISION_DEVIATION)
+        case Preprocessing.CENTRED:
+            return pixels * 2 - 1
+
+
+class Encoder(nn.Module):
+    """Convolutions of an architecture, as far as the weights go.
+
+    `weights` holds ``conv1_1.weight`` (out x in x 3 x 3), ``conv1_1.bias`` and so on, and may hold
+    ``tap1_1.weight`` (out x in): a linear map that a rectified layer passes before it is handed out. The
+    compact encoder has them, so that distances between its features are those of its teachers.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        weights: Mapping[str, Tensor],
+        *,
+        preprocessing: Preprocessing,
+        pooling: Pooling = Pooling.AVERAGE,
+        identity: str = "",
+    ) -> None:
+        """`identity` tells these weights from others, in records: a name and a hash."""
         super().__init__()
-        tensors = load_file(weights)
-        self.names = sorted({key.rsplit(".", 1)[0] for key in tensors})  # conv1_1 … conv3_4
-        for name in self.names:
-            self.register_buffer(f"{name}_weight", tensors[f"{name}.weight"].float(), persistent=False)
-            self.register_buffer(f"{name}_bias", tensors[f"{name}.bias"].float(), persistent=False)
+        self.architecture, self.preprocessing, self.pooling = architecture, preprocessing, pooling
+        self.identity = identity
+        self.steps = [one for one in architecture.convolutions() if f"conv{one.key}.weight" in weights]
+        for key, tensor in weights.items():
+            self.register_buffer(key.replace(".", "_"), tensor.float(), persistent=False)
 
-    def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu3_1`` …), each N x C x H/2^k x W/2^k.
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The rectified layers these weights reach."""
+        return tuple(f"relu{one.key}" for one in self.steps)
 
-        `pixels`: float32, N x 3 x H x W, sRGB 0..1.
+    def check(self, layers: Collection[str]) -> None:
+        """Raise `UnknownLayer` unless the weights reach all of `layers`."""
+        for layer in layers:
+            if f"relu{self.architecture.find(layer).key}" not in self.layers:
+                raise UnknownLayer(layer, self.layers)
+
+    def forward(self, pixels: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """Features of the asked `layers` (``relu3_1``, ``conv4_2`` …), each N x C x H/stride x W/stride.
+
+        `pixels`: float, N x 3 x H x W, sRGB 0..1. Odd sides lose their last row or column in pooling.
         """
-        features, block, found = caffe_input(pixels), "1", {}
-        for name in self.names:
-            if name[4] != block:
-                features, block = F.avg_pool2d(features, 2), name[4]
-            weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
-            features = F.relu(F.conv2d(features, weight, bias, padding=1))
-            layer = name.replace("conv", "relu")
-            if layer in layers:
-                found[layer] = features
+        features, found = preprocessed(pixels, self.preprocessing), dict[str, Tensor]()
+        for step in self.steps:
+            if step.opens_block:
+                features = self._pooled(features)
+            weight, bias = (self.get_buffer(f"conv{step.key}_{part}") for part in ("weight", "bias"))
+            response = F.conv2d(features, weight, bias, padding=1)
+            features = F.relu(response)
+            if f"conv{step.key}" in layers:
+                found[f"conv{step.key}"] = response
+            if f"relu{step.key}" in layers:
+                found[f"relu{step.key}"] = self._tapped(features, step.key)
             if len(found) == len(layers):
                 break
         return found
 
+    def _pooled(self, features: Tensor) -> Tensor:
+        return F.avg_pool2d(features, 2) if self.pooling is Pooling.AVERAGE else F.max_pool2d(features, 2)
 
-class CompressedVgg19(nn.Module):
-    """The deep layers of a 16 times compressed VGG-19 (Wang et al. 2020): wide views for little work.
-
-    Used only to judge large structure while training; its weights are never shipped.
-    """
-
-    ORDER = ("11", "12", "P", "21", "22", "P", "31", "32", "33", "34", "P", "41", "42", "43", "44", "P", "51")
-
-    def __init__(self, weights: Path) -> None:
-        super().__init__()
-        for key, tensor in load_file(weights).items():
-            if "aux" not in key:
-                self.register_buffer(key.replace(".", "_"), tensor.float(), persistent=False)
-
-    def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels."""
-        features = F.conv2d(pixels, self.get_buffer("conv0_weight"), self.get_buffer("conv0_bias"))
-        found: dict[str, Tensor] = {}
-        for step in self.ORDER:
-            if step == "P":
-                features = F.max_pool2d(features, 2)
-                continue
-            padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-            weight, bias = self.get_buffer(f"conv{step}_weight"), self.get_buffer(f"conv{step}_bias")
-            features = F.relu(F.conv2d(padded, weight, bias))
-            layer = f"relu{step[0]}_{step[1]}"
-            if layer in layers:
-                found[layer] = features
-            if len(found) == len(layers):
-                break
-        return found
+    def _tapped(self, features: Tensor, key: str) -> Tensor:
+        tap = getattr(self, f"tap{key}_weight", None)
+        return features if tap is None else F.conv2d(features, tap[:, :, None, None])
 
 
-def gram(features: Tensor) -> Tensor:
-    """Gram matrices of `features`, N x C x H x W -> float32, N x C x C, divided by H·W (positions)."""
-    flat = features.flatten(2).float()
-    return torch.bmm(flat, flat.transpose(1, 2)) / flat.shape[2]
+def random_weights(architecture: Architecture, *, seed: int) -> dict[str, Tensor]:
+    """Weights as He et al. 2015 draw them: where a training starts, and what tests of exactness use."""
+    generator = torch.Generator().manual_seed(seed)
+    made: dict[str, Tensor] = {}
+    for one in architecture.convolutions():
+        scale = (2 / (9 * one.inputs)) ** 0.5
+        made[f"conv{one.key}.weight"] = scale * torch.randn(
+            one.outputs, one.inputs, 3, 3, generator=generator
+        )
+        made[f"conv{one.key}.bias"] = torch.zeros(one.outputs)
+    return made

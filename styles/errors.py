@@ -7,7 +7,12 @@ StyleError
 ├── BadRecipe           a training recipe that cannot be read
 ├── MissingPictures     training asked for pictures that are not there
 ├── TrainingDiverged    the loss is no longer a number
-└── BadStatistics       totals that do not belong to this engine
+├── BadStatistics       totals that do not belong to this engine
+├── UnknownLayer        an encoder has no layer of that name
+├── BadEncoder          encoder weights that cannot be read or used
+├── BadStylePicture     a picture that no style can be taken from
+├── BadOptions          options of an optimisation that do not fit together
+└── Diverged            an optimisation that no smaller step could save
 """
 
 
@@ -71,3 +76,46 @@ class BadStatistics(StyleError):
     def __str__(self) -> str:
         got, needed = self.args
         return f"applying statistics: got {got}, this engine needs {needed}"
+
+
+class UnknownLayer(StyleError):
+    """`UnknownLayer(name, known)`."""
+
+    def __str__(self) -> str:
+        name, known = self.args
+        return f"choosing layers: got {name!r}, the encoder has {', '.join(known)}"
+
+
+class BadEncoder(StyleError):
+    """`BadEncoder(path, got, needed)`."""
+
+    def __str__(self) -> str:
+        path, got, needed = self.args
+        return f"reading encoder weights {path}: got {got}, needed {needed}"
+
+
+class BadStylePicture(StyleError):
+    """`BadStylePicture(path, got, needed)`."""
+
+    def __str__(self) -> str:
+        path, got, needed = self.args
+        return f"reading style picture {path}: got {got}, needed {needed}"
+
+
+class BadOptions(StyleError):
+    """`BadOptions(got, needed)`."""
+
+    def __str__(self) -> str:
+        got, needed = self.args
+        return f"planning an optimisation: got {got}, needed {needed}"
+
+
+class Diverged(StyleError):
+    """`Diverged(step, loss, halvings)`."""
+
+    def __str__(self) -> str:
+        step, loss, halvings = self.args
+        return (
+            f"optimisation step {step}: loss became {loss} and stayed so after {halvings} halvings of the "
+            "step; needed a lower rate, or a lower alpha, beta or tv"
+        )

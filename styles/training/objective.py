@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from giornata.styles.encoder import CompressedVgg19, Vgg19, gram
 from giornata.styles.training.recipe import Recipe, TrainingStage
+from giornata.styles.training.teachers import CompressedVgg19, Vgg19, gram
 
 # relu3_4 of the full-size level would cost as much as all else together; its halvings hold the same strokes.
 STYLE_LAYERS = {0: frozenset({"relu1_1", "relu2_1", "relu3_1"})}

@@ -1,0 +1,216 @@
+"""Distilling the compact encoder: a thin VGG-like network learns to see what VGG-19 sees.
+
+Every tapped layer of the student is asked, through a linear map of its own, for the teachers' features of
+the layer of the same name and for their Gram matrices. The maps are not shipped: what they measure is, as
+one square matrix a layer (`publish_encoder`).
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from giornata.styles.architecture import COMPACT, Architecture
+from giornata.styles.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.errors import TrainingDiverged
+from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.teachers import CompressedVgg19, Vgg19, gram
+
+CHECKPOINT = "distillation.pt"
+TRUE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+DEEP_LAYERS = ("relu4_1", "relu4_2", "relu5_1")
+TAPS = (*TRUE_LAYERS, *DEEP_LAYERS)
+DEEP_BORDER = 1  # positions; the compressed teacher pads by reflection, we by zeros
+GRAM_WEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class DistillationPlan:
+    """How long and on what; `peak_rate` is of one cycle of Adam."""
+
+    steps: int = 2000
+    batch: int = 4
+    crop_px: int = 160
+    peak_rate: float = 2e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DistillationProgress:
+    """One finished step: the share of each teacher layer's energy that the student misses."""
+
+    step: int
+    steps: int
+    missed: dict[str, float]
+    seconds_per_step: float
+
+
+class Student(nn.Module):
+    """The compact network with trainable convolutions and a linear map onto every teacher layer."""
+
+    def __init__(self, architecture: Architecture, channels: dict[str, int], *, seed: int) -> None:
+        super().__init__()
+        self.architecture = architecture
+        weights = random_weights(architecture, seed=seed)
+        self.weights = nn.ParameterDict(
+            {key.replace(".", "_"): nn.Parameter(value) for key, value in weights.items()}
+        )
+        self.heads = nn.ModuleDict(
+            {layer: nn.Conv2d(architecture.find(layer).outputs, channels[layer], 1) for layer in TAPS}
+        )
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """The student's idea of every teacher layer."""
+        features, seen = pixels * 2 - 1, {}
+        for one in self.architecture.convolutions():
+            if one.opens_block:
+                features = F.avg_pool2d(features, 2)
+            weight, bias = (self.weights[f"conv{one.key}_{part}"] for part in ("weight", "bias"))
+            features = F.relu(F.conv2d(features, weight, bias, padding=1))
+            if f"relu{one.key}" in TAPS:
+                seen[f"relu{one.key}"] = self.heads[f"relu{one.key}"](features)
+        return seen
+
+    def shipped(self) -> dict[str, Tensor]:
+        """What an `Encoder` needs: the convolutions, and for each tap the root of what its map measures.
+
+        For a map W and features f, |W f| = |K f| with K the symmetric root of the transpose of W times W;
+        the same holds for Gram matrices in the Frobenius norm.
+        """
+        out = {key.replace("_weight", ".weight").replace("_bias", ".bias"): value.detach()
+               for key, value in self.weights.items()}  # fmt: skip
+        for layer, head in self.heads.items():
+            matrix = head.weight.detach()[:, :, 0, 0].double()
+            values, vectors = torch.linalg.eigh(matrix.T @ matrix)
+            root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+            out[layer.replace("relu", "tap") + ".weight"] = root.float()
+        return out
+
+
+class Teachers(nn.Module):
+    """The true shallow layers and a compressed network's deep ones, each scaled to a mean square of one."""
+
+    def __init__(self, encoder: Path, deep_encoder: Path) -> None:
+        super().__init__()
+        self.true, self.deep = Vgg19(encoder, maximum=True), CompressedVgg19(deep_encoder)
+        self.scales: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Features by layer, scaled once `learn_scales` has been called."""
+        seen = {**self.true(pixels, frozenset(TRUE_LAYERS)), **self.deep(pixels, frozenset(DEEP_LAYERS))}
+        return {layer: seen[layer] * self.scales.get(layer, 1.0) for layer in TAPS}
+
+    def learn_scales(self, pixels: Tensor) -> dict[str, int]:
+        """Fix the scales by a batch; returns the channels of every layer."""
+        seen = self(pixels)
+        self.scales = {layer: found.square().mean().rsqrt() for layer, found in seen.items()}
+        return {layer: found.shape[1] for layer, found in seen.items()}
+
+
+def missed(got: Tensor, wanted: Tensor) -> Tensor:
+    """The share of the energy of `wanted` that `got` misses: N x … -> a scalar."""
+    return (got - wanted).square().mean() / wanted.square().mean()
+
+
+def unusual(crops: Tensor, generator: torch.Generator) -> Tensor:
+    """Crops as an optimisation meets them on its way: some noisy, some mixed, some of other contrast."""
+    count = len(crops)
+    draw = torch.rand(4, count, 1, 1, 1, generator=generator)
+    noisy = crops + torch.randn(crops.shape, generator=generator) * 0.25 * draw[0]
+    mixed = torch.lerp(crops, crops.roll(1, 0), 0.5 * draw[1])
+    strong = (crops - 0.5) * (0.5 + draw[2]) + 0.5
+    choice = draw[3]
+    picked = torch.where(choice < 0.25, noisy, torch.where(choice < 0.4, mixed, strong))
+    return torch.where(choice < 0.6, picked, crops).clamp(-0.1, 1.1)
+
+
+class Distiller:
+    """Holds what a step needs; `run` yields after every step."""
+
+    def __init__(
+        self,
+        plan: DistillationPlan,
+        *,
+        pictures: tuple[Path, ...],
+        encoder: Path,
+        deep_encoder: Path,
+        work: Path,
+        architecture: Architecture = COMPACT,
+    ) -> None:
+        self.plan, self.work = plan, work
+        self.crops = PhotoCrops(pictures, crop_px=plan.crop_px)
+        self.teachers = Teachers(encoder, deep_encoder).to(memory_format=torch.channels_last)
+        channels = self.teachers.learn_scales(self.crops.draw(8, torch.Generator().manual_seed(plan.seed)))
+        self.student = Student(architecture, channels, seed=plan.seed)
+        self.optimizer = torch.optim.Adam(self.student.parameters(), betas=(0.9, 0.99))
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, plan.peak_rate, total_steps=plan.steps + 1, pct_start=0.1
+        )
+        self.step = 0
+
+    @property
+    def encoder(self) -> Encoder:
+        """The student as it is now."""
+        return Encoder(self.student.architecture, self.student.shipped(), preprocessing=Preprocessing.CENTRED)
+
+    def resume(self) -> int:
+        """Go on from the checkpoint, if there is one; returns the step reached."""
+        path = self.work / CHECKPOINT
+        if path.is_file():
+            state = torch.load(path, weights_only=True)
+            self.student.load_state_dict(state["student"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.step = state["step"]
+        return self.step
+
+    def save(self) -> None:
+        """Write the checkpoint whole, or leave the old one."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        state = {
+            "student": self.student.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "step": self.step,
+        }
+        part = (self.work / CHECKPOINT).with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.work / CHECKPOINT)
+
+    def run(self, *, checkpoint_every: int = 100) -> Iterator[DistillationProgress]:
+        """Train to the plan's last step. Raises `TrainingDiverged`."""
+        while self.step < self.plan.steps:
+            started = time.monotonic()
+            parts = self._one_step()
+            self.step += 1
+            if self.step % checkpoint_every == 0 or self.step == self.plan.steps:
+                self.save()
+            yield DistillationProgress(self.step, self.plan.steps, parts, time.monotonic() - started)
+
+    def _one_step(self) -> dict[str, float]:
+        generator = torch.Generator().manual_seed(self.plan.seed + 104729 * (self.step + 1))
+        pixels = unusual(self.crops.draw(self.plan.batch, generator), generator)
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        wanted, got = self.teachers(pixels), self.student(pixels)
+        losses, parts = [], {}
+        for layer in TAPS:
+            edge = DEEP_BORDER if layer in DEEP_LAYERS else 0
+            mine, theirs = (one[:, :, edge : one.shape[2] - edge, edge : one.shape[3] - edge]
+                            for one in (got[layer], wanted[layer]))  # fmt: skip
+            feature, style = missed(mine, theirs), missed(gram(mine), gram(theirs))
+            losses.append(feature + GRAM_WEIGHT * style)
+            parts[layer] = float(feature.detach())
+        loss = torch.stack(losses).sum()
+        if not torch.isfinite(loss):
+            raise TrainingDiverged(self.step, float(loss))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.student.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        return parts
