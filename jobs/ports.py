@@ -1,13 +1,15 @@
 """The interfaces the manager needs and others implement: who renders, who publishes, who watches."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.retry import Decision
 from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.storage import Storage
 
 ClaimKey = tuple[str, int]  # item and attempt
 
@@ -63,8 +65,71 @@ class TaskRunner(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file or object: its absolute name, and what tells one version of its content from the next."""
+
+    name: str
+    bytes: int
+    changed_at: float
+    stamp: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What was copied: its size, and the hash taken on the way, 64 hexadecimal digits."""
+
+    bytes: int
+    sha256: str
+
+
+class Place(Protocol):
+    """Where files or objects are. One on the network raises `PlaceError`, a disk `OSError`."""
+
+    def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[Entry]:
+        """What is below a folder, lazily and always in the same order; `depth` 1 is the folder itself.
+
+        `hidden` adds what begins with a dot.
+        """
+
+    def head(self, name: str) -> Entry | None:
+        """What is known of one of them without reading it; nothing when it is not there."""
+
+    def heads(self, names: Sequence[str]) -> Sequence[Entry | None]:
+        """The same of many, which costs less than one by one."""
+
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """Some of its bytes. For small parts: they are held in memory."""
+
+    def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
+        """Copy it to a local file, in bounded memory.
+
+        Raises `PlaceChanged` when `stamp` is given and is not what is there.
+        """
+
+    def put(self, path: Path, name: str) -> None:
+        """Copy a local file there, over what stands there, seen whole or not at all."""
+
+    def delete(self, name: str) -> None:
+        """Remove it, and what an interrupted upload left of it; fine when there is nothing."""
+
+    def move_aside(self, name: str) -> str:
+        """Rename it to `<name>.damaged-<n>`; its new name."""
+
+    def uploads(self, folder: str) -> Iterator[Entry]:
+        """Names below a folder whose upload was begun and never ended."""
+
+
+class Places(Protocol):
+    """Finds the place of a name."""
+
+    def at(self, name: str, storage: Storage = ...) -> Place:
+        """The place that holds `name`. Raises `PlaceUnknown`."""
+
+
 class Publisher(Protocol):
-    """Moves finished files to their names. `workers` has one for local disks."""
+    """Moves finished files to their names. `workers` has one for local disks, and one for buckets."""
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """Move `claim.temporary` to the target in one step.

@@ -1,0 +1,133 @@
+"""Names of files and objects, and the local disk as a `Place`; what speaks to buckets is handed in."""
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from giornata.jobs.errors import PlaceMissing, PlaceUnknown
+from giornata.jobs.naming import safe_component
+from giornata.jobs.ports import Entry, Fetched, Place
+from giornata.jobs.storage import HERE, Storage
+
+S3 = "s3://"
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://")
+_HIDDEN = "."
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names a place on the network, such as `s3://bucket/set/`."""
+    return _URL.match(path) is not None
+
+
+def is_inside(name: str, folder: str) -> bool:
+    """Whether a file or object is somewhere below a folder, by their absolute names."""
+    return name.startswith(folder.rstrip("/") + "/")
+
+
+def base_name(name: str) -> str:
+    """The last part of a name."""
+    return name.rsplit("/", 1)[-1]
+
+
+class LocalPlace:
+    """A `Place` on the disks of this machine. Errors are the system's own `OSError`."""
+
+    def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[Entry]:
+        """See `Place.list`. Linked folders are not entered; one that cannot be read is passed over."""
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            return
+        folders = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry)
+            elif (hidden or not entry.name.startswith(_HIDDEN)) and (seen := _entry(entry)):
+                yield seen
+        if depth is None or depth > 1:
+            for entry in folders:
+                # Nothing is delivered into hidden folders, so not even hidden files are looked for there.
+                if not entry.name.startswith(_HIDDEN):
+                    yield from self.list(entry.path, depth=depth and depth - 1, hidden=hidden)
+
+    def head(self, name: str) -> Entry | None:
+        """See `Place.head`."""
+        try:
+            found = Path(name).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Entry(name, found.st_size, found.st_mtime, f"{found.st_size}-{found.st_mtime_ns}")
+
+    def heads(self, names: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Place.heads`."""
+        return [self.head(name) for name in names]
+
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """See `Place.read`."""
+        with Path(name).open("rb") as file:
+            file.seek(start)
+            return file.read(-1 if length is None else length)
+
+    def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
+        """See `Place.fetch`."""
+        shutil.copyfile(name, path)
+        with path.open("rb") as file:
+            return Fetched(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+    def put(self, path: Path, name: str) -> None:
+        """See `Place.put`; seen whole or not at all."""
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(name).with_name(f".giornata-{Path(name).name}.part")
+        shutil.copyfile(path, aside)
+        aside.replace(name)
+
+    def delete(self, name: str) -> None:
+        """See `Place.delete`."""
+        Path(name).unlink(missing_ok=True)
+
+    def move_aside(self, name: str) -> str:
+        """See `Place.move_aside`; the first free `n`."""
+        place = Path(name)
+        for number in count(1):
+            aside = place.with_name(safe_component(f"{place.name}.damaged-{number}"))
+            try:
+                aside.touch(exist_ok=False)  # whoever creates the name owns it
+            except FileExistsError:
+                continue
+            return str(place.replace(aside))
+        raise AssertionError
+
+    def uploads(self, folder: str) -> Iterator[Entry]:
+        """See `Place.uploads`: there are none."""
+        return iter(())
+
+
+class LocalPlaces:
+    """`Places` that know this machine's disks only."""
+
+    def at(self, name: str, storage: Storage = HERE) -> Place:
+        """See `Places.at`."""
+        if is_url(name):
+            raise PlaceUnknown(name, "needed a local path: nothing here speaks to buckets")
+        return LocalPlace()
+
+
+def _entry(found: os.DirEntry[str]) -> Entry | None:
+    try:
+        facts = found.stat(follow_symlinks=False)
+    except OSError:
+        return None  # published or removed a moment ago
+    return Entry(found.path, facts.st_size, facts.st_mtime)
+
+
+def needed(place: Place, name: str) -> Entry:
+    """What is at `name`. Raises `PlaceMissing`."""
+    found = place.head(name)
+    if found is None:
+        raise PlaceMissing(name, "nothing is there")
+    return found
