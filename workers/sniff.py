@@ -34,6 +34,9 @@ KNOWN_ELSEWHERE: tuple[tuple[bytes, str], ...] = (
     (b"SIMPLE  =", "FITS"),
     (b"\0\0\1\0", "ICO"),
 )
+# Pictures like others, for which the wheels that bring the decoders have none; who has it is named.
+MISSING_DECODERS = {"HEIC": "an HEVC", "JPEG 2000": "an OpenJPEG", "JPEG XL": "a libjxl"}
+HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 AVIF_BRANDS = (b"avif", b"avis")
 WEB_PAGE = (b"<!doctype html", b"<html", b"<head", b"<body")
 
@@ -60,6 +63,8 @@ def _iso_media(head: bytes, *, source: str) -> Format:
     brands = (head[8:12], *(head[at : at + 4] for at in range(16, min(box_bytes, len(head)), 4)))
     if any(brand in AVIF_BRANDS for brand in brands):
         return Format.AVIF
+    if any(brand in HEVC_BRANDS for brand in brands):
+        raise _unsupported("HEIC", source=source)
     name = head[8:12].decode("ascii", "replace")
     raise _unsupported(f"HEIF or video (brand {name!r})", source=source)
 
@@ -78,4 +83,6 @@ def _refusal(head: bytes, *, source: str) -> Rejected:
 
 def _unsupported(name: str, *, source: str) -> Rejected:
     reason = f"got {name}, needed one of {', '.join(Format)}"
+    if decoder := MISSING_DECODERS.get(name):
+        reason += f"; it takes {decoder} decoder, which is not part of this installation: convert it first"
     return Rejected(source, RejectCode.UNSUPPORTED_FORMAT, reason)

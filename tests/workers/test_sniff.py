@@ -25,7 +25,10 @@ def test_a_format_is_known_by_its_content(format: Format) -> None:
         pytest.param(b"%!PS-Adobe", RejectCode.UNSUPPORTED_FORMAT, "PostScript", id="postscript"),
         pytest.param(b"8BPS\0\1", RejectCode.UNSUPPORTED_FORMAT, "Photoshop", id="psd"),
         pytest.param(b"P6\n1 1\n", RejectCode.UNSUPPORTED_FORMAT, "PPM", id="ppm"),
-        pytest.param(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", RejectCode.UNSUPPORTED_FORMAT, "heic", id="heic"),
+        pytest.param(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", RejectCode.UNSUPPORTED_FORMAT, "HEVC", id="heic"),
+        pytest.param(b"\0\0\0\x0cjP  \r\n", RejectCode.UNSUPPORTED_FORMAT, "OpenJPEG", id="jpeg 2000"),
+        pytest.param(b"\xff\x0a\xfa", RejectCode.UNSUPPORTED_FORMAT, "libjxl", id="jpeg xl"),
+        pytest.param(b"\0\0\0\x14ftypmif1\0\0\0\0miaf", RejectCode.UNSUPPORTED_FORMAT, "mif1", id="heif"),
     ],
 )
 def test_what_is_not_read_is_refused_by_name(head: bytes, code: RejectCode, words: str) -> None:
