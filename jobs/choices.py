@@ -23,6 +23,14 @@ class Statistics(StrEnum):
     REFERENCE = "reference"
 
 
+class ReferenceWord(StrEnum):
+    """Words that `reference` takes instead of a path: a set is tied to one of its own pictures."""
+
+    FIRST = "first"  # of the whole job
+    FIRST_OF_FOLDER = "first_of_folder"  # such as the first page of each book
+    ASSET = "asset"  # each picture as a whole, for all its crops
+
+
 class Precision(StrEnum):
     """Number format of the network's arithmetic."""
 

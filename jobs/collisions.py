@@ -30,9 +30,12 @@ class TargetIndex:
         self._names.close()
 
     def add_source(self, source: str) -> str | None:
-        """Note a picture that is read; the description of the target that would overwrite it, if any."""
-        self._names.execute("INSERT OR IGNORE INTO source VALUES (?)", (_key(source),))
-        return self._taken_by(source)
+        """Note a picture that is read; the description of the target that would overwrite it, if any.
+
+        One that is known is not looked at again.
+        """
+        added = self._names.execute("INSERT OR IGNORE INTO source VALUES (?)", (_key(source),))
+        return self._taken_by(source) if added.rowcount else None
 
     def add_target(self, target: str, *, by: str) -> str | None:
         """Note a target; what it falls on, in words, or nothing. `by` describes who wants it."""

@@ -2,18 +2,25 @@
 
 import difflib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from giornata.jobs.choices import AVAILABLE_ENGINES, listed, resolve_format
+from giornata.jobs.campaign import FormatChoice
+from giornata.jobs.choices import AVAILABLE_ENGINES, ReferenceWord, listed, resolve_format
+from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, refuse
-from giornata.jobs.naming import COLUMN, Destination, NameField, item_id_of, parse_template
+from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
-from giornata.jobs.task import RenderTask, TaskMasks, TaskRegion
+from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
 
 SHOWN = 20  # problems that are told one by one; the rest is a count
+# Styled pictures that are begun before the second output of the first one is: workers then find their
+# picture styled already instead of all styling the same one.
+MASTERS_AT_ONCE = 8
 
 
 class StyleCheck(Protocol):
@@ -28,7 +35,8 @@ class StyleCheck(Protocol):
 def expand(
     spec: JobSpec, *, base: Path, styles: StyleCheck, on_problem: OnProblem = refuse
 ) -> Iterator[RenderTask]:
-    """Every task of a spec in a fixed order: picture by picture, style by style, output by output.
+    """Every task of a spec in a fixed order: picture by picture, style by style, and of some
+    `MASTERS_AT_ONCE` styled pictures first one output each, then the next.
 
     Nothing is read but folder listings and manifests, and nothing is kept. Raises `PlanRefused` when the
     styles or the destination cannot be used; a picture's own problem goes to `on_problem`, and when that
@@ -76,20 +84,58 @@ def _place_problems(spec: JobSpec, base: Path) -> Iterator[str]:
         yield f"planning destination {spec.destination}: {reason}"
     elif absolute(spec.destination, base=base).is_file():
         yield f"planning destination {spec.destination}: got a file, needed a folder"
-    if spec.render.reference and not absolute(spec.render.reference, base=base).is_file():
-        yield f"planning render.reference: no file at {absolute(spec.render.reference, base=base)}"
+    reference = spec.render.reference
+    named = reference and reference not in set(ReferenceWord)
+    if named and not absolute(str(reference), base=base).is_file():
+        yield f"planning render.reference: no file at {absolute(str(reference), base=base)}"
 
 
 def _expand(spec: JobSpec, base: Path, styles: StyleCheck, on_problem: OnProblem) -> Iterator[RenderTask]:
     make = _TaskMaker(spec, base, styles)
-    for index, asset in enumerate(expand_inputs(spec, base=base, on_problem=on_problem), start=1):
-        stamp = source_stamp(asset.source)
-        for style in spec.styles:
-            for output in spec.outputs:
+    masters = _masters(spec, expand_inputs(spec, base=base, on_problem=on_problem))
+    shapes = [(shape, output) for shape in spec.formats or (None,) for output in spec.outputs]
+    while some := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
+        for shape, output in shapes:
+            for master in some:
                 try:
-                    yield make(asset, style, output, index=index, stamp=stamp)
+                    task = make(master, shape, output)
                 except JobError as problem:
                     on_problem(problem)
+                    continue
+                if task is not None:
+                    yield task
+
+
+@dataclass(frozen=True)
+class _Master:
+    """A picture, a style and a strength: what all shapes and outputs of it have in common."""
+
+    asset: Asset
+    index: int
+    stamp: str
+    style: StyleChoice
+    strength: float
+    first: str  # picture of the job
+    first_of_folder: str
+
+
+def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[_Master]:
+    first = folder_first = folder = ""
+    for index, asset in enumerate(assets, start=1):
+        first = first or asset.source
+        if not folder_first or asset.folder != folder:
+            folder, folder_first = asset.folder, asset.source
+        stamp = source_stamp(asset.source)
+        for style in spec.styles:
+            for strength in strengths_of(spec, style):
+                yield _Master(asset, index, stamp, style, strength, first, folder_first)
+
+
+def strengths_of(spec: JobSpec, style: StyleChoice) -> tuple[float, ...]:
+    """The strengths a style is rendered in: its own, those of the spec, or that of all pictures."""
+    if style.strength is not None:
+        return (style.strength,)
+    return spec.strengths or (spec.render.strength,)
 
 
 class _TaskMaker:
@@ -106,20 +152,27 @@ class _TaskMaker:
             "sidecar": spec.metadata.sidecar,
             "source_type": spec.metadata.source_type,
             "limits": spec.limits.given,
+            "palette": spec.palette.for_task if spec.palette else None,
+            "min_ssim": spec.fidelity.ssim,
+            "checks": TaskChecks(**spec.quality.model_dump()) if spec.quality.asked else None,
+            "siblings": max(1, len(spec.formats)) * len(spec.outputs),
         }
+        self._needs = tuple(
+            dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
+        )
         self._versions = {style.resolved_label: styles.version(_all_weights(style)) for style in spec.styles}
-        self._template = spec.name_template
+        self._templates = {output: spec.template_of(output) for output in spec.outputs}
         self._destination = Destination(absolute(spec.destination, base=base))
-        reference = spec.render.reference
-        self._reference = str(absolute(reference, base=base)) if reference else None
 
     def __call__(
-        self, asset: Asset, style: StyleChoice, output: OutputOptions, *, index: int, stamp: str
-    ) -> RenderTask:
-        render = self._spec.render
-        strength = render.strength if style.strength is None else style.strength
-        values = self._values(asset, style, output, index, strength)
-        target = self._target(asset, values)
+        self, master: _Master, shape: FormatChoice | None, output: OutputOptions
+    ) -> RenderTask | None:
+        """The task, or nothing when the spec excludes it. Raises `BadName`."""
+        render, asset, style, strength = self._spec.render, master.asset, master.style, master.strength
+        values = self._values(master, shape, output)
+        if any(exclude.matches(values) for exclude in self._spec.excludes):
+            return None
+        target = self._target(asset, self._templates[output], values)
         return RenderTask(
             item_id=item_id_of(target),
             source=asset.source,
@@ -132,7 +185,7 @@ class _TaskMaker:
             tile_px=render.tile,
             overlap_px=render.overlap,
             statistics=render.statistics,
-            reference=self._reference,
+            reference=self._reference(master),
             seed=render.seed,
             precision=render.precision,
             device=render.device,
@@ -146,39 +199,71 @@ class _TaskMaker:
             compression=output.compression,
             pyramid=output.pyramid,
             container=output.container,
+            max_bytes=output.max_bytes,
+            bigtiff=output.bigtiff,
+            crop=self._crop(asset, shape, output) if shape else None,
             **self._same,
             timeout_s=self._spec.policy.timeout_s,
-            source_stamp=stamp,
+            source_stamp=master.stamp,
             engine_version=self._versions[style.resolved_label],
         )
 
+    def _reference(self, master: _Master) -> str | None:
+        """The picture whose totals are used, when another's are."""
+        match self._spec.render.reference:
+            case None:
+                return None
+            case ReferenceWord.FIRST:
+                return master.first
+            case ReferenceWord.FIRST_OF_FOLDER:
+                return master.first_of_folder
+            case ReferenceWord.ASSET:
+                return master.asset.source
+            case path:
+                return str(absolute(path, base=self._base))
+
+    def _crop(self, asset: Asset, shape: FormatChoice, output: OutputOptions) -> TaskCrop:
+        rules = self._spec.crop
+        focal, safe = rules.place(asset.source, asset.columns)
+        return TaskCrop(
+            label=shape.resolved_label,
+            need=shape.need(output.size),
+            focal=focal,
+            safe=safe,
+            styling=rules.styling,
+            all_needs=self._needs,
+        )
+
     def _values(
-        self, asset: Asset, style: StyleChoice, output: OutputOptions, index: int, strength: float
+        self, master: _Master, shape: FormatChoice | None, output: OutputOptions
     ) -> dict[str, str | int]:
+        asset, style = master.asset, master.style
         kind, ext = resolve_format(output.format, asset.source, output.container)
-        width, height = output.size if isinstance(output.size, tuple) else (0, 0)
+        size = (shape.size if shape else None) or output.size
+        width, height = size if isinstance(size, tuple) else (0, 0)
         return {
             NameField.STEM: asset.stem,
             NameField.NAME: asset.name,
             NameField.FOLDER: asset.folder,
             NameField.STYLE: style.resolved_label,
-            NameField.STRENGTH: f"{strength:g}",
+            NameField.STRENGTH: f"{master.strength:g}",
+            NameField.RATIO: shape.resolved_label if shape else "",
             NameField.FORMAT: kind,
             NameField.EXT: ext,
             NameField.SUFFIX: output.suffix,
             NameField.WIDTH: width,
             NameField.HEIGHT: height,
-            NameField.INDEX: index,
+            NameField.INDEX: master.index,
             NameField.JOB: self._spec.name,
             **asset.columns,
         }
 
-    def _target(self, asset: Asset, values: Mapping[str, str | int]) -> str:
-        wanted = self._template.columns
+    def _target(self, asset: Asset, template: NameTemplate, values: Mapping[str, str | int]) -> str:
+        wanted = template.columns
         missing = wanted and sorted(wanted - {key.removeprefix(COLUMN) for key in asset.columns})
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
-        return self._destination.resolve(self._template.fill(values))
+        return self._destination.resolve(template.fill(values))
 
     def _masks(self, values: Mapping[str, str | int]) -> TaskMasks:
         masks = self._spec.masks

@@ -10,6 +10,17 @@ from giornata.jobs.errors import BadSpec
 
 Location = tuple[Hashable, ...]
 MAX_CHARACTERS = 4_000_000  # a spec is written by hand; long lists of pictures belong in a manifest
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 but for one thing: `16:9` is text, as in YAML 1.2, and not a number to the base of sixty."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """The tag of a node, as PyYAML asks for it."""
+        tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        sixties = isinstance(value, str) and ":" in value and tag in _NUMBER_TAGS
+        return yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG if sixties else tag
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ def read_marked(text: str, *, origin: str) -> MarkedData:
     if len(text) > MAX_CHARACTERS:
         raise BadSpec(origin, f"got {len(text)} characters, needed at most {MAX_CHARACTERS}; use a manifest")
     # JSON may indent with tabs, YAML may not. In JSON a tab is never part of a value.
-    loader = yaml.SafeLoader(text.replace("\t", " ") if text.lstrip().startswith("{") else text)
+    loader = _Loader(text.replace("\t", " ") if text.lstrip().startswith("{") else text)
     try:
         node = loader.get_single_node()
         lines = dict(_lines(node, origin)) if node else {}

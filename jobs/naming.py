@@ -38,6 +38,7 @@ class NameField(StrEnum):
     FOLDER = "folder"
     STYLE = "style"
     STRENGTH = "strength"
+    RATIO = "ratio"
     FORMAT = "format"
     EXT = "ext"
     SUFFIX = "suffix"

@@ -17,9 +17,12 @@ from giornata.jobs.choices import (
 )
 from giornata.jobs.naming import parse_template
 from giornata.jobs.parts import Part, Share, Weight
-from giornata.jobs.task import Brush, BrushUnit
+from giornata.jobs.task import Brush, BrushUnit, TaskPalette
 
 _BRUSH = re.compile(r"(\d+(?:\.\d+)?)\s*(px|mm)")
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(kB|MB)")
+BYTES_NEEDED = 'a number of bytes, or a size such as "150 kB"'
+LOSSY = (PictureFormat.JPEG, PictureFormat.WEBP, PictureFormat.AVIF)  # where quality trades for bytes
 BRUSH_NEEDED = 'a stroke such as "24px", "3mm" or 0.02 (of the long side)'
 
 
@@ -31,6 +34,17 @@ def _brush(value: Any) -> Any:
     return value
 
 
+def _bytes(value: Any) -> Any:
+    if isinstance(value, str) and (found := _BYTES.fullmatch(value.strip())):
+        return round(float(found[1]) * (1_000 if found[2] == "kB" else 1_000_000))
+    return value
+
+
+def _output_template(text: str) -> str:
+    parse_template(text)
+    return text
+
+
 def _mask_template(text: str) -> str:
     parse_template(text, file=False)
     return text
@@ -39,6 +53,9 @@ def _mask_template(text: str) -> str:
 BrushSize = Annotated[Brush, BeforeValidator(_brush)]
 MaskTemplate = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_mask_template)]
 Side = Annotated[int, Field(ge=1, le=1_000_000)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1_000, le=10**12)]
+OutputTemplate = Annotated[str, Field(max_length=1000), AfterValidator(_output_template)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description='a colour such as "#0033aa"')]
 
 
 class OutputOptions(Part):
@@ -53,12 +70,33 @@ class OutputOptions(Part):
     compression: TiffCompression = TiffCompression.DEFLATE
     pyramid: bool | None = Field(None, description="true or false; above 50 megapixels if left out")
     container: Container = Container.FOLDER
+    template: OutputTemplate | None = Field(None, description="a name template for this output alone")
+    max_bytes: Bytes | None = Field(None, description=BYTES_NEEDED)
+    bigtiff: bool | None = Field(
+        None, description="true or false; when it would not fit otherwise if left out"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.max_bytes is not None and self.format not in LOSSY:
+            raise ValueError(f"max_bytes goes with format {' or '.join(LOSSY)}")
+        if self.bigtiff is not None and self.format not in (PictureFormat.TIFF, PictureFormat.SAME):
+            raise ValueError(f"bigtiff goes with format {PictureFormat.TIFF}")
         if self.container is not Container.FOLDER and self.format not in FOLDER_FORMATS:
             raise ValueError(f"container goes with format {' or '.join(FOLDER_FORMATS)}")
         return self
+
+
+class Palette(Part):
+    """Brand colours: where the source shows one of them, the output does, within `delta_e` (CIEDE2000)."""
+
+    colours: tuple[Colour, ...] = Field(min_length=1, max_length=32, description="a list of #rrggbb")
+    delta_e: float = Field(5.0, gt=0, le=50, allow_inf_nan=False, description="a number above 0, at most 50")
+
+    @property
+    def for_task(self) -> TaskPalette:
+        """As it travels to a worker."""
+        return TaskPalette(colours=tuple(colour.lower() for colour in self.colours), delta_e=self.delta_e)
 
 
 class RegionChoice(Part):

@@ -2,22 +2,26 @@
 
 import math
 import os
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.choices import OnExisting
 from giornata.jobs.collisions import TargetIndex
+from giornata.jobs.cropping import CropStyling, crop_box, crop_size, enlargement, master_size
 from giornata.jobs.errors import BadName, JobError, PlanRefused
-from giornata.jobs.expansion import SHOWN, StyleCheck, expand
+from giornata.jobs.expansion import MASTERS_AT_ONCE, SHOWN, StyleCheck, expand
+from giornata.jobs.heritage import Price
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.task import RenderTask
 
 __all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCheck", "expand", "plan"]
 
+REMEMBERED = 8 * MASTERS_AT_ONCE  # pictures: more than are begun at once
 DEFAULT_TILE_PX = 512  # for the estimate only, when the spec leaves the tile to the device
 
 
@@ -29,6 +33,9 @@ class Size:
     height: int
 
 
+_Value = TypeVar("_Value")
+
+
 class Measure(Protocol):
     """Reads the size of a picture from its header; nothing when it cannot be read."""
 
@@ -36,19 +43,27 @@ class Measure(Protocol):
 
 
 class PlanReport(BaseModel):
-    """What a job would do. `tiles` and `pixels` (of all outputs at the source's size) and `estimated_s` are
-    carried over from `measured` pictures to all of them; `unreadable` holds the first few."""
+    """What a job would do. `masters` are the styled pictures that the outputs are cut and written from.
+
+    `tiles` and `pixels` (of all masters), `enlarged` (outputs of more px than their crop has) and
+    `estimated_s` are carried over from `measured` pictures to all of them; `unreadable` holds the first few.
+    `price` is for that time, in `currency`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     pictures: int
     items: int
+    masters: int
     delivered: int
+    enlarged: int
     measured: int
     tiles: int
     pixels: int
     estimated_s: float | None
+    price: float | None
+    currency: str
     unreadable: tuple[str, ...]
     unreadable_total: int
 
@@ -60,6 +75,7 @@ def plan(
     styles: StyleCheck,
     measure: Measure,
     megapixels_per_s: float | None = None,
+    price: Price | None = None,
     ours: Callable[[str], bool] = lambda target: False,
     measure_limit: int = 10_000,
     default_tile_px: int = DEFAULT_TILE_PX,
@@ -67,14 +83,15 @@ def plan(
     """Go through the whole job without rendering: names, collisions, sizes, and an estimate.
 
     `ours` says whether an existing target was delivered by us; any other file that stands where an output
-    should go is a problem. Only the first `measure_limit` pictures are measured.
+    should go is a problem. Only the first `measure_limit` pictures are measured. `price` goes before the
+    spec's own.
     Raises `PlanRefused` with the first problems and their number.
     """
     problems = _Problems()
     tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px)
     with TargetIndex() as index:
         for task in expand(spec, base=base, styles=styles, on_problem=problems.add):
-            clash = _clash(task, index, new_source=tally.source != task.source)
+            clash = _clash(task, index)
             if clash is None and _on_disk(task.target):
                 clash = _existing(task, spec.policy.on_existing, ours=ours(task.target), tally=tally)
             if clash:
@@ -83,7 +100,7 @@ def plan(
     if not tally.items and not problems.total:
         problems.add(BadName(spec.name, "the inputs hold no picture"))
     problems.refuse()
-    return tally.report(spec.name, megapixels_per_s)
+    return tally.report(spec.name, megapixels_per_s, price or spec.price)
 
 
 class _Problems:
@@ -102,62 +119,103 @@ class _Problems:
 
 
 class _Tally:
-    """Running sums over tasks that come picture by picture; holds one picture's size at a time."""
+    """Running sums over tasks that come a few pictures at a time; holds the sizes of those few."""
 
     def __init__(self, measure: Measure, measure_limit: int, tile_px: int) -> None:
         self._measure, self._limit, self._tile_px = measure, measure_limit, tile_px
-        self.source = ""
-        self._size: Size | None = None
+        self._sizes: OrderedDict[str, Size | None] = OrderedDict()
+        self._begun: OrderedDict[str, None] = OrderedDict()
         self._unreadable: list[str] = []
-        self.pictures = self.items = self.delivered = 0
-        self.tried = self.read = self.read_items = self.tiles = self.pixels = self.lost = 0
+        self.pictures = self.items = self.masters = self.delivered = self.enlarged = 0
+        self.tried = self.read = self.tiles = self.pixels = self.lost = 0
 
     def count(self, task: RenderTask) -> None:
-        if task.source != self.source:
-            self._next_picture(task.source)
+        size = self._size_of(task.source)
         self.items += 1
-        if self._size:
-            self.read_items += 1
-            self.pixels += self._size.width * self._size.height
-            self.tiles += _tiles(self._size, self._tile_px)
+        if size and task.crop:
+            box = crop_box((size.width, size.height), task.crop)
+            self.enlarged += enlargement(box, crop_size(box, task.crop.need)) > 1
+        if self._begins(task):
+            self.masters += 1
+            styled = _styled_size(size, task) if size else None
+            if styled:
+                self.pixels += styled.width * styled.height
+                self.tiles += _tiles(styled, self._tile_px)
 
-    def _next_picture(self, source: str) -> None:
-        self.source, self._size = source, None
+    def _begins(self, task: RenderTask) -> bool:
+        """Whether this is the first output of its styled picture."""
+        if task.siblings == 1:
+            return True
+        key = task.master_key()
+        if key in self._begun:
+            return False
+        _remember(self._begun, key, None)
+        return True
+
+    def _size_of(self, source: str) -> Size | None:
+        if source not in self._sizes:
+            _remember(self._sizes, source, self._next_picture(source))
+        return self._sizes[source]
+
+    def _next_picture(self, source: str) -> Size | None:
         self.pictures += 1
         if self.tried == self._limit:
-            return
+            return None
         self.tried += 1
-        self._size = self._measure(source)
-        self.read += self._size is not None
-        if self._size is None:
+        size = self._measure(source)
+        self.read += size is not None
+        if size is None:
             self.lost += 1
             if len(self._unreadable) < SHOWN:
                 self._unreadable.append(source)
+        return size
 
-    def report(self, name: str, megapixels_per_s: float | None) -> PlanReport:
+    def report(self, name: str, megapixels_per_s: float | None, price: Price | None) -> PlanReport:
         # Pictures beyond the limit are taken to be like the measured ones, unreadable ones included.
         share = self.pictures / self.tried if self.tried else 0
         pixels = round(self.pixels * share)
+        estimated_s = pixels / 1e6 / megapixels_per_s if megapixels_per_s else None
         return PlanReport(
             name=name,
             pictures=self.pictures,
             items=self.items,
+            masters=self.masters,
             delivered=self.delivered,
+            enlarged=round(self.enlarged * share),
             measured=self.read,
             tiles=round(self.tiles * share),
             pixels=pixels,
-            estimated_s=pixels / 1e6 / megapixels_per_s if megapixels_per_s else None,
+            estimated_s=estimated_s,
+            price=estimated_s / 3600 * price.per_hour if price and estimated_s is not None else None,
+            currency=price.currency if price else "",
             unreadable=tuple(self._unreadable),
             unreadable_total=self.lost,
         )
+
+
+def _styled_size(size: Size, task: RenderTask) -> Size:
+    """What is styled for a task of a picture of this size."""
+    if task.crop is None:
+        return size
+    if task.crop.styling is CropStyling.EACH:
+        box = crop_box((size.width, size.height), task.crop)
+        wanted = crop_size(box, task.crop.need)
+        return Size(min(box.width, wanted[0]), min(box.height, wanted[1]))
+    return Size(*master_size((size.width, size.height), task.crop.all_needs))
+
+
+def _remember(known: "OrderedDict[str, _Value]", key: str, value: _Value) -> None:
+    known[key] = value
+    if len(known) > REMEMBERED:
+        known.popitem(last=False)
 
 
 def _tiles(size: Size, tile_px: int) -> int:
     return math.ceil(size.width / tile_px) * math.ceil(size.height / tile_px)
 
 
-def _clash(task: RenderTask, index: TargetIndex, *, new_source: bool) -> str | None:
-    taker = index.add_source(task.source) if new_source else None
+def _clash(task: RenderTask, index: TargetIndex) -> str | None:
+    taker = index.add_source(task.source)
     if taker:
         return f"the output of {taker} would overwrite it"
     earlier = index.add_target(task.target, by=f"{task.source} in style {task.style_label}")

@@ -21,6 +21,7 @@ from giornata.jobs.choices import (
     Statistics,
     TiffCompression,
 )
+from giornata.jobs.cropping import CropStyling, TaskCrop
 
 # What does not change the pixels stays out of the content key.
 _NOT_CONTENT = frozenset(
@@ -34,6 +35,25 @@ _NOT_CONTENT = frozenset(
         "overlap_px",
         "limits",
         "sidecar",
+        "siblings",
+    }
+)
+# What becomes of a styled picture once it is there: outputs that differ in nothing else share it.
+_DELIVERY = frozenset(
+    {
+        "format",
+        "quality",
+        "size",
+        "profile",
+        "depth",
+        "compression",
+        "pyramid",
+        "container",
+        "metadata",
+        "source_type",
+        "max_bytes",
+        "bigtiff",
+        "checks",
     }
 )
 _MADE_FROM = frozenset({"source_stamp", "engine_version"})
@@ -67,6 +87,27 @@ class TaskMasks(BaseModel):
     feather_px: float = 8.0
 
 
+class TaskPalette(BaseModel):
+    """Colours, `#rrggbb`, that stay within `delta_e` (CIEDE2000) where the source shows them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    colours: tuple[str, ...]
+    delta_e: float
+
+
+class TaskChecks(BaseModel):
+    """What is measured on the output, and the bounds beyond which it is not delivered (nothing: no bound)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seam: float | None = None
+    clipping: float | None = None
+    ssim: float | None = None
+    size: bool = False
+    profile: bool = False
+
+
 class TaskRegion(BaseModel):
     """A style for the part of the picture where `mask`, an absolute path, is light."""
 
@@ -87,6 +128,8 @@ class RenderTask(BaseModel):
     `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of nothing means above 50 megapixels.
     `float_range` maps float samples to 0..1. `limits` overrides the worker's own. `source_stamp` tells one
     version of the source from the next, `engine_version` those of the engine and its weights.
+    `min_ssim` lowers the strength until the output is at least that similar to its source. `siblings` is how
+    many outputs are made of the same styled picture, this one included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,6 +167,13 @@ class RenderTask(BaseModel):
     pages: Pages = Pages.REFUSE
     float_range: tuple[float, float] | None = None
     limits: dict[str, int] = {}
+    crop: TaskCrop | None = None
+    palette: TaskPalette | None = None
+    min_ssim: float | None = None
+    max_bytes: int | None = None
+    bigtiff: bool | None = None
+    checks: TaskChecks | None = None
+    siblings: int = 1
     timeout_s: float = 3600
     source_stamp: str = ""
     engine_version: str = ""
@@ -142,6 +192,24 @@ class RenderTask(BaseModel):
         return _hash(self.model_dump_json(exclude=left_out | _MADE_FROM, exclude_defaults=True)) + _hash(
             f"{self.source_stamp}\n{self.engine_version}"
         )
+
+    def master_key(self) -> str:
+        """40 hexadecimal digits that are the same for outputs of one and the same styled picture.
+
+        It outlives no session, so versions of source and engine are part of it, and tiles are not.
+        """
+        left_out = set(_NOT_CONTENT | _DELIVERY)
+        if self.crop is not None and self.crop.styling is CropStyling.EACH:
+            left_out -= {"size"}
+        elif self.crop is not None:
+            left_out.add("crop")
+        needs = [need.model_dump_json() for need in self.crop.all_needs] if self.crop else []
+        return _hash(self.model_dump_json(exclude=left_out, exclude_defaults=True)) + _hash("\n".join(needs))
+
+    def outline(self) -> dict[str, str | int | float]:
+        """What a list of outputs says about each: its format, shape and strength."""
+        shape = {"ratio": self.crop.label} if self.crop else {}
+        return {"format": self.format.value, **shape, "strength": self.strength}
 
 
 def is_outdated(key: str, *, by: str) -> bool:

@@ -36,18 +36,18 @@ def test_tasks_are_pictures_times_styles_times_outputs_in_a_fixed_order(
     tasks = list(expand(spec, base=tmp_path, styles=STYLES))
     assert [str(Path(task.target).relative_to(tmp_path.resolve())) for task in tasks] == [
         "out/b_wave.jpg",
-        "out/b_wave_web.webp",
         "out/b_dots75+night25.jpg",
-        "out/b_dots75+night25_web.webp",
         "out/sub/a_wave.png",
-        "out/sub/a_wave_web.webp",
         "out/sub/a_dots75+night25.png",
+        "out/b_wave_web.webp",
+        "out/b_dots75+night25_web.webp",
+        "out/sub/a_wave_web.webp",
         "out/sub/a_dots75+night25_web.webp",
     ]
     assert tasks == list(expand(spec, base=tmp_path, styles=STYLES))
-    assert (tasks[0].strength, tasks[2].strength, tasks[0].tile_px) == (0.8, 0.5, 512)
-    assert tasks[2].mix == {"dots": 0.75, "night": 0.25}
-    assert (tasks[1].format, tasks[1].size) == (PictureFormat.WEBP, 800)
+    assert (tasks[0].strength, tasks[1].strength, tasks[0].tile_px) == (0.8, 0.5, 512)
+    assert tasks[1].mix == {"dots": 0.75, "night": 0.25}
+    assert (tasks[4].format, tasks[4].size) == (PictureFormat.WEBP, 800)
     assert len({task.item_id for task in tasks}) == 8
 
 
