@@ -1,0 +1,148 @@
+"""Hands one picture over: colours back, metadata in, the deliverable on disk, and the record beside it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from giornata import __version__
+from giornata.jobs.choices import MetadataPolicy
+from giornata.jobs.task import RenderTask
+from giornata.styles.engine import Totals
+from giornata.styles.library import Library
+from giornata.workers.blocks import HELD, Blocks, fitting
+from giornata.workers.digest import file_sha256
+from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
+from giornata.workers.errors import EncodeFailed, Unreadable
+from giornata.workers.metadata import Making, new_blocks, read_metadata
+from giornata.workers.provenance import (
+    SUFFIX,
+    Provenance,
+    build_provenance,
+    machine,
+    software,
+    style_records,
+    totals_sha256,
+    write_provenance,
+)
+from giornata.workers.tiles import TileGrid
+from giornata.workers.working import WorkingPicture
+
+TOOL = f"Giornata {__version__}"
+
+
+@dataclass(frozen=True)
+class Handed:
+    """An output that was written, and what its record needs to know of it."""
+
+    encoded: Encoded
+    source_sha256: str
+    warnings: tuple[str, ...]
+    xmp: str | None  # where the output could not hold it
+
+
+def sidecar_of(target: Path) -> Path:
+    """The record's own path beside `target`, be that a final name or an attempt's."""
+    return target.with_name(target.name + SUFFIX)
+
+
+def making_of(task: RenderTask, source_sha256: str) -> Making:
+    """How the output of `task` came to be, for its metadata."""
+    return Making(
+        key=task.content_key(),
+        source_name=os.fsencode(Path(task.source).name).decode("utf-8", "replace"),
+        source_sha256=source_sha256,
+        source_type=task.source_type,
+        tool=TOOL,
+        parameters=_parameters(task),
+    )
+
+
+def _parameters(task: RenderTask) -> str:
+    styles = " + ".join(
+        name if len(task.mix) == 1 else f"{weight:g} {name}" for name, weight in sorted(task.mix.items())
+    )
+    told = [styles, f"strength {task.strength:g}", f"statistics {task.statistics}"]
+    told += [f"blend {task.blend:g}"] if task.blend < 1 else []
+    told += [f"brush {task.brush.value:g} {task.brush.unit}"] if task.brush else []
+    return ", ".join(told)
+
+
+def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, target: Path) -> Handed:
+    """Writes `pixels` (uint8 or uint16, H x W x 3, working sRGB) to `target`, an attempt's own name.
+
+    Raises `EncodeFailed`, and `Unreadable` when the source is gone; then nothing is left at `target`.
+    """
+    try:
+        source_sha256 = file_sha256(Path(task.source))
+    except OSError as error:
+        raise Unreadable(task.source, error.strerror or str(error)) from error
+    metadata = read_metadata(working)
+    blocks = new_blocks(metadata, making_of(task, source_sha256), task.metadata)
+    encoded = encode(
+        pixels,
+        alpha=working.alpha,
+        facts=working.facts,
+        target=target,
+        options=EncodeOptions.of(task),
+        profile_path=working.profile_path,
+        blocks=blocks,
+    )
+    warnings = (*metadata.warnings, *encoded.warnings, *_not_held(blocks, encoded, task.metadata))
+    return Handed(encoded, source_sha256, warnings, _left_xmp(blocks, encoded))
+
+
+def _left_xmp(blocks: Blocks, encoded: Encoded) -> str | None:
+    fitted, _ = fitting(blocks, encoded.format)
+    held = "xmp" in HELD[encoded.format] and fitted.xmp is not None
+    return None if held or blocks.xmp is None else blocks.xmp.decode("utf-8", "replace")
+
+
+def _not_held(blocks: Blocks, encoded: Encoded, policy: MetadataPolicy) -> tuple[str, ...]:
+    """IPTC in formats that have no place for it is in XMP too, and no loss worth a word; tiles lose all."""
+    if HELD[encoded.format] or policy is MetadataPolicy.MINIMAL:
+        return ()
+    return (f"{encoded.format} tiles hold no metadata: the packet is in the sidecar only",)
+
+
+def record_of(
+    task: RenderTask,
+    handed: Handed,
+    *,
+    working: WorkingPicture,
+    library: Library,
+    grid: TileGrid,
+    totals: Totals | None,
+    device: str,
+    lanes: int,
+    seconds: Mapping[str, float],
+    warnings: tuple[str, ...] = (),
+) -> Provenance:
+    """The record of an output that was handed over just now, by this process."""
+    return build_provenance(
+        task,
+        facts=working.facts,
+        source_sha256=handed.source_sha256,
+        styles=style_records(task, library),
+        grid=grid,
+        totals_hash=totals_sha256(totals),
+        encoded=handed.encoded,
+        software=software(),
+        machine=machine(task, device=device, lanes=lanes),
+        finished=datetime.now(UTC),
+        seconds=seconds,
+        warnings=(*working.facts.warnings, *warnings, *handed.warnings),
+        xmp=handed.xmp,
+    )
+
+
+def write_sidecar(provenance: Provenance, target: Path) -> Path:
+    """Writes the record beside `target`; returns its path. Raises `EncodeFailed`; then it is not there."""
+    path = sidecar_of(target)
+    try:
+        write_provenance(provenance, path)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise EncodeFailed(str(path), error.strerror or str(error)) from error
+    return path
