@@ -28,10 +28,12 @@ from giornata.workers.source import (
     WorkingFile,
 )
 from giornata.workers.tiff_header import refuse_tiff, tiff_flags
+from giornata.workers.tiff_pages import ORIENTATION
 
 MM_PER_INCH = 25.4
 UNKNOWN_PX_PER_MM = 1.0  # libvips' word for "not known", which its writers put into files as 25.4 DPI
 ASSUMED_PX_PER_MM = 72 / MM_PER_INCH  # what it fills in for JPEG and PNG that say nothing
+CLAIMED_ORIENTATION = "exif-ifd0-Orientation"
 PARSED_EXIF = "exif-ifd"  # fields that libvips makes of the block, which is counted itself
 UNITS = {"in": ResolutionUnit.INCH, "cm": ResolutionUnit.CM}
 # Bytes per pixel that a decoder holds at once when it cannot stream, measured, with room to spare.
@@ -67,7 +69,7 @@ def inspect(source: Source, *, reading: Reading) -> SourceFacts:
             "iptc_bytes": len(blocks.get(WorkingFile.IPTC, b"")),
         }
     )
-    warnings = (*source.notes, *page_warnings, *_warnings(image, check, facts), *block_warnings)
+    warnings = (*source.notes, *page_warnings, *_warnings(source, image, check, facts), *block_warnings)
     said = [words for words in complaints if not USUAL.search(words)]
     told = tuple(f"the decoder says: {words}" for words in said[:MOST_COMPLAINTS])
     return facts.model_copy(update={"warnings": warnings + told})
@@ -171,8 +173,18 @@ def _check_profile(image: pyvips.Image) -> ProfileCheck:
     return check_profile(image.copy(interpretation=WIDE[COLOURS[image.interpretation]]))
 
 
-def _stored_orientation(image: pyvips.Image) -> int:
+def _orientation(image: pyvips.Image) -> int:
     return image.get("orientation") if image.get_typeof("orientation") != 0 else 1
+
+
+def _claimed_orientation(source: Source, image: pyvips.Image) -> int:
+    """The number in the file, which libvips does not tell if it means nothing."""
+    if source.page is not None:
+        return source.page.value(ORIENTATION, 1)
+    if image.get_typeof(CLAIMED_ORIENTATION) == 0:
+        return 1
+    number = image.get(CLAIMED_ORIENTATION).partition(" ")[0]
+    return int(number) if number.isdecimal() else 1
 
 
 def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
@@ -183,13 +195,15 @@ def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
     return image.xres * MM_PER_INCH, image.yres * MM_PER_INCH
 
 
-def _warnings(image: pyvips.Image, check: ProfileCheck, facts: SourceFacts) -> tuple[str, ...]:
+def _warnings(
+    source: Source, image: pyvips.Image, check: ProfileCheck, facts: SourceFacts
+) -> tuple[str, ...]:
     warnings = []
     if check.use is ProfileUse.UNUSABLE:
         warnings.append(f"colour profile left out: {check.problem}")
     if image.interpretation == "cmyk" and check.use is not ProfileUse.CONVERT:
         warnings.append("CMYK without a usable profile: colours are a guess")
-    if (orientation := _stored_orientation(image)) != facts.orientation:
+    if (orientation := _claimed_orientation(source, image)) not in range(1, 9):
         warnings.append(f"orientation {orientation} is not defined: taken as upright")
     if facts.float_range is not None:
         lowest, highest = facts.float_range
@@ -198,8 +212,7 @@ def _warnings(image: pyvips.Image, check: ProfileCheck, facts: SourceFacts) -> t
 
 
 def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Reading) -> SourceFacts:
-    orientation = _stored_orientation(image)
-    orientation = orientation if 1 <= orientation <= 8 else 1
+    orientation = _orientation(image)
     size = (image.height, image.width) if orientation >= 5 else (image.width, image.height)
     dpi = _dpi(image)
     profile = image.get(PROFILE_FIELD) if check.use is not ProfileUse.NONE else b""
