@@ -4,6 +4,8 @@ Writing cores directly and blending only strips needs a fraction of the memory o
 whole picture. Strips wait in a folder, so that several processes may add tiles to one canvas.
 """
 
+import os
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giornata.workers.blend import Ramp, Segment, segments, weights
-from giornata.workers.errors import IncompleteCanvas
+from giornata.workers.errors import IncompleteCanvas, ScratchFull
+from giornata.workers.features import FULL
+from giornata.workers.mapped import give_back
 from giornata.workers.tiles import Box, Tile, TileGrid
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
@@ -26,8 +30,22 @@ def quantised(pixels: NDArray[np.float32], dtype: np.dtype) -> Pixels:
 
 
 def new_canvas(path: Path, height: int, width: int, dtype: np.dtype | type) -> Path:
-    """Create an empty picture file (.npy, height x width x 3) to be filled in place."""
-    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(height, width, 3)).flush()
+    """Create an empty picture file (.npy, height x width x 3) to be filled in place.
+
+    Its space is taken at once: a full disk would end a process that writes through a map. Raises
+    `ScratchFull`.
+    """
+    made = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(height, width, 3))
+    needed = made.offset + made.nbytes
+    del made
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, needed)
+        except OSError as error:
+            if error.errno in FULL:
+                free = shutil.disk_usage(path.parent).free
+                raise ScratchFull(str(path.parent), needed, free) from error
+            raise
     return path
 
 
@@ -54,6 +72,7 @@ class Canvas:
                 self._write(box, piece)
             else:
                 shared[cell_name(rows, columns)] = piece
+        give_back(self.pixels)
         self._keep(tile, shared)
 
     def finish(self) -> Pixels:
@@ -65,6 +84,7 @@ class Canvas:
             shared = [c for c in self.column_segments if len(rows.owners) + len(c.owners) > 2]
             for columns in shared:
                 self._blend(rows, columns)
+            give_back(self.pixels)
         return self.pixels
 
     def holds(self, tile: Tile) -> bool:

@@ -12,14 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from giornata.styles.engine import Engine, TileRun, Totals, collect_totals, render_tile, replay
+from giornata.styles.engine import Engine, TileRun, Totals, collect_totals
+from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments, summed
 from giornata.workers.canvas import Canvas
+from giornata.workers.features import FeatureFiles
+from giornata.workers.keeping import RESIDENT_SHARE
+from giornata.workers.mapped import ebbing, give_back
 from giornata.workers.picture import read_box, reduced
 from giornata.workers.tiles import Box, Tile, TileGrid, rounded_up
+from giornata.workers.workbook import Workbook
 
 THUMBNAIL_PX = 1024  # what URST (Chen et al. 2022) shrinks to
-RESIDENT_SHARE = 0.55  # of a tile's peak: what its features weigh between phases
 
 
 def silent() -> None:
@@ -54,8 +58,9 @@ class Held:
 class TileDesk:
     """The tiles of one picture that one process works on.
 
-    Features stay in memory between phases while they fit `memory_bytes`; a tile beyond that, or one this
-    process has never seen, is replayed from its pixels and the totals known so far.
+    Features stay between phases in `files` if there are any, otherwise in memory while they fit
+    `memory_bytes`. A tile that is in neither is replayed from its pixels and the totals known so far. What
+    the `book` knows of a tile is not computed again.
     """
 
     def __init__(
@@ -66,27 +71,37 @@ class TileDesk:
         *,
         memory_bytes: int = 2 << 30,
         tick: Callable[[], None] = silent,
+        files: FeatureFiles | None = None,
+        book: Workbook | None = None,
     ) -> None:
         """`tick` is called after every tile; what it raises ends the work."""
         self.engine, self.grid, self.pixels = engine, grid, pixels
-        self.memory_bytes = memory_bytes
+        self.memory_bytes, self.files, self.book = memory_bytes, files, book
         self._tick = tick
         self._held: dict[int, Held] = {}
 
     def partial(self, tile: Tile, totals: Totals) -> Moments:
         """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
-        run = self._at_phase(tile, totals)
-        self._keep(tile, Held(len(totals), run))
+        known = self.book.moments(len(totals), tile.index) if self.book else None
+        return known or self._computed(tile, totals)
+
+    def _computed(self, tile: Tile, totals: Totals) -> Moments:
+        phase, run = len(totals), self._at_phase(tile, totals)
         moments = run.partial()
+        if self.files is None:
+            self._keep(tile, Held(phase, run))
+        elif phase in self.files.phases:
+            self.files.save(tile.index, run.freeze())
+        if self.book:
+            self.book.note(phase, tile.index, moments)
         self._tick()
         return moments
 
     def render(self, tile: Tile, totals: Totals) -> NDArray[np.float32]:
         """The styled tile: float32 0..1, the size of `tile.reach`. A pure function of pixels and `totals`."""
-        if tile.index in self._held:
-            styled = self._at_phase(tile, totals).finish()
-        else:
-            styled = render_tile(self.engine, *self._opening(tile), totals)
+        if len(totals) != self.engine.phases:
+            raise BadStatistics(f"{len(totals)} phases of totals", f"{self.engine.phases}")
+        styled = self._at_phase(tile, totals).finish()
         self._held.pop(tile.index, None)
         self._tick()
         return styled[tile.reach.within(tile.input)].cpu().numpy()
@@ -95,20 +110,23 @@ class TileDesk:
         """Drop all features."""
         self._held.clear()
 
-    def _opening(self, tile: Tile) -> tuple[torch.Tensor, tuple[slice, slice]]:
-        pixels = torch.from_numpy(np.ascontiguousarray(read_box(self.pixels, tile.input)))
-        return pixels, tile.core.within(tile.input)
-
     def _at_phase(self, tile: Tile, totals: Totals) -> TileRun:
-        """The tile's run just after `totals`: the held one if it is there or one phase behind."""
-        held = self._held.get(tile.index)
-        if held is not None and held.phase == len(totals):
-            return held.run
-        if held is not None and held.phase == len(totals) - 1:
-            held.run.advance(totals[-1])
-            return held.run
-        pixels, core = self._opening(tile)
-        return replay(self.engine, pixels, core, totals)
+        """The tile's run just after `totals`: from memory, from the files, or from its pixels."""
+        held = self._held.get(tile.index) or self._stored(tile, len(totals))
+        if held is None or held.phase > len(totals):
+            pixels = torch.from_numpy(np.ascontiguousarray(read_box(self.pixels, tile.input)))
+            give_back(self.pixels)
+            held = Held(0, self.engine.open(pixels, tile.core.within(tile.input)))
+        for total in totals[held.phase :]:
+            held.run.advance(total)
+        return held.run
+
+    def _stored(self, tile: Tile, phase: int) -> Held | None:
+        frozen = self.files.load(tile.index, phase) if self.files else None
+        if frozen is None:
+            return None
+        core = tile.core.within(tile.input)
+        return Held(frozen.phase, self.engine.thaw(frozen, tile.input.height, core))
 
     def _keep(self, tile: Tile, held: Held) -> None:
         self._held.pop(tile.index, None)
@@ -125,11 +143,13 @@ class TileDesk:
 def exact_totals(
     desk: TileDesk, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
 ) -> Totals:
-    """Every phase's totals over all tiles, summed in tile order."""
+    """Every phase's totals over all tiles, summed in tile order; the desk's book may know some already."""
     order = sorted(tiles, key=lambda tile: tile.index)
-    totals: Totals = ()
-    for phase in range(desk.engine.phases):
+    totals: Totals = desk.book.totals() if desk.book else ()
+    for phase in range(len(totals), desk.engine.phases):
         totals = (*totals, summed(desk.partial(tile, totals) for tile in order))
+        if desk.book:
+            desk.book.keep_totals(totals)
         if on_phase:
             on_phase(phase)
     return totals
@@ -145,7 +165,9 @@ def totals_of_picture(engine: Engine, pixels: NDArray[np.float32]) -> Totals:
 
 def thumbnail_totals(engine: Engine, pixels: NDArray[Any]) -> Totals:
     """Totals of the picture shrunk to `THUMBNAIL_PX`: cheap, and not the picture's own. For previews."""
-    return totals_of_picture(engine, reduced(pixels, THUMBNAIL_PX))
+    with ebbing(pixels):
+        small = reduced(pixels, THUMBNAIL_PX)
+    return totals_of_picture(engine, small)
 
 
 def blended(
@@ -160,7 +182,9 @@ def blended(
 def render_tiles(
     desk: TileDesk, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
 ) -> Iterator[Tile]:
-    """Render each tile into the canvas, yielding it when it is in."""
+    """Render each tile into the canvas, yielding it when it is in; one that is in already is passed over."""
     for tile in tiles:
+        if canvas.holds(tile):
+            continue
         canvas.add(tile, blended(desk.render(tile, totals), desk.pixels, tile, blend))
         yield tile

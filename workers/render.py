@@ -23,12 +23,11 @@ from giornata.styles.engine import Engine, Totals
 from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas, new_canvas
-from giornata.workers.encode import EncodeOptions, encode
+from giornata.workers.delivery import hand_over
 from giornata.workers.errors import OutOfMemory
 from giornata.workers.features import FeatureFiles, Keep
 from giornata.workers.keeping import SAY_AT_BYTES, Keeping, choose_keeping, room_for_features
 from giornata.workers.limits import Limits
-from giornata.workers.mapped import ebbing
 from giornata.workers.program import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
 from giornata.workers.pulse import Pulse
 from giornata.workers.reading import Reading
@@ -41,7 +40,7 @@ from giornata.workers.workplace import Workplaces, fingerprint_of
 log = logging.getLogger(__name__)
 GIB = 1 << 30
 LARGE_TILES = 32  # from here on a picture's work outlives its process
-SMALL_FILE_BYTES = 1 << 20  # a source below this is not looked at beforehand
+SMALL_FILE_BYTES = 1 << 19  # a source below this is not looked at beforehand
 CORES_PX = (2048, 1536, 1024, 768, 512, 256)  # what a device's memory may choose from
 
 
@@ -307,13 +306,8 @@ class Renderer:
         pixels = self.canvas(prepared, grid).finish()
         self.pulse.tick()
         target.parent.mkdir(parents=True, exist_ok=True)
-        encoded = encode(
-            pixels,
-            alpha=working.alpha,
-            facts=working.facts,
-            target=target,
-            options=EncodeOptions(format=task.format, quality=task.quality, size=task.size),
-        )
+        handed = hand_over(task, working=working, pixels=pixels, target=target)
+        encoded = handed.encoded
         clock.lap("encode")
         return Rendered(
             sha256=encoded.sha256,
@@ -322,9 +316,15 @@ class Renderer:
             height=encoded.height,
             tiles=len(grid),
             core_px=prepared.core_px,
-            warnings=(*working.facts.warnings, *encoded.warnings),
+            keeping=prepared.keeping,
+            warnings=(*working.facts.warnings, *_costly(prepared.keeping), *handed.warnings),
             seconds=clock.laps,
         )
+
+
+def _costly(keeping: Keeping) -> tuple[str, ...]:
+    """What somebody who waits should know."""
+    return (f"slow: {keeping.words}",) if keeping.keep is Keep.RECOMPUTE else ()
 
 
 class Stopwatch:

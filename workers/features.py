@@ -1,0 +1,134 @@
+"""Tiles' features between phases, when they outgrow memory: which phases are worth the disk, and the files.
+
+Without them every phase begins again at the pixels, which costs seven times the work of the network. With
+all of them the disk is the slow part. `checkpoints` weighs one against the other.
+"""
+
+import errno
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from giornata.styles.engine import Engine, Frozen
+from giornata.styles.moments import Moments
+
+# How many multiplications the CPU does while the disk moves a byte; see docs/decisions/0007.
+WORK_PER_BYTE = 150.0
+FULL = (errno.ENOSPC, errno.EDQUOT)
+NATIVE = {torch.bfloat16: torch.int16}  # numpy has no word for it
+
+
+class Keep(StrEnum):
+    """Where a picture's features are between phases."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    RECOMPUTE = "recompute"
+
+
+def checkpoints(
+    engine: Engine, *, bytes_per_px: float, work_per_byte: float = WORK_PER_BYTE
+) -> frozenset[int]:
+    """The phases at which tiles are written to disk: what makes all phases together cheapest.
+
+    No tile takes more than `bytes_per_px` per pixel of its input. Where a tile is written never shows in
+    the picture, only in the time.
+    """
+    work = [engine.work_per_px(phase) for phase in range(engine.phases + 1)]
+
+    @cache
+    def best(phase: int, at: int) -> tuple[float, frozenset[int]]:
+        """Cost and checkpoints from `phase` on, when the newest checkpoint is at phase `at` (-1: none)."""
+        if phase > engine.phases:
+            return 0.0, frozenset()
+        reach = sum(work[at + 1 : phase + 1])
+        if at >= 0:
+            reach += engine.thawing_per_px(at) + engine.frozen_bytes_per_px(at) * work_per_byte
+        skipped = best(phase + 1, at)
+        plain = reach + skipped[0], skipped[1]
+        weight = engine.frozen_bytes_per_px(phase) if phase < engine.phases else bytes_per_px + 1
+        if weight > bytes_per_px:
+            return plain
+        later = best(phase + 1, phase)
+        written = reach + weight * work_per_byte + later[0], later[1] | {phase}
+        return min(plain, written, key=lambda option: option[0])
+
+    return best(0, -1)[1]
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """The frozen tiles of one picture in a folder that all its workers share.
+
+    A file is renamed when whole, and a tile's older ones go then: at any moment one of them is complete.
+    """
+
+    folder: Path
+    phases: Collection[int]
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+
+    def save(self, index: int, frozen: Frozen) -> bool:
+        """Write a tile; false when the disk is full, which costs time and nothing else."""
+        part = self.folder / f"{index:06d}.{os.getpid()}.part"
+        try:
+            with part.open("wb") as file:
+                _write(file, frozen)
+            part.replace(self._file(index, frozen.phase))
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            if error.errno in FULL:
+                return False
+            raise
+        self.drop(index, before=frozen.phase)
+        return True
+
+    def load(self, index: int, phase: int) -> Frozen | None:
+        """The newest a tile was frozen at, `phase` at most, if it was."""
+        for at in sorted(self.phases, reverse=True):
+            if at <= phase:
+                try:
+                    with self._file(index, at).open("rb") as file:
+                        return _read(file, at)
+                except FileNotFoundError:
+                    continue
+        return None
+
+    def drop(self, index: int, *, before: int) -> None:
+        """Remove what a tile was frozen at before phase `before`."""
+        for phase in self.phases:
+            if phase < before:
+                self._file(index, phase).unlink(missing_ok=True)
+
+    def _file(self, index: int, phase: int) -> Path:
+        return self.folder / f"{index:06d}-{phase:02d}.features"
+
+
+def _write(file: BinaryIO, frozen: Frozen) -> None:
+    moments = frozen.moments
+    head = np.array([moments.count, len(frozen.tensors)], np.int64)
+    for array in (head, moments.total.numpy(), moments.squares.numpy()):
+        np.save(file, array)
+    for tensor in frozen.tensors:
+        np.save(file, tensor.view(NATIVE.get(tensor.dtype, tensor.dtype)).numpy())
+
+
+def _read(file: BinaryIO, phase: int) -> Frozen:
+    count, maps = np.load(file)
+    total, squares = (torch.from_numpy(np.load(file)) for _ in range(2))
+    tensors = tuple(_native(np.load(file)) for _ in range(maps))
+    return Frozen(phase, Moments(int(count), total, squares), tensors)
+
+
+def _native(array: np.ndarray) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.view(torch.bfloat16) if tensor.dtype == torch.int16 else tensor

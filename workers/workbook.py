@@ -1,0 +1,80 @@
+"""The workbook of one picture: what its workers have found out so far, kept where a killed process left it.
+
+Totals of finished phases, and moments of single tiles of the phase at hand. Each process appends to files of
+its own, so that nobody waits for anybody; a record that was cut off in the middle does not count.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from giornata.styles.engine import Totals
+from giornata.styles.moments import Moments, from_lists
+
+HEAD_WORDS = 3  # index of the tile, count of positions, channels
+WORD_BYTES = 8
+
+
+class Workbook:
+    """Belongs to one process at a time; others of the same picture have their own on the same folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        self._phase = -1
+        self._known: dict[int, Moments] = {}
+        self._read_to: dict[Path, int] = {}
+
+    def totals(self) -> Totals:
+        """Those of the phases that are over, in order."""
+        try:
+            return from_lists(json.loads((self.folder / "totals.json").read_text()))
+        except FileNotFoundError:
+            return ()
+
+    def keep_totals(self, totals: Totals) -> None:
+        """Store the totals of all phases that are over; in one step, so that they are never half there."""
+        part = self.folder / f"totals.{os.getpid()}.part"
+        part.write_text(json.dumps([total.as_lists() for total in totals]))
+        part.replace(self.folder / "totals.json")
+
+    def moments(self, phase: int, index: int) -> Moments | None:
+        """What some process has found for a tile in this phase, if any has."""
+        if phase != self._phase:
+            self._phase, self._known, self._read_to = phase, {}, {}
+            self.look()
+        return self._known.get(index)
+
+    def look(self) -> None:
+        """Read what other processes have found for the phase at hand since the last look."""
+        for path in self.folder.glob(f"moments-{self._phase:02d}-*.log"):
+            with path.open("rb") as file:
+                file.seek(self._read_to.get(path, 0))
+                data = file.read()
+            self._read_to[path] = self._read_to.get(path, 0) + self._take(data)
+
+    def note(self, phase: int, index: int, moments: Moments) -> None:
+        """Record the moments of one tile."""
+        head = np.array([index, moments.count, len(moments.total)], np.int64)
+        record = head.tobytes() + moments.total.numpy().tobytes() + moments.squares.numpy().tobytes()
+        path = self.folder / f"moments-{phase:02d}-{os.getpid()}.log"
+        with path.open("ab", buffering=0) as file:
+            file.write(record)
+
+    def _take(self, data: bytes) -> int:
+        """Take whole records in; the bytes they had."""
+        at = 0
+        while at + HEAD_WORDS * WORD_BYTES <= len(data):
+            index, count, channels = np.frombuffer(data, np.int64, HEAD_WORDS, at)
+            end = at + (HEAD_WORDS + 2 * int(channels)) * WORD_BYTES
+            if end > len(data):
+                break
+            sums = torch.from_numpy(
+                np.frombuffer(data, np.float64, 2 * int(channels), at + HEAD_WORDS * WORD_BYTES).copy()
+            )
+            self._known[int(index)] = Moments(int(count), sums[:channels], sums[channels:])
+            at = end
+        return at

@@ -1,0 +1,129 @@
+"""Where one picture is worked on: a folder of its own, which for a large picture outlives the process.
+
+A lasting folder is named by its item and what was asked for, and belongs to one process at a time. When that
+process is gone, the next one that renders the same goes on where it stopped.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from giornata import __version__ as VERSION
+from giornata.jobs.task import RenderTask
+
+OWNER = "owner.json"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+KEY_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Workplaces:
+    """The lasting folders below `root`; `pid` is the process that owns what is entered here."""
+
+    root: Path
+    pid: int
+
+    def enter(self, task: RenderTask, fingerprint: str) -> Path | None:
+        """The folder of `task`, now ours; None when another living process has it.
+
+        What is in there was made for the same `fingerprint`; anything else has been removed.
+        """
+        folder = self.root / folder_name(task)
+        with self._alone():
+            owner = _owner(folder)
+            if owner.get("pid") != self.pid and is_running(owner):
+                return None
+            if owner and owner.get("fingerprint") != fingerprint:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(exist_ok=True)
+            words = {"item_id": task.item_id, "target": task.target, "fingerprint": fingerprint}
+            part = folder / f"{OWNER}.part"
+            part.write_text(json.dumps({**_identity(self.pid), **words}))
+            part.replace(folder / OWNER)
+        return folder
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def fingerprint_of(task: RenderTask, *made_with: str) -> str:
+    """Hexadecimal digits that change with all that the work on `task` depends on, files' times among it.
+
+    The start of the machine is part of it: files that were being written when the power failed may be torn.
+    """
+    masks = (task.masks.protect, task.masks.apply, *(region.mask for region in task.regions))
+    read = [_stamp(path) for path in (task.source, task.reference, *masks) if path]
+    tiles = f"{task.tile_px} {task.overlap_px}"
+    words = (task.content_key(), tiles, *read, *made_with, torch.__version__, VERSION, boot_id())
+    return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
+
+
+def _stamp(path: str) -> str:
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return path  # whoever reads it will say so
+    return f"{path} {facts.st_size} {facts.st_mtime_ns} {facts.st_ino}"
+
+
+def folder_name(task: RenderTask) -> str:
+    """Item and content; the item comes first, so that all an item ever had can be found."""
+    return f"{task.item_id}-{task.content_key()[:KEY_DIGITS]}"
+
+
+def leave(root: Path, item_id: str) -> None:
+    """Remove what an item that has come to its end had below `root`."""
+    for folder in root.glob(f"{item_id}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_running(owner: dict[str, object]) -> bool:
+    """Whether the process that wrote this `owner.json` is alive: the same one, since the same start."""
+    return bool(owner) and _identity(int(str(owner["pid"]))) == {
+        name: owner[name] for name in ("pid", "boot", "started")
+    }
+
+
+def boot_id() -> str:
+    """What tells one start of the machine from the next; empty where the system does not say."""
+    return BOOT.read_text().strip() if BOOT.exists() else ""
+
+
+def _owner(folder: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads((folder / OWNER).read_text())
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return {}
+    return found
+
+
+def _identity(pid: int) -> dict[str, object]:
+    """The process with this number now; `started` is in the system's ticks, empty when there is none."""
+    try:
+        # Field 22 of proc(5); the name in field 2 may hold spaces and brackets.
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        started = _without_proc(pid)
+    return {"pid": pid, "boot": boot_id(), "started": started}
+
+
+def _without_proc(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return "gone"
+    except PermissionError:
+        return "running"
+    return "running"
