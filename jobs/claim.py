@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from giornata.jobs.naming import attempt_name
+from giornata.jobs.naming import attempt_place
 from giornata.jobs.task import RenderTask
 
 
@@ -31,8 +31,8 @@ class Claim(BaseModel):
 
     @property
     def temporary(self) -> str:
-        """The absolute path this attempt writes to."""
-        return str(attempt_name(self.task.target, self.task.item_id, self.attempt, job_id=self.job_id))
+        """The absolute path this attempt writes to, or the object it sends."""
+        return attempt_place(self.task.target, self.task.item_id, self.attempt, job_id=self.job_id)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from giornata.jobs.campaign import FormatChoice
 from giornata.jobs.choices import AVAILABLE_ENGINES, ReferenceWord, listed, resolve_format
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName, JobError, PlanRefused
-from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, refuse
+from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, located, refuse
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
+from giornata.jobs.places import LOCAL, wrong_url
+from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
 from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
 
@@ -33,7 +35,12 @@ class StyleCheck(Protocol):
 
 
 def expand(
-    spec: JobSpec, *, base: Path, styles: StyleCheck, on_problem: OnProblem = refuse
+    spec: JobSpec,
+    *,
+    base: Path,
+    styles: StyleCheck,
+    on_problem: OnProblem = refuse,
+    places: Places = LOCAL,
 ) -> Iterator[RenderTask]:
     """Every task of a spec in a fixed order: picture by picture, style by style, and of some
     `MASTERS_AT_ONCE` styled pictures first one output each, then the next.
@@ -43,7 +50,7 @@ def expand(
     returns, expanding goes on with the next one.
     """
     check_whole(spec, base, styles)
-    return _expand(spec, base, styles, on_problem)
+    return _expand(spec, base, styles, on_problem, places)
 
 
 def check_whole(spec: JobSpec, base: Path, styles: StyleCheck) -> None:
@@ -80,19 +87,24 @@ def _all_weights(style: StyleChoice) -> dict[str, float]:
 
 def _place_problems(spec: JobSpec, base: Path) -> Iterator[str]:
     if is_url(spec.destination):
-        reason = "not yet available in this version, needed a local folder"
-        yield f"planning destination {spec.destination}: {reason}"
+        if words := wrong_url(spec.destination):
+            yield f"planning destination {spec.destination}: {words}"
     elif absolute(spec.destination, base=base).is_file():
         yield f"planning destination {spec.destination}: got a file, needed a folder"
     reference = spec.render.reference
     named = reference and reference not in set(ReferenceWord)
-    if named and not absolute(str(reference), base=base).is_file():
+    if named and is_url(str(reference)):
+        if words := wrong_url(str(reference)):
+            yield f"planning render.reference: {words}"
+    elif named and not absolute(str(reference), base=base).is_file():
         yield f"planning render.reference: no file at {absolute(str(reference), base=base)}"
 
 
-def _expand(spec: JobSpec, base: Path, styles: StyleCheck, on_problem: OnProblem) -> Iterator[RenderTask]:
-    make = _TaskMaker(spec, base, styles)
-    masters = _masters(spec, expand_inputs(spec, base=base, on_problem=on_problem))
+def _expand(
+    spec: JobSpec, base: Path, styles: StyleCheck, on_problem: OnProblem, places: Places
+) -> Iterator[RenderTask]:
+    make = _TaskMaker(spec, base, styles, places)
+    masters = _masters(spec, expand_inputs(spec, base=base, on_problem=on_problem, places=places))
     shapes = [(shape, output) for shape in spec.formats or (None,) for output in spec.outputs]
     while some := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
         for shape, output in shapes:
@@ -125,7 +137,7 @@ def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[_Master]:
         first = first or asset.source
         if not folder_first or asset.folder != folder:
             folder, folder_first = asset.folder, asset.source
-        stamp = source_stamp(asset.source)
+        stamp = asset.stamp or source_stamp(asset.source)
         for style in spec.styles:
             for strength in strengths_of(spec, style):
                 yield _Master(asset, index, stamp, style, strength, first, folder_first)
@@ -141,8 +153,8 @@ def strengths_of(spec: JobSpec, style: StyleChoice) -> tuple[float, ...]:
 class _TaskMaker:
     """Makes one task from one asset, style and output; keeps what is the same for all of them."""
 
-    def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck) -> None:
-        self._spec, self._base = spec, base
+    def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck, places: Places) -> None:
+        self._spec, self._base, self._places = spec, base, places
         self._same: dict[str, Any] = {
             "preserve_colour": spec.render.preserve_colour,
             "brush": spec.render.brush,
@@ -152,6 +164,7 @@ class _TaskMaker:
             "sidecar": spec.metadata.sidecar,
             "source_type": spec.metadata.source_type,
             "limits": spec.limits.given,
+            "storage": spec.storage,
             "palette": spec.palette.for_task if spec.palette else None,
             "min_ssim": spec.fidelity.ssim,
             "checks": TaskChecks(**spec.quality.model_dump()) if spec.quality.asked else None,
@@ -162,7 +175,7 @@ class _TaskMaker:
         )
         self._versions = {style.resolved_label: styles.version(_all_weights(style)) for style in spec.styles}
         self._templates = {output: spec.template_of(output) for output in spec.outputs}
-        self._destination = Destination(absolute(spec.destination, base=base))
+        self._destination = Destination(located(spec.destination, base=base))
 
     def __call__(
         self, master: _Master, shape: FormatChoice | None, output: OutputOptions
@@ -205,6 +218,7 @@ class _TaskMaker:
             **self._same,
             timeout_s=self._spec.policy.timeout_s,
             source_stamp=master.stamp,
+            source_version=asset.version,
             engine_version=self._versions[style.resolved_label],
         )
 
@@ -220,7 +234,7 @@ class _TaskMaker:
             case ReferenceWord.ASSET:
                 return master.asset.source
             case path:
-                return str(absolute(path, base=self._base))
+                return located(path, base=self._base)
 
     def _crop(self, asset: Asset, shape: FormatChoice, output: OutputOptions) -> TaskCrop:
         rules = self._spec.crop
@@ -289,11 +303,12 @@ class _TaskMaker:
         if template is None:
             return None
         try:
-            path = absolute(parse_template(template, file=False).path(values), base=self._base)
+            path = located(parse_template(template, file=False).path(values), base=self._base)
         except KeyError as error:
             raise BadName(str(values[NameField.NAME]), f"the mask needs {error.args[0]!r}") from error
-        if path.is_file():
-            return str(path)
+        there = self._places.at(path, self._spec.storage).head(path) if is_url(path) else Path(path).is_file()
+        if there:
+            return path
         if optional:
             return None
         raise BadName(str(values[NameField.NAME]), f"its mask is not there: {path}")

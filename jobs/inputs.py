@@ -1,36 +1,46 @@
 """Listing inputs lazily and in a fixed order: files, folders, globs and manifests become assets.
 
+Pictures in buckets come with the stamp of the version that was listed.
+
 Walking a folder or a glob skips hidden names and the destination, does not enter symlinked folders, and
 takes a symlinked file only when it leads to a place inside the folder walked. A file named outright is taken
 as it is.
 """
 
-import fnmatch
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+import posixpath
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from giornata.jobs.errors import JobError, MissingInput
-from giornata.jobs.manifest import read_manifest
+from giornata.jobs.errors import BadManifest, JobError, MissingInput, PlaceError, PlaceMissing, PlaceUnknown
+from giornata.jobs.manifest import ManifestRow, read_manifest
+from giornata.jobs.patterns import MAGIC, PICTURE_SUFFIXES, first_magic, has_picture_suffix, matches
+from giornata.jobs.places import LOCAL, base_name, is_url, wrong_url
+from giornata.jobs.ports import Places
+from giornata.jobs.remote_inputs import expand_remote
 from giornata.jobs.spec import InputChoice, JobSpec
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"}
-)  # what a folder is searched for; a file or glob may name anything
+__all__ = ["PICTURE_SUFFIXES", "Asset", "absolute", "expand_inputs", "is_url", "located", "refuse"]
+
 MANY_FOLDERS = 10_000  # of a manifest, remembered at once
-_MAGIC = re.compile(r"[*?\[]")
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://")
+ASKED_AT_ONCE = 500  # rows of a manifest whose objects are looked for together
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts."""
+    """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts.
+
+    `stamp` and `version` are of an object as it was listed; a file has none.
+    """
 
     source: str
     folder: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    stamp: str = ""
+    version: str = ""
 
     @property
     def name(self) -> str:
@@ -56,23 +66,43 @@ def refuse(problem: JobError) -> None:
     raise problem
 
 
-def expand_inputs(spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse) -> Iterator[Asset]:
+def expand_inputs(
+    spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse, places: Places = LOCAL
+) -> Iterator[Asset]:
     """All pictures of a spec, input by input, each input in the order of its names.
 
     Relative paths start from `base`. A problem (`MissingInput`, `BadManifest`) goes to `on_problem`; when
-    that returns, listing goes on with the next input.
+    that returns, listing goes on with the next input. Raises `PlaceError` when a bucket cannot be listed.
     """
-    outputs = absolute(spec.destination, base=base)
+    listing = _Listing(spec, base, places)
     for entry in spec.inputs:
         try:
-            yield from _named_in_utf8(_expand(entry, base, outputs), on_problem)
+            yield from _named_in_utf8(_stamped(_expand(entry, listing), listing, on_problem), on_problem)
+        except (PlaceMissing, PlaceUnknown) as problem:
+            on_problem(MissingInput(*problem.args))
+        except PlaceError:
+            raise  # not this input's own trouble: what cannot be listed now must not be left out
         except JobError as problem:
             on_problem(problem)
 
 
-def is_url(path: str) -> bool:
-    """Whether a path names a place on the network, such as `s3://bucket/set/`."""
-    return _URL.match(path) is not None
+@dataclass(frozen=True)
+class _Listing:
+    """What listing one spec needs to know."""
+
+    spec: JobSpec
+    base: Path
+    places: Places
+
+    @property
+    def outputs(self) -> str:
+        """The destination."""
+        return located(self.spec.destination, base=self.base)
+
+
+def located(path: str, *, base: Path) -> str:
+    """The absolute name that a path stands for, of a file or of an object."""
+    return path.rstrip("/") if is_url(path) else str(absolute(path, base=base))
 
 
 def absolute(path: str, *, base: Path) -> Path:
@@ -97,39 +127,105 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _expand(entry: InputChoice, base: Path, outputs: Path) -> Iterator[Asset]:
+def _stamped(assets: Iterable[Asset], listing: _Listing, on_problem: OnProblem) -> Iterator[Asset]:
+    """The same, objects of a manifest with their stamps, which are asked for many at once."""
+    waiting: list[Asset] = []
+    try:
+        for asset in assets:
+            if not waiting and (asset.stamp or not is_url(asset.source)):
+                yield asset
+                continue
+            waiting.append(asset)
+            if len(waiting) == ASKED_AT_ONCE:
+                yield from _asked(waiting, listing, on_problem)
+                waiting = []
+    except JobError:
+        yield from _asked(waiting, listing, on_problem)
+        raise
+    yield from _asked(waiting, listing, on_problem)
+
+
+def _asked(assets: list[Asset], listing: _Listing, on_problem: OnProblem) -> Iterator[Asset]:
+    unknown = [asset.source for asset in assets if not asset.stamp and is_url(asset.source)]
+    place = listing.places.at(unknown[0], listing.spec.storage) if unknown else None
+    found = dict(zip(unknown, place.heads(unknown), strict=True)) if place else {}
+    for asset in assets:
+        if asset.source not in found:
+            yield asset
+        elif entry := found[asset.source]:
+            yield replace(asset, stamp=entry.stamp, version=entry.version)
+        else:
+            on_problem(MissingInput(asset.source, "nothing is there"))
+
+
+def _expand(entry: InputChoice, listing: _Listing) -> Iterator[Asset]:
     if entry.manifest_path:
-        return _manifest(absolute(entry.manifest_path, base=base))
+        return _manifest(entry.manifest_path, listing)
     path = entry.path or ""
     if is_url(path):
-        raise MissingInput(path, "not yet available in this version, needed a local file, folder or glob")
-    place = absolute(path, base=base)
+        return _remote(path, listing)
+    place, outputs = absolute(path, base=listing.base), Path(listing.outputs)
     # A name that exists is that file, even when it has brackets in it.
     if place.is_dir():
         return _folder(place, outputs)
     if place.exists():
         return iter([Asset(str(place))])
-    if _MAGIC.search(path):
+    if MAGIC.search(path):
         return _glob(path, place, outputs)
     raise MissingInput(path, f"nothing is there, looked at {place}")
 
 
-def _manifest(path: Path) -> Iterator[Asset]:
-    if not path.is_file():
-        raise MissingInput(path, "nothing is there, needed a manifest")
-    places: dict[
-        str, tuple[str, str]
-    ] = {}  # pathlib for every folder, not for every picture: it is 5x slower
-    for row in read_manifest(path):
-        above, name = os.path.split(row.path)
-        if name in ("", ".", ".."):
-            above, name = row.path, ""
-        if above not in places:
-            if len(places) > MANY_FOLDERS:
-                places.clear()
-            places[above] = _place(above, path.parent)
-        folder, relative = places[above]
-        yield Asset(f"{folder}{os.sep}{name}" if name else folder, relative, row.columns)
+def _remote(path: str, listing: _Listing) -> Iterator[Asset]:
+    if words := wrong_url(path):
+        raise MissingInput(path, words)
+    place = listing.places.at(path, listing.spec.storage)
+    for entry, folder in expand_remote(path, outputs=listing.outputs, place=place):
+        yield Asset(entry.name, folder, stamp=entry.stamp, version=entry.version)
+
+
+def _manifest(written: str, listing: _Listing) -> Iterator[Asset]:
+    with _at_hand(written, listing) as (path, folder):
+        places: dict[
+            str, tuple[str, str]
+        ] = {}  # pathlib for every folder, not for every picture: it is 5x slower
+        for row in read_manifest(path):
+            if is_url(row.path):
+                yield Asset(row.path, "", row.columns)
+                continue
+            above, name = os.path.split(row.path)
+            if name in ("", ".", ".."):
+                above, name = row.path, ""
+            if above not in places:
+                if len(places) > MANY_FOLDERS:
+                    places.clear()
+                places[above] = _beside(above, folder, row) if is_url(folder) else _place(above, path.parent)
+            found, relative = places[above]
+            yield Asset(f"{found}/{name}" if name else found, relative, row.columns)
+
+
+@contextmanager
+def _at_hand(written: str, listing: _Listing) -> Iterator[tuple[Path, str]]:
+    """A manifest as a local file, and the folder its paths start from."""
+    name = located(written, base=listing.base)
+    if not is_url(name):
+        if not Path(name).is_file():
+            raise MissingInput(name, "nothing is there, needed a manifest")
+        yield Path(name), str(Path(name).parent)
+        return
+    with tempfile.TemporaryDirectory(prefix="giornata-manifest-") as folder:
+        path = Path(folder) / base_name(name)
+        listing.places.at(name, listing.spec.storage).fetch(name, path)
+        yield path, name.rpartition("/")[0]
+
+
+def _beside(written: str, folder: str, row: ManifestRow) -> tuple[str, str]:
+    """A folder of a manifest in a bucket: its name, and relative to the manifest's own."""
+    relative = posixpath.normpath(written or ".")
+    if relative.startswith(("/", "..")):
+        raise BadManifest(
+            folder, row.line, "path", f"got {row.path!r}, needed s3://… or a key below {folder}"
+        )
+    return (folder, "") if relative == "." else (f"{folder}/{relative}", relative)
 
 
 def _place(written: str, base: Path) -> tuple[str, str]:
@@ -144,31 +240,23 @@ def _folder(root: Path, outputs: Path) -> Iterator[Asset]:
         # The next run would style what this one made.
         raise MissingInput(root, "it is the destination as well, needed another one, such as a folder inside")
     for names in _walk(_Walk(str(root.resolve()), outputs), root, ()):
-        if PurePath(names[-1]).suffix.lower() in PICTURE_SUFFIXES:
+        if has_picture_suffix(names[-1]):
             yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
 
 
 def _glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
     parts = place.parts
-    first = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+    first = first_magic(parts)
     root, wanted = Path(*parts[:first]), parts[first:]
     found = False
     if root.is_dir():
         depth = None if "**" in wanted else len(wanted)
         for names in _walk(_Walk(str(root.resolve()), outputs), root, (), depth):
-            if _matches(names, wanted):
+            if matches(names, wanted):
                 found = True
                 yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
     if not found:
         raise MissingInput(pattern, f"matches no file in {root}")
-
-
-def _matches(names: Sequence[str], wanted: Sequence[str]) -> bool:
-    if not wanted:
-        return not names
-    if wanted[0] == "**":
-        return _matches(names, wanted[1:]) or (bool(names) and _matches(names[1:], wanted))
-    return bool(names) and fnmatch.fnmatchcase(names[0], wanted[0]) and _matches(names[1:], wanted[1:])
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from giornata.jobs.errors import BadName
 DEFAULT_TEMPLATE = "{folder}/{stem}_{style}{suffix}{ext}"
 COLUMN = "column."  # `{column.client}` is the column `client` of the manifest row
 MAX_COMPONENT_BYTES = 255  # what ext4, APFS, NTFS and S3 tools all take
+MAX_KEY_BYTES = 950  # S3 takes 1024, of which the name of an attempt beside the target needs some
+REMOTE = "s3://"
 ITEM_ID_BYTES = 10  # 80 bits: two of a million targets share one with probability 4e-13
 
 # What `attempt_name` makes; `job` is the job's tag.
@@ -156,10 +158,15 @@ def _shortened(name: str) -> str:
 
 
 class Destination:
-    """The folder that outputs go to. It looks at each of its folders once as long as names stay there."""
+    """The folder, or the prefix in a bucket, that outputs go to.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._root = folder, os.path.realpath(folder)
+    It looks at each of its folders once as long as names stay there.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self._folder = str(folder)
+        self._is_remote = self._folder.startswith(REMOTE)
+        self._root = self._folder if self._is_remote else os.path.realpath(folder)
         self._checked = self._root
 
     def resolve(self, relative: str) -> str:
@@ -171,9 +178,18 @@ class Destination:
         if relative.startswith("/") or ".." in parts or not parts:
             raise BadName(relative, f"needed a path inside {self._folder}")
         parent = os.path.join(self._root, *parts[:-1])  # noqa: PTH118 - once per output: pathlib is 5x slower
+        target = f"{parent}{os.sep}{parts[-1]}"
+        if self._is_remote:
+            return self._keyed(target)
         if parent != self._checked:
             self._check(parent, relative)
-        return f"{parent}{os.sep}{parts[-1]}"
+        return target
+
+    def _keyed(self, target: str) -> str:
+        length = len(target.encode()) - len(REMOTE)
+        if length > MAX_KEY_BYTES:
+            raise BadName(target, f"got {length} bytes of bucket and key, needed at most {MAX_KEY_BYTES}")
+        return target
 
     def _check(self, parent: str, relative: str) -> None:
         real = os.path.realpath(parent)
@@ -197,14 +213,21 @@ def item_id_of(target: str | Path) -> str:
     return hashlib.blake2b(fold(target).encode(), digest_size=ITEM_ID_BYTES).hexdigest()
 
 
-def attempt_name(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> Path:
+def attempt_place(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> str:
     """Where attempt number `attempt` writes: beside the target, hidden, with the target's own suffix.
 
     Two jobs may share a target, so the job is part of the name.
     """
-    place = Path(target)
+    folder, name = os.path.split(str(target))
     tag = f"-{job_tag(job_id)}" if job_id else ""
-    return place.with_name(f".giornata-{item_id}-{attempt}{tag}.part{place.suffix}")
+    return os.path.join(  # noqa: PTH118 - a name in a bucket is no path
+        folder, f".giornata-{item_id}-{attempt}{tag}.part{PurePath(name).suffix}"
+    )
+
+
+def attempt_name(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> Path:
+    """The same on a local disk."""
+    return Path(attempt_place(target, item_id, attempt, job_id=job_id))
 
 
 def job_tag(job_id: str) -> str:

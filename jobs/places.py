@@ -9,18 +9,25 @@ from itertools import count
 from pathlib import Path
 
 from giornata.jobs.errors import PlaceMissing, PlaceUnknown
-from giornata.jobs.naming import safe_component
+from giornata.jobs.naming import REMOTE, safe_component
 from giornata.jobs.ports import Entry, Fetched, Place
 from giornata.jobs.storage import HERE, Storage
 
-S3 = "s3://"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)")
 _HIDDEN = "."
 
 
 def is_url(path: str) -> bool:
     """Whether a path names a place on the network, such as `s3://bucket/set/`."""
     return _URL.match(path) is not None
+
+
+def wrong_url(path: str) -> str:
+    """What is wrong with a name on the network, in words; empty when it is one of a bucket or an object."""
+    if not path.startswith(REMOTE):
+        return f"got {path.partition('://')[0]}://, needed a local path or s3://bucket/prefix"
+    return "" if _BUCKET.match(path) else "needed s3://, the name of a bucket, and a prefix or key"
 
 
 def is_inside(name: str, folder: str) -> bool:
@@ -115,6 +122,9 @@ class LocalPlaces:
         if is_url(name):
             raise PlaceUnknown(name, "needed a local path: nothing here speaks to buckets")
         return LocalPlace()
+
+
+LOCAL = LocalPlaces()
 
 
 def _entry(found: os.DirEntry[str]) -> Entry | None:

@@ -44,6 +44,7 @@ from giornata.jobs.pixels import (
     RegionChoice,
     SourceLimits,
 )
+from giornata.jobs.storage import Storage
 
 __all__ = ["InputChoice", "JobSpec", "OutputOptions", "StyleChoice", "load_spec", "parse_spec"]
 
@@ -223,6 +224,7 @@ class JobSpec(Part):
     masks: Masks = Field(Masks(), description="a group of keys")
     metadata: Metadata = Field(Metadata(), description="a group of keys")
     limits: SourceLimits = Field(SourceLimits(), description="a group of keys")
+    storage: Storage = Field(Storage(), description="a group of keys")
     palette: Palette | None = Field(None, description="a group of keys")
     fidelity: Fidelity = Field(Fidelity(), description="a group of keys")
     quality: QualityChecks = Field(QualityChecks(), description="a group of keys")

@@ -22,6 +22,7 @@ from giornata.jobs.choices import (
     TiffCompression,
 )
 from giornata.jobs.cropping import CropStyling, TaskCrop
+from giornata.jobs.storage import HERE, Storage
 
 # What does not change the pixels stays out of the content key.
 _NOT_CONTENT = frozenset(
@@ -35,6 +36,8 @@ _NOT_CONTENT = frozenset(
         "overlap_px",
         "limits",
         "sidecar",
+        "source_version",
+        "storage",
         "siblings",
     }
 )
@@ -121,15 +124,16 @@ class TaskRegion(BaseModel):
 class RenderTask(BaseModel):
     """One picture in one style in one format.
 
-    `source`, `target` and `reference` are absolute local paths. `mix` maps style names to weights that sum
-    to one. `strength` walks from the picture itself (0) to the style (1) inside the network; `blend` mixes
-    pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the core's side, nothing leaves it to the
-    device. `size` is the long side in px or (width, height), nothing keeps the source's. `format` is never
-    `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of nothing means above 50 megapixels.
-    `float_range` maps float samples to 0..1. `limits` overrides the worker's own. `source_stamp` tells one
-    version of the source from the next, `engine_version` those of the engine and its weights.
-    `min_ssim` lowers the strength until the output is at least that similar to its source. `siblings` is how
-    many outputs are made of the same styled picture, this one included.
+    `source`, `target`, `reference` and masks are absolute paths, or objects `s3://…` of `storage`. `mix`
+    maps style names to weights that sum to one. `strength` walks from the picture itself (0) to the style
+    (1) inside the network; `blend` mixes pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the
+    core's side, nothing leaves it to the device. `size` is the long side in px or (width, height), nothing
+    keeps the source's. `format` is never `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of
+    nothing means above 50 megapixels. `float_range` maps float samples to 0..1. `limits` overrides the
+    worker's own. `source_stamp` tells one version of the source from the next, and is all that may be
+    rendered (`source_version` finds it in a bucket that keeps versions); `engine_version` tells those of
+    the engine and its weights. `min_ssim` lowers the strength until the output is at least that similar to
+    its source. `siblings` is how many outputs are made of the same styled picture, this one included.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -176,6 +180,8 @@ class RenderTask(BaseModel):
     siblings: int = 1
     timeout_s: float = 3600
     source_stamp: str = ""
+    source_version: str = ""
+    storage: Storage = HERE
     engine_version: str = ""
 
     def content_key(self) -> str:

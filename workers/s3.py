@@ -21,7 +21,7 @@ from giornata.jobs.errors import (
     PlaceError,
     PlaceMissing,
 )
-from giornata.jobs.places import S3
+from giornata.jobs.naming import REMOTE
 from giornata.jobs.storage import Storage
 
 S3Client = Any  # boto3 makes its clients' classes while it runs
@@ -88,13 +88,13 @@ def new_client(storage: Storage) -> S3Client:
 
 def split(name: str) -> tuple[str, str]:
     """Bucket and key of `s3://bucket/key`; the key of a bucket itself is empty."""
-    bucket, _, key = name.removeprefix(S3).partition("/")
+    bucket, _, key = name.removeprefix(REMOTE).partition("/")
     return bucket, key
 
 
 def joined(bucket: str, key: str) -> str:
     """The name of an object."""
-    return f"{S3}{bucket}/{key}"
+    return f"{REMOTE}{bucket}/{key}"
 
 
 @contextmanager

@@ -72,7 +72,8 @@ def test_a_file_with_brackets_in_its_name_is_that_file(
         ("scans/*.gif", "matches no file in"),
         ("elsewhere/**/*.gif", "matches no file in"),
         ("none.csv", "needed a manifest"),
-        ("s3://bucket/set/", "not yet available in this version"),
+        ("s3://bucket/set/", "nothing here speaks to buckets"),
+        ("gs://bucket/set/", "got gs://, needed a local path or s3://bucket/prefix"),
     ],
 )
 def test_an_input_that_is_not_there_is_named(

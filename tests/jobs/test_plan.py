@@ -137,7 +137,7 @@ def test_a_file_that_is_not_ours_is_never_in_the_way_unseen(
             {"styles": [{"image": "a.jpg"}]},
             "optimization is not yet available in this version, available: feedforward",
         ),
-        ({"destination": "s3://bucket/out"}, "not yet available in this version, needed a local folder"),
+        ({"destination": "gs://bucket/out"}, "got gs://, needed a local path or s3://bucket/prefix"),
         ({"destination": "scans/a.jpg"}, "got a file, needed a folder"),
         ({"render": {"statistics": "reference", "reference": "none.jpg"}}, "render.reference: no file at"),
         ({"inputs": "empty"}, "the inputs hold no picture"),
