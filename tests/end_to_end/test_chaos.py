@@ -18,18 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.catalogue import LibraryStyles
-from giornata.cluster.session import managing
-from giornata.cluster.settings import Machine, settings_for
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.pace import Pace
-from giornata.jobs.ports import TaskRunner
-from giornata.jobs.spec import load_spec
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
-from giornata.styles.library import Library
-from giornata.workers.publisher import LocalPublisher
 from tests.end_to_end.chaos import ITEMS, Batch, Witness, hashes, write_pictures, write_styles
 
 pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -166,48 +154,14 @@ def test_the_raylet_of_a_second_node_is_killed(
     batch.check(ground.expected)
 
 
-class Forgetful:
-    """A runner whose first report of a delivery never comes, and whose second comes after its lease."""
-
-    def __init__(self, inner: TaskRunner, *, late_s: float) -> None:
-        self._inner, self._late_s = inner, late_s
-        self._dropped: Outcome | None = None
-        self._delayed: Outcome | None = None
-        self._due_s = float("inf")
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-    def collect(self, timeout_s: float) -> list[Outcome]:
-        """What the inner runner reports, as far as it is let through."""
-        outcomes = []
-        for outcome in self._inner.collect(timeout_s):
-            if outcome.outcome_class is OutcomeClass.DONE and self._dropped is None:
-                self._dropped = outcome
-            elif outcome.outcome_class is OutcomeClass.DONE and self._delayed is None:
-                self._delayed, self._due_s = outcome, time.monotonic() + self._late_s
-            else:
-                outcomes.append(outcome)
-        if self._delayed and time.monotonic() > self._due_s:
-            outcomes.append(self._delayed)
-            self._due_s = float("inf")
-        return outcomes
-
-
 def test_a_report_is_dropped_and_another_comes_after_its_lease(ground: Ground, batch: Batch) -> None:
-    settings = settings_for(Machine.detect(), workers=2, home=batch.home, scratch=batch.home / "scratch")
-    styles = LibraryStyles(Library((ground.styles,)))
-    spec = load_spec(batch.folder / "batch.yaml")
-    spec = spec.model_copy(update={"policy": spec.policy.model_copy(update={"timeout_s": 10.0})})
-    lease_s = 21.0
-    with (
-        Witness(batch.out, ground.expected),
-        JobStore(batch.home / "jobs.sqlite") as store,
-        managing(store, settings, styles=styles, library_folders=(ground.styles,)) as session,
-    ):
-        runner = Forgetful(session.runner, late_s=lease_s + 0.5)
-        manager = JobManager(store, runner, LocalPublisher(), styles, pace=Pace(grace_s=1.0))  # type: ignore[arg-type]
-        job_id = manager.submit(spec, base=batch.folder).job_id
-        assert manager.run_until_done(job_id) is JobState.COMPLETED
-        assert store.snapshot(job_id).stale_reports == 1
+    with Witness(batch.out, ground.expected):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.end_to_end.forgetful", str(batch.folder), str(ground.styles)],
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+    assert json.loads(done.stdout) == {"state": "completed", "stale_reports": 1}
     batch.check(ground.expected)

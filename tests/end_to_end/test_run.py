@@ -14,7 +14,7 @@ import pytest
 import pyvips
 import skimage.data
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]
 
 
