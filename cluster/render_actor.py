@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from giornata.jobs.choices import Statistics
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments
 from giornata.workers import report
@@ -26,15 +27,18 @@ DESKS = 2  # pictures whose features an actor holds at once; an older one would 
 class Spreading(BaseModel):
     """A decoded picture of several tiles, handed back so that all workers can share it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     prepared: Prepared
     tiles: int
     phases: int
     needs_totals: bool
+    totals: Totals = ()  # what an earlier process had found of them
 
     def clear(self) -> None:
-        """Remove the picture's scratch files."""
+        """Remove the picture's scratch files, unless they are to outlive this attempt."""
+        if self.prepared.lasting:
+            return
         shutil.rmtree(self.prepared.folder, ignore_errors=True)
 
 
@@ -81,18 +85,28 @@ class RenderActor:
     def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
         task, renderer = claim.task, self.renderer
         with ExitStack() as cleanup:
-            folder = renderer.new_folder()
-            cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-            prepared = renderer.prepare(task, folder)
+            folder, lasting = renderer.workplace(task)
+            if not lasting:  # a lasting one goes when its item has come to its end
+                cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            prepared = renderer.prepare(task, folder, lasting=lasting)
             tiles = len(renderer.grid(task, prepared))
-            if self.spread and tiles > 1:
+            # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
+            if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
-                own = task.statistics is Statistics.EXACT
-                phases = renderer.engine(task).phases
-                return Spreading(prepared=prepared, tiles=tiles, phases=phases, needs_totals=own)
+                return self._handed_back(task, prepared, tiles)
             renderer.paint_whole(task, prepared)
             rendered = renderer.deliver(task, prepared, Path(claim.temporary))
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+
+    def _handed_back(self, task: RenderTask, prepared: Prepared, tiles: int) -> Spreading:
+        book = self.renderer.book(prepared)
+        return Spreading(
+            prepared=prepared,
+            tiles=tiles,
+            phases=self.renderer.engine(task).phases,
+            needs_totals=task.statistics is Statistics.EXACT,
+            totals=book.totals() if book else (),
+        )
 
     def borrowed(self, claim: Claim, prepared: Prepared) -> Totals | None:
         """Totals of a thumbnail or a reference picture."""
@@ -104,12 +118,17 @@ class RenderActor:
         """Moments of these tiles for the phase that follows `totals`. Raises `Dropped`."""
         with self._at(claim):
             desk = self._desk(claim, prepared)
+            if desk.book:
+                desk.book.learn(totals)
+                desk.book.look()
             return {index: desk.partial(desk.grid[index], totals) for index in tiles}
 
     def paint(self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals) -> int:
         """Render these tiles into the shared canvas. Raises `Dropped`."""
         with self._at(claim):
             desk = self._desk(claim, prepared)
+            if desk.book:
+                desk.book.learn(totals)
             painted = self.renderer.paint(claim.task, prepared, desk, tiles, totals)
         self._desks.pop(claim.key, None)
         return painted

@@ -19,9 +19,10 @@ from giornata.cluster.watch import WatchedCluster
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.manager import JobManager
-from giornata.jobs.ports import Progress
+from giornata.jobs.ports import Both, Progress, Silent
 from giornata.jobs.store import JobStore
 from giornata.jobs.supervision import MANAGER
+from giornata.jobs.works import PICTURES, Clearing
 from giornata.workers.publisher import LocalPublisher
 from giornata.workers.render import RenderSettings
 
@@ -87,7 +88,8 @@ def managing(
         runner = SturdyRunner(cluster, discard=publisher.discard, note=_noting(store))
         try:
             runner.warm_up(settings.start_timeout_s)
-            manager = JobManager(store, runner, publisher, styles, listener=listener)
+            progress = Both(listener or Silent(), Clearing(store, settings.scratch))
+            manager = JobManager(store, runner, publisher, styles, listener=progress)
             yield Session(manager, store, runner, guard.stream)
         finally:
             runner.close()
@@ -105,10 +107,16 @@ def actor_factory(
     settings: ClusterSettings, scratch: Path, library_folders: tuple[Path, ...]
 ) -> ActorFactory:
     """Starts render actors; a picture is spread over them where they share the scratch (one host)."""
+    here = settings.address is None  # workers of one host share its scratch
+    spread = here and settings.workers > 1
     render = RenderSettings(
-        scratch=scratch, style_folders=library_folders, memory_bytes=int(WORKER_BYTES * FEATURES_SHARE)
+        scratch=scratch,
+        pictures=pictures_folder(settings) if here else None,
+        owner_pid=os.getpid(),
+        sharers=settings.workers if spread else 1,
+        style_folders=library_folders,
+        memory_bytes=int(WORKER_BYTES * FEATURES_SHARE),
     )
-    spread = settings.address is None and settings.workers > 1
     return ActorFactory(
         RenderActor,
         num_cpus=settings.threads_per_worker,
@@ -117,6 +125,11 @@ def actor_factory(
         args=(render, settings.threads_per_worker, spread),
         environment=ALLOCATOR,
     )
+
+
+def pictures_folder(settings: ClusterSettings) -> Path:
+    """Where work on large pictures lasts: beside the scratch folders of processes, which do not."""
+    return settings.scratch / PICTURES
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """One picture on many workers: who has which tiles, which phase they are in, and what comes next.
 
-Tiles stay with their worker through the phases, because it holds their features. When a worker is lost its
-tiles go to another, which replays them from the totals known so far; nothing else is done again.
+Where features wait in memory, tiles stay with their worker through the phases; where they wait on disk, any
+worker takes the next few tiles. When a worker is lost its tiles go to another, which goes on from the disk or
+replays them from the totals known so far; nothing else is done again.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,10 @@ from giornata.cluster.worker import Call
 from giornata.jobs.claim import Claim
 from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments, summed
+from giornata.workers.features import Keep
+
+CALLS_PER_WORKER = 4  # a step is cut so fine, that workers end it together
+MOST_TILES = 32  # what a lost worker may cost
 
 
 class Step(StrEnum):
@@ -58,15 +63,23 @@ class Spread:
     _open: set[SpreadKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        count = min(len(self.workers), self.spreading.tiles)
+        self.totals = self.spreading.totals
+        tiles, count = self.spreading.tiles, min(len(self.workers), self.spreading.tiles)
+        self.is_bound = self.spreading.prepared.keeping.keep is not Keep.DISK
+        if not self.is_bound:
+            count = max(count * CALLS_PER_WORKER, -(-tiles // MOST_TILES))
         # Neighbouring tiles go to one worker: their pixels come from the same pages of the source.
-        cuts = [self.spreading.tiles * i // count for i in range(count + 1)]
-        self.groups = [tuple(range(a, b)) for a, b in pairwise(cuts)]
-        self.holders: list[str | None] = list(self.workers[:count])
+        cuts = [tiles * i // count for i in range(count + 1)]
+        self.groups = [tuple(range(a, b)) for a, b in pairwise(cuts) if a < b]
+        bound = self.workers[: len(self.groups)] if self.is_bound else [None] * len(self.groups)
+        self.holders: list[str | None] = list(bound)
 
     def begin(self) -> list[Wanted]:
-        """The first calls."""
-        self.step = Step.PHASE if self.spreading.needs_totals else Step.BORROW
+        """The first calls; totals that an earlier process has found are not looked for again."""
+        if len(self.totals) == self.spreading.phases:
+            self.step = Step.PAINT
+        else:
+            self.step = Step.PHASE if self.spreading.needs_totals else Step.BORROW
         return self._calls()
 
     def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
@@ -89,11 +102,11 @@ class Spread:
 
     def settle_holder(self, key: SpreadKey, worker: str) -> None:
         """Remember which worker took a group that had lost its own."""
-        if key.step is Step.PHASE:
+        if key.step is Step.PHASE and self.is_bound:
             self.holders[key.group] = worker
 
     def clear(self) -> None:
-        """Remove the picture's scratch files."""
+        """Remove the picture's scratch files, unless they are to outlive this attempt."""
         self.spreading.clear()
 
     def _next_step(self) -> None:

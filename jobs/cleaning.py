@@ -9,6 +9,7 @@ from pathlib import Path
 from giornata.jobs.folders import destination_of
 from giornata.jobs.store import JobStore
 from giornata.jobs.temporaries import Holder, Temporaries, Temporary
+from giornata.jobs.works import is_wanted, works_in
 
 QUIET_S = 3600.0  # nothing of ours leaves a file alone for that long while it still writes it
 SESSION = re.compile(r"session-(?P<pid>\d+)-.+")  # scratch folders carry the process they belong to
@@ -26,7 +27,7 @@ class Leftover:
 def find_leftovers(
     store: JobStore, *, scratch: Path, alive: Callable[[int], bool], quiet_s: float = QUIET_S
 ) -> list[Leftover]:
-    """What may be removed: ended attempts' files, abandoned manifests, and scratch of dead processes.
+    """What may be removed: ended attempts' files, abandoned manifests, scratch and work of dead processes.
 
     Looks in the destinations of all jobs of the store and in `scratch`. `alive` says whether a process
     number is in use. A file of which only its age can tell must have been quiet for `quiet_s`.
@@ -38,7 +39,8 @@ def find_leftovers(
         for temporary in temporaries.below(folder)
         if (leftover := _leftover(temporary, quiet_s))
     ]
-    return sorted([*found, *_sessions(scratch, alive)], key=lambda leftover: leftover.path)
+    scratches = (*_sessions(scratch, alive), *_works(store, scratch, alive, quiet_s))
+    return sorted([*found, *scratches], key=lambda leftover: leftover.path)
 
 
 def destinations(store: JobStore) -> list[Path]:
@@ -70,6 +72,18 @@ def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]
         name = SESSION.fullmatch(folder.name)
         if name and folder.is_dir() and not alive(int(name["pid"])):
             yield Leftover(folder, _weight(folder), f"process {name['pid']} is gone")
+
+
+def _works(
+    store: JobStore, scratch: Path, alive: Callable[[int], bool], quiet_s: float
+) -> Iterator[Leftover]:
+    """Work on large pictures that nobody will go on with; a job that is run again would."""
+    for work in works_in(scratch):
+        wanted = is_wanted(store, work.item_id)
+        if wanted or alive(work.pid) or (wanted is None and work.quiet_s < quiet_s):
+            continue
+        known = "its item has come to its end" if wanted is False else "no job here knows its item"
+        yield Leftover(work.path, _weight(work.path), f"process {work.pid} is gone, and {known}")
 
 
 def _weight(folder: Path) -> int:

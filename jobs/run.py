@@ -15,6 +15,7 @@ from giornata.jobs.store import JobStore
 
 SEEN = 101  # finished items whose median tells how long an item takes
 ENOUGH_SEEN = 5
+BUSY_S = 60.0  # a claim that did a step within this time is being worked on
 REMEMBERED = 10_000  # claims whose file is looked for once more when the job ends
 
 
@@ -85,6 +86,13 @@ class JobRun:
             self.doubtful.append(claim)
             self._reports.append((claim, outcome))
         return [claim for claim, _ in expired]
+
+    def prolong(self, beats: Mapping[ClaimKey, float]) -> None:
+        """Give claims that show progress their whole lease again: a giant takes as long as it takes."""
+        until = self._clock.now() + self.lease_s
+        for key in self.in_flight.keys() & beats.keys():
+            if beats[key] < BUSY_S:
+                self.in_flight[key] = (self.in_flight[key][0], until)
 
     def settle(self) -> int:
         """Write down what has been reported; how many counted. What cannot be written now stays for later."""

@@ -128,5 +128,6 @@ class Window:
     def _give_up_silent(self) -> None:
         beats = self._supervisor.beats()
         for run in self.runs.values():
+            run.prolong(beats)
             for key, reason in run.silent(beats, self._pace.silence):
                 self._runner.abandon(key, reason)

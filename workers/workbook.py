@@ -41,6 +41,11 @@ class Workbook:
         part.write_text(json.dumps([total.as_lists() for total in totals]))
         part.replace(self.folder / "totals.json")
 
+    def learn(self, totals: Totals) -> None:
+        """Store totals that this process was told, unless as many are known."""
+        if len(totals) > len(self.totals()):
+            self.keep_totals(totals)
+
     def moments(self, phase: int, index: int) -> Moments | None:
         """What some process has found for a tile in this phase, if any has."""
         if phase != self._phase:

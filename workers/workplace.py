@@ -18,8 +18,8 @@ import torch
 
 from giornata import __version__ as VERSION
 from giornata.jobs.task import RenderTask
+from giornata.jobs.works import OWNER
 
-OWNER = "owner.json"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 KEY_DIGITS = 12
 
@@ -81,12 +81,6 @@ def _stamp(path: str) -> str:
 def folder_name(task: RenderTask) -> str:
     """Item and content; the item comes first, so that all an item ever had can be found."""
     return f"{task.item_id}-{task.content_key()[:KEY_DIGITS]}"
-
-
-def leave(root: Path, item_id: str) -> None:
-    """Remove what an item that has come to its end had below `root`."""
-    for folder in root.glob(f"{item_id}-*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_running(owner: dict[str, object]) -> bool:
