@@ -4,6 +4,7 @@ The jobs are locked first, so what is read here cannot change before it is writt
 read and written at once, because a statement per item costs more than the item.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,6 +188,7 @@ def _delivered(outcome: Outcome, now: float) -> dict[str, Any]:
         "width": outcome.width,
         "height": outcome.height,
         "warnings": storable("; ".join(outcome.warnings)),
+        **({"facts": storable(json.dumps(outcome.facts, ensure_ascii=False))} if outcome.facts else {}),
         "last_worker": storable(outcome.worker),
         "finished_at": now,
     }

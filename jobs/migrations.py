@@ -76,7 +76,9 @@ _TO_2 = (
     "CREATE INDEX notice_due ON notice (state, not_before)",
 )
 
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: _TO_2}  # from that version to the one after it
+_TO_3 = ("ALTER TABLE item ADD COLUMN facts TEXT NOT NULL DEFAULT ''",)
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: _TO_3}  # from that version to the one after it
 
 
 def steps_from(version: int) -> Iterator[str] | None:

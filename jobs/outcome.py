@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 MAX_REASON = 500  # a report stays far below 10 KB, warnings included
 MAX_LOG = 6000
+MAX_FACTS = 24
 
 
 class OutcomeClass(StrEnum):
@@ -17,6 +18,7 @@ class OutcomeClass(StrEnum):
     WORKER_LOST = "worker_lost"
     OOM_DEVICE = "oom_device"
     BAD_INPUT = "bad_input"
+    QUALITY = "quality"
     TARGET_TAKEN = "target_taken"
     THROTTLED = "throttled"
     CREDENTIALS = "credentials"
@@ -37,7 +39,10 @@ def one_line(text: str) -> str:
 
 
 class Outcome(BaseModel):
-    """The report of one attempt. `sha256`, `bytes`, `width` and `height` describe the file it wrote."""
+    """The report of one attempt. `sha256`, `bytes`, `width` and `height` describe the file it wrote.
+
+    `facts` are what was chosen and measured: the profile, the strength, the quality and so on.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,6 +57,7 @@ class Outcome(BaseModel):
     height: int | None = None
     tile_px: int | None = None  # what the device chose, so that a retry knows what to halve
     warnings: tuple[str, ...] = ()
+    facts: Annotated[dict[str, str | int | float], Field(max_length=MAX_FACTS)] = {}
     worker: str = ""
     log: Annotated[str, StringConstraints(max_length=MAX_LOG)] = ""  # the end of what it said, for people
 

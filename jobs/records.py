@@ -1,5 +1,6 @@
 """Rows of the store as others see them, and the words for submitting and settling."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -102,6 +103,7 @@ class ItemRecord:
     width: int | None
     height: int | None
     warnings: str
+    facts: dict[str, Any]
     finished_at: float | None
 
     @classmethod
@@ -110,7 +112,8 @@ class ItemRecord:
         kept = {name: row[name] for name in cls.__dataclass_fields__}
         known = kept["outcome_class"]
         kept["outcome_class"] = OutcomeClass(known) if known else None
-        return cls(**{**kept, "state": ItemState(kept["state"])})
+        facts = json.loads(kept["facts"]) if kept["facts"] else {}
+        return cls(**{**kept, "facts": facts, "state": ItemState(kept["state"])})
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
 
 COLUMNS = ("source", "style", "target", "width", "height", "bytes", "sha256", "state", "reason", "seconds")
+# What was asked for and, once delivered, what was chosen and measured.
+FACTS = ("format", "ratio", "strength", "profile", "quality", "ssim", "seam", "clipping")
+LAST = "warnings"
+ALL_COLUMNS = (*COLUMNS, *FACTS, LAST)
 _CSV_START = ",".join(COLUMNS)
 _JSON_START = '{"giornata_manifest": 1,'
 SAMPLES = 5  # failures shown for each cause
@@ -66,7 +70,7 @@ def write_manifest(store: JobStore, job_id: str, folder: Path) -> tuple[Path, Pa
     _check_ours(document, _JSON_START)
     with _replaced(table) as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(ALL_COLUMNS)
         writer.writerows(_row(item) for item in store.items(job_id))
     with _replaced(document) as file:
         _write_document(file, store, job_id)
@@ -85,6 +89,8 @@ def _row(item: ItemRecord) -> tuple[str | int | float | None, ...]:
         item.state,
         item.reason,
         round(item.seconds, 3),
+        *(item.facts.get(name) for name in FACTS),
+        item.warnings,
     )
 
 
@@ -94,7 +100,9 @@ def _write_document(file: IO[str], store: JobStore, job_id: str) -> None:
     file.write(f'{_JSON_START} {json.dumps(head)[1:-1]}, "items": [')
     separator = "\n"
     for item in store.items(job_id):
-        file.write(separator + json.dumps(dict(zip(COLUMNS, _row(item), strict=True)), ensure_ascii=False))
+        file.write(
+            separator + json.dumps(dict(zip(ALL_COLUMNS, _row(item), strict=True)), ensure_ascii=False)
+        )
         separator = ",\n"
     file.write("\n]}\n")
 

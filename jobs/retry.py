@@ -90,6 +90,10 @@ class RetryPolicy:
     def _bad_input(self, outcome: Outcome, history: History) -> Decision:
         return Decision(ItemState.QUARANTINED, outcome.reason)
 
+    def _quality(self, outcome: Outcome, history: History) -> Decision:
+        # The same source and style come out the same: only a person can lower the bar or change the style.
+        return Decision(ItemState.QUARANTINED, outcome.reason)
+
     def _target_taken(self, outcome: Outcome, history: History) -> Decision:
         return Decision(ItemState.FAILED, outcome.reason, counted=True)
 
@@ -124,6 +128,7 @@ _ANSWERS: dict[OutcomeClass, _Answer] = {
     OutcomeClass.WORKER_LOST: RetryPolicy._worker_lost,
     OutcomeClass.OOM_DEVICE: RetryPolicy._oom_device,
     OutcomeClass.BAD_INPUT: RetryPolicy._bad_input,
+    OutcomeClass.QUALITY: RetryPolicy._quality,
     OutcomeClass.TARGET_TAKEN: RetryPolicy._target_taken,
     OutcomeClass.THROTTLED: RetryPolicy._throttled,
     OutcomeClass.CREDENTIALS: RetryPolicy._credentials,

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
 
@@ -132,6 +132,8 @@ item = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("warnings", Words, nullable=False, default=""),
+    # Plain values as JSON: at first what was asked for, once delivered what was chosen and measured.
+    Column("facts", Words, nullable=False, default=""),
     Column("finished_at", Float),
     PrimaryKeyConstraint("job_id", "item_id"),
     Index("item_in_line", "job_id", "state", "position"),

@@ -1,5 +1,6 @@
 """`StoredItems`: the items of a store, put in, looked at and moved by people, as whole transactions."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -252,4 +253,5 @@ def _item_row(job_id: str, new: NewItem) -> dict[str, Any]:
         "state": new.state,
         "reason": storable(new.reason),
         "may_replace": new.replace,
+        "facts": storable(json.dumps(task.outline(), ensure_ascii=False)),
     }

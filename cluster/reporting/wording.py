@@ -13,6 +13,7 @@ CAUSES = {
     OutcomeClass.WORKER_LOST: "A worker died",
     OutcomeClass.OOM_DEVICE: "Too little memory",
     OutcomeClass.BAD_INPUT: "The source cannot be rendered",
+    OutcomeClass.QUALITY: "The result is not as good as was asked",
     OutcomeClass.TARGET_TAKEN: "A file of somebody else stands in its place",
     OutcomeClass.THROTTLED: "The storage asked to wait",
     OutcomeClass.CREDENTIALS: "The storage refused the credentials",

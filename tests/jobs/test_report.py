@@ -9,7 +9,7 @@ from giornata.jobs.claim import Claim
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.manager import JobManager
 from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.report import COLUMNS, SAMPLES, summarise, write_manifest
+from giornata.jobs.report import ALL_COLUMNS, SAMPLES, summarise, write_manifest
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.store import JobStore
@@ -55,7 +55,8 @@ def test_the_manifests_have_a_row_for_every_item(tmp_path: Path, store: JobStore
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     loaded = json.loads(document.read_text(encoding="utf-8"))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == ALL_COLUMNS
+    assert {(row["format"], row["strength"]) for row in rows} == {("jpeg", "1.0")}
     assert (loaded["job"], loaded["state"], loaded["counts"]["quarantined"]) == (
         job_id,
         "completed_with_failures",
