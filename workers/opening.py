@@ -7,6 +7,7 @@ import os
 import re
 import struct
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyvips
 
@@ -80,11 +81,15 @@ class Source:
                 self._bytes(),
                 access="sequential",
                 fail_on=STRICTNESS.get(self.format, "warning"),
-                **({"page": self.page.number} if self.page else {}),
+                **self._tiff_options(),
             )
         except pyvips.Error as error:
             raise self.damage(error) from error
         return lab_from_bytes(image) if self.is_lab_in_bytes else image
+
+    def _tiff_options(self) -> dict[str, Any]:
+        # libvips' own limit refuses strips beyond 20 MB; the process has one, and the header was looked at.
+        return {"page": self.page.number, "unlimited": True} if self.page else {}
 
     def _bytes(self) -> pyvips.Source:
         if self.splice is not None:

@@ -1,7 +1,7 @@
 """What a TIFF's tags rule out before its decoder is asked, and what they say that the decoder forgets."""
 
 from giornata.workers.errors import Rejected
-from giornata.workers.limits import Limits
+from giornata.workers.limits import DECODERS_MB, MEGA, Limits
 from giornata.workers.opening import Source
 from giornata.workers.source import RejectCode
 from giornata.workers.tiff_pages import (
@@ -13,6 +13,7 @@ from giornata.workers.tiff_pages import (
     MIN_IS_WHITE,
     PALETTE,
     PHOTOMETRIC,
+    ROWS_PER_STRIP,
     SAMPLE_FORMAT,
     SAMPLES,
     TILE_HEIGHT,
@@ -53,6 +54,8 @@ def refuse_tiff(source: Source, page: TiffPage, limits: Limits) -> None:
     _refuse_tiles(source, page, limits)
     _refuse_bits(source, page)
     compression = page.value(COMPRESSION, UNCOMPRESSED)
+    if compression != UNCOMPRESSED:
+        _refuse_strips(source, page, limits)
     if compression not in COMPRESSIONS:
         name = OTHER_COMPRESSIONS.get(compression, f"scheme {compression}")
         needed = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
@@ -80,6 +83,20 @@ def _refuse_tiles(source: Source, page: TiffPage, limits: Limits) -> None:
         reason = (
             f"{size} in tiles of {across}x{down} px: {across * down} pixels a tile,"
             f" the limit is {limits.max_tile_pixels} (max_tile_pixels)"
+        )
+        raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
+
+
+def _refuse_strips(source: Source, page: TiffPage, limits: Limits) -> None:
+    """A compressed strip is decoded in one piece, and many programs write the whole picture as one."""
+    width, height = page.value(WIDTH, 0), page.value(HEIGHT, 0)
+    rows = min(height, page.value(ROWS_PER_STRIP, height))
+    bits = page.value(BITS, 1) * page.value(SAMPLES, 1)
+    held_mb = 0 if TILE_WIDTH in page.entries else width * rows * bits / 8 / MEGA
+    if held_mb + DECODERS_MB > limits.memory_mb:
+        reason = (
+            f"{width}x{height} px in compressed strips of {rows} rows: needed {held_mb + DECODERS_MB:.0f} MB"
+            f" of memory, the limit is {limits.memory_mb} (memory_mb)"
         )
         raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
 

@@ -15,7 +15,7 @@ ASSOCIATED_ALPHA = 1
 MIN_IS_WHITE, PALETTE, CIELAB = 0, 3, 8
 MOST_DIRECTORIES = 10_000
 MOST_ENTRIES = 4096
-MOST_ENTRIES_IN_ALL = 500_000  # directories may overlap: a small file can claim any number
+MOST_ENTRIES_IN_ALL = 250_000  # directories may overlap: a small file can claim any number
 MOST_NUMBERS = 16
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's own
@@ -108,8 +108,8 @@ def read_pages(descriptor: int) -> list[TiffPage]:
         if not at or at[0] in seen or read > MOST_ENTRIES_IN_ALL:
             break
         seen.add(at[0])
+        read += next(iter(layout.unpack(layout.count, descriptor, at[0])), 0)
         entries, at = read_directory(descriptor, at[0])
-        read += len(entries)
         page = TiffPage(descriptor, layout.offset[0], number, entries)
         if page.is_picture:
             pages.append(page)
@@ -127,11 +127,13 @@ def read_directory(descriptor: int, offset: int) -> tuple[dict[int, Entry], tupl
     (count,) = layout.unpack(layout.count, descriptor, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
     table = os.pread(descriptor, min(count, MOST_ENTRIES) * entry_bytes, first)
+    table = table[: len(table) - len(table) % entry_bytes]
     entries: dict[int, Entry] = {}
-    for index in range(len(table) // entry_bytes):
-        tag, kind, values, raw = struct.unpack_from(layout.entry, table, index * entry_bytes)
+    for index, (tag, kind, values, raw) in enumerate(struct.iter_unpack(layout.entry, table)):
+        if tag in entries:
+            continue
         at = first + (index + 1) * entry_bytes - len(raw)
         if values * TYPE_BYTES.get(kind, 0) > len(raw):
             (at,) = struct.unpack(layout.offset, raw)
-        entries.setdefault(tag, Entry(kind, values, at))
+        entries[tag] = Entry(kind, values, at)
     return entries, layout.unpack(layout.offset, descriptor, first + count * entry_bytes)

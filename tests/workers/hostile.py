@@ -19,10 +19,11 @@ def raw_tiff(tags: dict[int, int], data: bytes = b"") -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + table + bytes(4)
 
 
-def grey_tiff(*, width: int, height: int, bits: int = 8) -> bytes:
+def grey_tiff(*, width: int, height: int, bits: int = 8, compression: int = 1) -> bytes:
     """A grey TIFF that claims this size; its one strip holds a few zeros, whatever the size needs."""
     data = bytes(min(4096, (width * height * bits + 7) // 8))
-    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
+    tags = {256: width, 257: height, 258: bits, 259: compression, 262: 1, 273: 8, 277: 1, 278: height}
+    tags[279] = len(data)
     return raw_tiff(tags, data)
 
 
@@ -30,6 +31,21 @@ def tile_bomb() -> bytes:
     """A TIFF of one pixel in one tile of 2^30."""
     tags = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 277: 1, 322: 32_768, 323: 32_768, 324: 8, 325: 64}
     return raw_tiff(tags, bytes(64))
+
+
+def overlapping_directories() -> bytes:
+    """A TIFF in which every 14th byte begins a directory of 4,000 entries and leads to the next."""
+    step, last = 14, 3000
+    size = 8 + step * last + 2 + 12 * 4000 + 4
+    data = bytearray(size)
+    data[:8] = b"II*\0" + struct.pack("<I", 8)
+    for number in range(last):
+        at = 8 + step * number
+        data[at : at + 2] = struct.pack("<H", 4000)
+        end = at + 2 + 12 * 4000
+        if end + 4 <= size:
+            data[end : end + 4] = struct.pack("<I", at + step)
+    return bytes(data)
 
 
 def bomb(format: str, side: int) -> bytes:
@@ -49,16 +65,11 @@ def bomb(format: str, side: int) -> bytes:
     elif format == "avif":
         at = data.index(b"ispe") + 8
         data[at : at + 8] = struct.pack(">II", side, side)
-    else:
-        return webp_canvas(min(side, 1 << 24))
+    elif format == "webp":
+        at = data.index(b"\x9d\x01\x2a") + 3  # RFC 6386, 9.1: the start code of a key frame
+        data[at : at + 4] = struct.pack("<HH", min(side, 16_383), min(side, 16_383))
+        data[24:30] = (min(side, 16_383) - 1).to_bytes(3, "little") * 2  # the canvas: RFC 9649, 2.7
     return bytes(data)
-
-
-def webp_canvas(side: int) -> bytes:
-    """An extended WebP whose canvas claims `side` and whose picture is small (RFC 9649, 2.7)."""
-    body = encoded("webp")[12:]
-    extended = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (side - 1).to_bytes(3, "little") * 2
-    return b"RIFF" + struct.pack("<I", 4 + len(extended) + len(body)) + b"WEBP" + extended + body
 
 
 def cut(format: str, share: float = 0.5) -> bytes:
