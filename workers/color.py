@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pyvips
 
-from giornata.workers.icc import read_shaper
-from giornata.workers.shaper import convert
+from giornata.workers.icc import Shaper, read_shaper
+from giornata.workers.shaper import convert, from_lab, to_lab
 from giornata.workers.source import Depth, ProfileUse
 
 PROFILE_FIELD = "icc-profile-data"
@@ -122,6 +122,22 @@ def _by_libvips(colour: pyvips.Image, *, source: str | None, target: str, depth:
     )
 
 
+def working_to_lab(image: pyvips.Image) -> pyvips.Image:
+    """Working sRGB, uchar or ushort, as CIELAB relative to D50: float, 3 bands."""
+    return to_lab(image, _working())
+
+
+def lab_to_working(lab: pyvips.Image, *, depth: Depth) -> pyvips.Image:
+    """CIELAB relative to D50, float, as working sRGB; what sRGB cannot show is clipped."""
+    return from_lab(lab, _working(), depth=depth)
+
+
+def _working() -> Shaper:
+    shaper = read_shaper(_profile_bytes(None, SRGB))
+    assert shaper is not None, "libvips' own sRGB is curves and a matrix"  # noqa: S101
+    return shaper
+
+
 def _profile_bytes(image: pyvips.Image | None, name: str | None) -> bytes:
     profile: bytes = (
         image.get(PROFILE_FIELD)
@@ -131,12 +147,19 @@ def _profile_bytes(image: pyvips.Image | None, name: str | None) -> bytes:
     return profile
 
 
+def in_depth(samples: pyvips.Image, depth: Depth) -> pyvips.Image:
+    """Full scale stays full scale: 255 becomes 65535. Only upwards."""
+    if depth is Depth.UINT8 or samples.format != "uchar":
+        return samples
+    return (samples * 257).cast("ushort")
+
+
 def to_working(
     image: pyvips.Image, *, use: ProfileUse, depth: Depth
 ) -> tuple[pyvips.Image, pyvips.Image | None]:
     """Splits `image` into working sRGB, 3 bands of `depth`, and its alpha, 1 band of `depth`, or None."""
     bands = COLOUR_BANDS[image.interpretation]
-    alpha = image[bands] if image.bands > bands else None
+    alpha = in_depth(image[bands], depth) if image.bands > bands else None
     colour = image.extract_band(0, n=bands)
     if use is ProfileUse.CONVERT:
         return through_profile(colour, source=None, target=SRGB, depth=depth), alpha

@@ -10,19 +10,25 @@ import pyvips
 from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.choices import OutputDepth, OutputProfile, PictureFormat, PreserveColour
-from giornata.workers.color import COLOUR_BANDS, through_profile
+from giornata.workers.color import COLOUR_BANDS, through_profile, working_to_lab
 from giornata.workers.formats import HOLDS, Sample, Space
 from giornata.workers.source import Depth, ProfileUse, SourceFacts, Stored
 
 SPACES = {1: Space.GREY, 3: Space.RGB, 4: Space.CMYK}
 LAB = ("lab", "labs")
-LAB_VIPS = {Sample.FLOAT32: "lab", Sample.UINT16: "labs", Sample.UINT8: "labs"}
 WORKING_SPACE = "srgb"  # libvips' built-in profile
 ASSUMED_CMYK = "cmyk"  # likewise; what CMYK without a profile was read through
 # Rec. 709 luma, also of near neutral colours, so that grey in is grey out to the last bit.
 LUMA = [[0.2126, 0.7152, 0.0722]]
-SAMPLES = {Stored.UINT32: Sample.UINT32, Stored.FLOAT32: Sample.FLOAT32, Stored.FLOAT64: Sample.FLOAT32}
-SIXTEEN_BITS = (Stored.UINT16, Stored.INT16)
+SAMPLES = {
+    Stored.UINT8: Sample.UINT8,
+    Stored.UINT16: Sample.UINT16,
+    Stored.UINT32: Sample.UINT32,
+    Stored.FLOAT32: Sample.FLOAT32,
+    Stored.FLOAT64: Sample.FLOAT32,
+}
+STRIP_ROWS = 128
+REFINEMENTS = 3  # of lookup tables; 2 of 255 are left of 10, and a fourth gains nothing visible
 
 
 class ColourPlan(BaseModel):
@@ -114,9 +120,9 @@ def _wanted_sample(facts: SourceFacts, wish: ColourWish) -> Sample:
         return Sample.UINT8
     if wish.depth is OutputDepth.SIXTEEN:
         return Sample.UINT16
-    if facts.stored in SIXTEEN_BITS:
-        return Sample.UINT16
-    return SAMPLES.get(facts.stored, Sample.UINT16 if facts.depth is Depth.UINT16 else Sample.UINT8)
+    if stored_space(facts) is Space.LAB and facts.stored is Stored.UINT8:
+        return Sample.UINT16  # libvips writes Lab of 16 bits, or floats
+    return SAMPLES.get(facts.stored, Sample.FLOAT32)  # signed whole numbers: their range is declared
 
 
 def _range(facts: SourceFacts, sample: Sample) -> dict[str, tuple[float, float]]:
@@ -150,13 +156,12 @@ def _plain(space: Space) -> str | None:
 def from_working(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
     """Working sRGB, 3 bands of uchar or ushort, as `plan` says: its space, bands and samples, untagged."""
     if plan.space is Space.LAB:
-        return _as_lab(image, plan.sample)
+        lab = working_to_lab(image)
+        return lab if plan.sample is Sample.FLOAT32 else lab.colourspace("labs")
     if plan.space is Space.GREY:
         image = _as_grey(image, plan)
     elif plan.convert is not None:
-        image = through_profile(
-            image, source=WORKING_SPACE, target=plan.convert, depth=_integer_depth(plan.sample, image)
-        )
+        image = _converted(image, plan)
     return in_sample(image, plan)
 
 
@@ -165,19 +170,31 @@ def _as_grey(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
     grey = grey.copy(interpretation="b-w" if image.format == "uchar" else "grey16")
     if plan.convert is None:
         return grey
-    neutral = grey.bandjoin([grey, grey]).copy(interpretation=image.interpretation)
-    return through_profile(
-        neutral, source=WORKING_SPACE, target=plan.convert, depth=_integer_depth(plan.sample, image)
-    )
+    return _converted(grey.bandjoin([grey, grey]).copy(interpretation=image.interpretation), plan)
 
 
-def _as_lab(image: pyvips.Image, sample: Sample) -> pyvips.Image:
-    return image.colourspace(LAB_VIPS[sample])
+def _converted(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
+    target = str(plan.convert)
+    depth = Depth.UINT8 if plan.sample is Sample.UINT8 else Depth.UINT16
+    if plan.space is Space.CMYK:
+        image = _refined(in_integers(image, Sample.UINT16), target)
+    return through_profile(image, source=WORKING_SPACE, target=target, depth=depth)
 
 
-def _integer_depth(sample: Sample, image: pyvips.Image) -> Depth:
-    """Through profiles with as many bits as there are on either side."""
-    return Depth.UINT8 if sample is Sample.UINT8 else Depth.UINT16
+def _refined(wanted: pyvips.Image, target: str) -> pyvips.Image:
+    """What to ask of a press profile so that it answers with `wanted`: ushort, sRGB.
+
+    The two directions of such a profile are tables that do not undo each other: straight through, a colour
+    comes back up to 10 of 255 off. Each round asks for as much more as the last answer fell short.
+    """
+    asked = wanted
+    for _ in range(REFINEMENTS):
+        inks = through_profile(asked, source=WORKING_SPACE, target=target, depth=Depth.UINT16)
+        answer = through_profile(inks, source=target, target=WORKING_SPACE, depth=Depth.UINT16)
+        # Kept in strips: without that each round would compute the one before it twice.
+        asked = (asked + wanted - answer).cast("ushort").linecache(tile_height=STRIP_ROWS, threaded=True)
+        asked = asked.copy(interpretation="rgb16")
+    return asked
 
 
 def in_sample(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:

@@ -233,12 +233,12 @@ def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Re
         page=reading.page,
         interlaced=_interlaced(image),
         file_bytes=source.file_bytes,
-        **_samples(image, reading),
+        **_samples(image, reading, check),
         **(tiff_flags(source.page) if source.page else {"palette": _says(image, "palette")}),
     )
 
 
-def _samples(image: pyvips.Image, reading: Reading) -> dict[str, object]:
+def _samples(image: pyvips.Image, reading: Reading, check: ProfileCheck) -> dict[str, object]:
     """How samples are stored, and the depth they are worked on in."""
     stored = STORED[image.format]
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") != 0 else 8
@@ -246,11 +246,13 @@ def _samples(image: pyvips.Image, reading: Reading) -> dict[str, object]:
     if image.interpretation == "labs":  # libvips' form of 8 and 16 bits, which are not signed in the file
         stored = Stored.UINT8 if bits == 8 else Stored.UINT16
     direct = not lab and stored in DIRECT
+    # Eight bits of another space do not lie on eight bits of sRGB: there and back would show in the shadows.
+    same = direct and check.use is not ProfileUse.CONVERT and image.interpretation != "cmyk"
     return {
         "stored": stored,
         "bits": bits,
         "interpretation": image.interpretation,
-        "depth": DIRECT[stored] if direct else Depth.UINT16,
+        "depth": DIRECT[stored] if same else Depth.UINT16,
         "float_range": None if direct or lab else reading.float_range,
     }
 

@@ -6,6 +6,7 @@ their own, floats above all, become 16 bits by the range that the job declares.
 
 import pyvips
 
+from giornata.workers.color import lab_to_working
 from giornata.workers.source import Depth, SourceFacts, Stored
 
 STORED = {
@@ -44,9 +45,7 @@ def workable(image: pyvips.Image, facts: SourceFacts) -> pyvips.Image:
 def _from_lab(image: pyvips.Image) -> pyvips.Image:
     """By the profile connection space (ICC.1:2022, D50), which is what scanners and Photoshop mean by Lab."""
     colour = image.extract_band(0, n=3).copy(interpretation=image.interpretation).colourspace("lab")
-    if colour.get_typeof("icc-profile-data") != 0:
-        colour = colour.mutate(lambda made: made.remove("icc-profile-data"))
-    rgb = colour.icc_export(output_profile="srgb", intent="relative", depth=16)
+    rgb = lab_to_working(colour, depth=Depth.UINT16)
     if image.bands == 3:
         return rgb
     # libvips reads all samples of Lab as signed; alpha is not.

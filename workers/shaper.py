@@ -30,9 +30,42 @@ def convert(image: pyvips.Image, source: Shaper, target: Shaper, *, depth: Depth
         linear = linear.bandjoin([linear, linear])
     elif len(source.curves) > GREY_CURVES:
         linear = linear.recomb([list(row) for row in matrix])
+    return _coded(linear, target, depth)
+
+
+def _coded(linear: pyvips.Image, target: Shaper, depth: Depth) -> pyvips.Image:
+    """Linear light, float, as codes of `target`; what lies outside 0..1 is clipped."""
     # Roots spread the dark codes: 65536 steps of light itself would leave a few for the deepest shadows.
     roots = (linear.clamp(min=0, max=1) ** 0.5 * FULL).rint().cast("ushort")
-    return roots.maplut(_from_roots(target.curves, depth)).copy(interpretation=_interpretation(target, depth))
+    coded = roots.maplut(_from_roots(target.curves, depth))
+    return coded.copy(interpretation=_interpretation(target, depth))
+
+
+def to_lab(image: pyvips.Image, source: Shaper) -> pyvips.Image:
+    """`image`, uchar or ushort in the RGB space `source`, as CIELAB relative to D50: float, L 0..100."""
+    codes = 256 if image.format == "uchar" else FULL + 1
+    linear = image.maplut(_to_linear(source.curves, codes=codes))
+    xyz = linear.recomb([[100 * value for value in row] for row in _to_xyz(source)])
+    return xyz.copy(interpretation="xyz").XYZ2Lab(temp=_white(source))
+
+
+def from_lab(lab: pyvips.Image, target: Shaper, *, depth: Depth) -> pyvips.Image:
+    """The inverse of `to_lab`, as `depth` samples; colours that `target` cannot show are clipped."""
+    inverse = _inverted(_to_xyz(target))
+    if inverse is None:
+        raise ValueError("primaries that span no space")
+    xyz = lab.Lab2XYZ(temp=_white(target))
+    linear = xyz.recomb([[value / 100 for value in row] for row in inverse])
+    return _coded(linear, target, depth)
+
+
+def _to_xyz(shaper: Shaper) -> tuple[Row, ...]:
+    return tuple(zip(*(shaper.columns or ()), strict=True))
+
+
+def _white(shaper: Shaper) -> list[float]:
+    """The space's own white, 0..100: D50 but for rounding, which would tint greys."""
+    return [100 * sum(row) for row in _to_xyz(shaper)]
 
 
 def _interpretation(target: Shaper, depth: Depth) -> str:
