@@ -1,0 +1,1 @@
+"""Style by optimisation, exact over tiles (Gatys, Ecker and Bethge 2016)."""

@@ -1,0 +1,107 @@
+"""L-BFGS in numbers: the two-loop recursion over scalar products, so that no vector has to travel.
+
+Liu and Nocedal 1989, in the form of Chen, Wang and Zhou 2014 ("Large-scale L-BFGS using MapReduce"): a
+direction is a combination of steps, gradient changes and the gradient, and its coefficients follow from the
+scalar products between them.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from giornata.styles.gatys.shard import Products
+
+LEAST_CURVATURE = 1e-10  # of a pair: the product of step and gradient change; as torch.optim.LBFGS
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What an `Aim` needs, and the slope along it at its origin (negative when it leads down)."""
+
+    coefficients: tuple[float, ...]
+    remember: bool
+    slope: float
+
+
+class Memory:
+    """Scalar products among the steps and changes of the history, oldest first: float64, 2k x 2k."""
+
+    def __init__(self, keep: int, table: Tensor | None = None) -> None:
+        self.keep = keep
+        self.table = torch.zeros(0, 0, dtype=torch.float64) if table is None else table
+
+    @property
+    def pairs(self) -> int:
+        """Pairs in the history, k."""
+        return len(self.table) // 2
+
+    def forget(self) -> None:
+        """Begin anew: the next direction is straight down."""
+        self.table = torch.zeros(0, 0, dtype=torch.float64)
+
+    def steepest(self, products: Products) -> Direction:
+        """Straight down, with an empty history."""
+        self.forget()
+        return Direction((-1.0,), False, -float(products.rows[2, -1]))
+
+    def next(self, products: Products) -> Direction:
+        """Take the newest pair in when it curves the right way; the quasi-Newton direction after it."""
+        curvature = float(products.rows[0, -2])
+        remember = curvature > LEAST_CURVATURE
+        if remember:
+            self._grow(products.rows)
+        return self._direction(products.rows, remember)
+
+    def _grow(self, rows: Tensor) -> None:
+        """The table with the newest step and change in their places, and the oldest pair gone if need be."""
+        k = self.pairs
+        known = torch.zeros(2 * k + 2, 2 * k + 2, dtype=torch.float64)
+        places = [*range(k), *range(k + 1, 2 * k + 1)]
+        known[torch.tensor(places)[:, None], torch.tensor(places)] = (
+            self.table if k else torch.zeros(0, 0).double()
+        )
+        order = [*places, k, 2 * k + 1]
+        for row, place in ((0, k), (1, 2 * k + 1)):
+            for column, other in enumerate(order):
+                known[place, other] = known[other, place] = rows[row, column]
+        if k + 1 > self.keep:
+            left = [i for i in range(2 * k + 2) if i not in (0, k + 1)]
+            known = known[torch.tensor(left)[:, None], torch.tensor(left)]
+        self.table = known
+
+    def _direction(self, rows: Tensor, remember: bool) -> Direction:
+        k = self.pairs
+        table = torch.zeros(2 * k + 1, 2 * k + 1, dtype=torch.float64)
+        table[: 2 * k, : 2 * k] = self.table
+        with_gradient = self._with_gradient(rows, remember)
+        table[2 * k, :] = table[:, 2 * k] = with_gradient
+        found = two_loop(table, k)
+        return Direction(tuple(found.tolist()), remember, float(found @ with_gradient))
+
+    def _with_gradient(self, rows: Tensor, remember: bool) -> Tensor:
+        """The newest gradient's products with the history as it is now, and with itself."""
+        before = (rows.shape[1] - 3) // 2
+        steps, changes = rows[2, :before], rows[2, before : 2 * before]
+        if remember:
+            steps = torch.cat([steps, rows[2, -3:-2]])
+            changes = torch.cat([changes, rows[2, -2:-1]])
+        k = self.pairs
+        return torch.cat([steps[len(steps) - k :], changes[len(changes) - k :], rows[2, -1:]])
+
+
+def two_loop(table: Tensor, pairs: int) -> Tensor:
+    """Coefficients of the direction over steps, changes and gradient, from all products between them."""
+    found = torch.zeros(2 * pairs + 1, dtype=torch.float64)
+    found[-1] = -1
+    shares = [0.0] * pairs
+    for i in reversed(range(pairs)):
+        shares[i] = float(found @ table[:, i]) / float(table[i, pairs + i])
+        found[pairs + i] -= shares[i]
+    if pairs:
+        last = 2 * pairs - 1
+        found *= table[pairs - 1, last] / table[last, last]
+    for i in range(pairs):
+        back = float(found @ table[:, pairs + i]) / float(table[i, pairs + i])
+        found[i] += shares[i] - back
+    return found

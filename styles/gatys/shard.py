@@ -1,0 +1,173 @@
+"""One tile's share of the optimiser: its core of the picture, and of every vector of that size.
+
+Steps are made from orders that hold numbers only; what comes back are scalar products over the core. So the
+picture, its gradients and their history never leave the worker that has the tile.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BETAS = (0.9, 0.99)  # of Adam: style losses are smooth, so the second moment may follow quickly
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Take the newest gradient, go from the present picture by `length` along a new direction.
+
+    The direction is the combination of history and gradient with these `coefficients`: by age, newest last,
+    of the steps, then of the gradient changes, then of the gradient. `remember` adds the newest pair to the
+    history first, of which `keep` pairs stay.
+    """
+
+    coefficients: tuple[float, ...]
+    length: float
+    remember: bool
+    keep: int
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Go from where the last direction began, by another `length`."""
+
+    length: float
+
+
+@dataclass(frozen=True)
+class AdamStep:
+    """Step number `step`, from 1, by Kingma and Ba 2015 at this rate."""
+
+    step: int
+    rate: float
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Mix the present picture into the running mean of iterates."""
+
+    decay: float
+
+
+Order = Aim | Retry | AdamStep | Keep
+
+
+@dataclass(frozen=True)
+class Products:
+    """Scalar products over a core: of the newest step, gradient change and gradient with everything.
+
+    `rows` is 3 x (2·k + 3), float64: with the k steps and k changes of the history, oldest first, and with
+    the three themselves. `slope` is that of the gradient along the direction; `reach` its 1-norm.
+    """
+
+    rows: Tensor
+    slope: float
+    reach: float
+
+    def __add__(self, other: "Products") -> "Products":
+        return Products(self.rows + other.rows, self.slope + other.slope, self.reach + other.reach)
+
+
+def dot(left: Tensor, right: Tensor) -> float:
+    """Scalar product of two cores; rows in float64."""
+    return float((left.double() * right.double()).sum())
+
+
+class Shard:
+    """The vectors of one core: float, h x w x 3."""
+
+    def __init__(self, picture: Tensor) -> None:
+        self.picture = picture.clone()
+        self.origin = self.picture  # where the last direction began
+        self.gradient = torch.zeros_like(picture)  # at the origin
+        self.newest = self.gradient  # at the picture
+        self.direction = torch.zeros_like(picture)
+        self.steps: list[Tensor] = []
+        self.changes: list[Tensor] = []
+        self.moments: tuple[Tensor, Tensor] | None = None
+        self.mean: Tensor | None = None
+
+    def take(self, gradient: Tensor) -> Products:
+        """Take the gradient at the present picture; the products the next order needs."""
+        self.newest = gradient
+        own = (self.picture - self.origin, gradient - self.gradient, gradient)
+        basis = (*self.steps, *self.changes, *own)
+        rows = torch.tensor([[dot(mine, other) for other in basis] for mine in own], dtype=torch.float64)
+        return Products(rows, dot(gradient, self.direction), float(gradient.abs().sum(dtype=torch.float64)))
+
+    def obey(self, order: Order) -> None:
+        """Carry out an order."""
+        match order:
+            case Aim():
+                self._aim(order)
+            case Retry(length):
+                self.picture = self.origin + length * self.direction
+            case AdamStep(step, rate):
+                self._adam(step, rate)
+            case Keep(decay):
+                self._keep(decay)
+
+    @property
+    def result(self) -> Tensor:
+        """The running mean if there is one, else the picture."""
+        return self.picture if self.mean is None else self.mean
+
+    def _aim(self, order: Aim) -> None:
+        if order.remember:
+            self.steps = [*self.steps, self.picture - self.origin][-order.keep :]
+            self.changes = [*self.changes, self.newest - self.gradient][-order.keep :]
+        elif len(order.coefficients) == 1:
+            self.steps, self.changes = [], []
+        self.origin, self.gradient = self.picture, self.newest
+        basis = (*self.steps, *self.changes, self.gradient)
+        direction = torch.zeros_like(self.picture)
+        for coefficient, vector in zip(order.coefficients, basis, strict=True):
+            direction.add_(vector, alpha=coefficient)
+        self.direction = direction
+        self.picture = self.origin + order.length * direction
+
+    def _adam(self, step: int, rate: float) -> None:
+        first, second = self.moments or (torch.zeros_like(self.picture), torch.zeros_like(self.picture))
+        first = torch.lerp(self.newest, first, BETAS[0])
+        second = torch.lerp(self.newest.square(), second, BETAS[1])
+        self.moments = (first, second)
+        scaled = first / (1 - BETAS[0] ** step)
+        self.direction = -scaled / ((second / (1 - BETAS[1] ** step)).sqrt() + EPSILON)
+        self.origin, self.gradient = self.picture, self.newest
+        self.picture = self.origin + rate * self.direction
+
+    def _keep(self, decay: float) -> None:
+        # Weighted from the first iterate on, so that the start does not linger in the mean.
+        self.mean = self.picture.clone() if self.mean is None else torch.lerp(self.picture, self.mean, decay)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything, for a checkpoint."""
+        named = {
+            "picture": self.picture,
+            "origin": self.origin,
+            "gradient": self.gradient,
+            "newest": self.newest,
+            "direction": self.direction,
+        }
+        for name, vectors in (("step", self.steps), ("change", self.changes), ("moment", self.moments or ())):
+            named |= {f"{name}{index:03d}": vector for index, vector in enumerate(vectors)}
+        return named if self.mean is None else {**named, "mean": self.mean}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Tensor]) -> "Shard":
+        """The inverse of `state`."""
+
+        def several(name: str) -> list[Tensor]:
+            keys = sorted(key for key in state if key.startswith(name) and key[len(name) :].isdigit())
+            return [state[key] for key in keys]
+
+        shard = cls(state["picture"])
+        shard.origin, shard.gradient = state["origin"], state["gradient"]
+        shard.newest, shard.direction = state["newest"], state["direction"]
+        shard.steps, shard.changes = several("step"), several("change")
+        moments = several("moment")
+        shard.moments = (moments[0], moments[1]) if moments else None
+        shard.mean = state.get("mean")
+        return shard

@@ -1,0 +1,127 @@
+"""One tile of an optimisation: forward to sums over its core, backward to a gradient over core and halo.
+
+Only the core's positions are reported and only they receive a signal, so every position of the picture
+counts once. The gradient reaches into the halo, where it is a part of the neighbours': it is to be added.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from giornata.styles.encoder import Encoder
+from giornata.styles.gatys.objective import Signals
+from giornata.styles.gatys.options import GatysOptions
+from giornata.styles.gatys.sums import LayerKey, TileSums, sums_of
+from giornata.styles.losses import variation_sum
+
+Core = tuple[slice, slice]
+
+
+def at_layer(core: Core, stride: int) -> Core:
+    """The core's positions at a layer; cores begin and end on multiples of every stride."""
+    rows, columns = (slice(s.start // stride, s.stop // stride) for s in core)
+    return rows, columns
+
+
+def as_batch(pixels: Tensor) -> Tensor:
+    """h x w x 3 -> 1 x 3 x h x w, as it lies in memory."""
+    return pixels.permute(2, 0, 1)[None]
+
+
+@dataclass(eq=False)
+class TileWork:
+    """`core` lies inside the tile's pixels; `masks` (h x w, 0..1, the tile's size) by region, if confined.
+
+    Belongs to one thread. Between `forward` and `backward` it holds the features when asked to keep them;
+    otherwise `backward` computes them again.
+    """
+
+    encoder: Encoder
+    options: GatysOptions
+    core: Core
+    regions: tuple[int, ...]
+    masks: dict[int, Tensor] = field(default_factory=dict)
+    content: dict[str, Tensor] = field(default_factory=dict)
+    _kept: tuple[Tensor, dict[str, Tensor]] | None = None
+
+    def look_at_content(self, pixels: Tensor) -> None:
+        """Remember the content's features over the core; `pixels` float, h x w x 3, sRGB 0..1."""
+        layers = tuple(self.options.wanted_content)
+        with torch.no_grad():
+            found = self.encoder(as_batch(pixels), layers) if layers else {}
+        self.content = {layer: self._cored(layer, features).clone() for layer, features in found.items()}
+
+    def forward(self, pixels: Tensor, *, keep: bool = False) -> TileSums:
+        """Sums over the core of `pixels` (float, h x w x 3, sRGB 0..1)."""
+        if keep:
+            leaf = pixels.detach().requires_grad_()
+            found = self._features(leaf)
+            self._kept = (leaf, found)
+        else:
+            with torch.no_grad():
+                found = self._features(pixels)
+        with torch.no_grad():
+            return self._sums(pixels, found)
+
+    def backward(self, pixels: Tensor, signals: Signals) -> Tensor:
+        """The gradient by `pixels`, h x w x 3, halo included, of what this core adds to the loss."""
+        leaf, found = self._kept or (pixels.detach().requires_grad_(), {})
+        self._kept = None
+        found = found or self._features(leaf)
+        roots = list(found)
+        if roots:
+            pushes = [self._push(layer, found[layer].detach(), signals) for layer in roots]
+            torch.autograd.backward([found[layer] for layer in roots], pushes)
+        if signals.variation:
+            smooth = variation_sum(leaf, self.core, self.options.tv_power)
+            (signals.variation * smooth).backward()  # type: ignore[no-untyped-call]
+        return leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
+
+    def _features(self, pixels: Tensor) -> dict[str, Tensor]:
+        return self.encoder(as_batch(pixels), self.options.layers)
+
+    def _cored(self, layer: str, features: Tensor) -> Tensor:
+        rows, columns = at_layer(self.core, self.encoder.architecture.stride(layer))
+        return features[0, :, rows, columns]
+
+    def _mask(self, region: int, layer: str) -> Tensor | None:
+        """The region's mask over the core's positions at a layer, or None where all count alike."""
+        mask = self.masks.get(region)
+        if mask is None:
+            return None
+        stride = self.encoder.architecture.stride(layer)
+        return F.avg_pool2d(mask[None, None], stride)[0, 0][at_layer(self.core, stride)]
+
+    def _sums(self, pixels: Tensor, found: dict[str, Tensor]) -> TileSums:
+        styles = {
+            (region, layer): sums_of(self._cored(layer, found[layer]), self._mask(region, layer))
+            for region in self.regions
+            for layer in self.options.wanted_style
+        }
+        content = {
+            layer: float((self._cored(layer, found[layer]) - wanted).double().square().sum())
+            for layer, wanted in self.content.items()
+        }
+        energy = {layer: float(wanted.double().square().sum()) for layer, wanted in self.content.items()}
+        variation = float(variation_sum(pixels, self.core, self.options.tv_power)) if self.options.tv else 0.0
+        return TileSums(styles, content, energy, variation)
+
+    def _push(self, layer: str, features: Tensor, signals: Signals) -> Tensor:
+        """The gradient of the loss by a layer's features, zero outside the core."""
+        push = torch.zeros_like(features)
+        inside, mine = self._cored(layer, push), self._cored(layer, features)
+        for region in self.regions:
+            key: LayerKey = (region, layer)
+            if key in signals.styles:
+                inside += self._style_push(mine, signals.styles[key], self._mask(region, layer))
+        if layer in signals.content:
+            inside += signals.content[layer] * (mine - self.content[layer])
+        return push
+
+    @staticmethod
+    def _style_push(features: Tensor, signal: tuple[Tensor, Tensor], mask: Tensor | None) -> Tensor:
+        matrix, vector = (part.to(features.device, features.dtype) for part in signal)
+        push = (matrix @ features.flatten(1)).view_as(features) + vector[:, None, None]
+        return push if mask is None else push * mask
