@@ -34,6 +34,7 @@ class Spreading(BaseModel):
     phases: int
     needs_totals: bool
     totals: Totals = ()  # what an earlier process had found of them
+    seconds: float = 0.0  # what decoding took
 
     def clear(self) -> None:
         """Remove the picture's scratch files, unless they are to outlive this attempt."""
@@ -93,7 +94,8 @@ class RenderActor:
             # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
             if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
-                return self._handed_back(task, prepared, tiles)
+                spreading = self._handed_back(task, prepared, tiles)
+                return spreading.model_copy(update={"seconds": time.monotonic() - started})
             renderer.paint_whole(task, prepared)
             rendered = renderer.deliver(task, prepared, Path(claim.temporary))
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)

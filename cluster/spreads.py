@@ -28,7 +28,7 @@ class Spreads:
 
     def begin(self, claim: Claim, spreading: Spreading, workers: Sequence[str]) -> list[Wanted]:
         """Put a decoded picture in line; the calls it wants now."""
-        self._line.append(Spread(claim, spreading, workers, time.monotonic()))
+        self._line.append(Spread(claim, spreading, workers, time.monotonic() - spreading.seconds))
         return self._line[0].begin() if len(self._line) == 1 else []
 
     def take(self, key: SpreadKey, result: Result) -> tuple[list[Wanted], Outcome | None]:

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from giornata.cluster.bench import batch as batch_bench
 from giornata.cluster.bench import blocks as blocks_bench
+from giornata.cluster.bench import giant as giant_bench
 from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.settings import Machine
@@ -113,4 +114,37 @@ def manager(
         as_json=as_json,
         rss_growth_mb=round(result.rss_growth_mb, 1),
         database_mb=round(result.database_mb, 1),
+    )
+
+
+@app.command()
+def giant(
+    megapixels: Annotated[str, typer.Option(help="sizes, with commas between")] = "25,100,400",
+    workers: Annotated[str, typer.Option(help="numbers of workers; one a core if left out")] = "",
+    style: StyleName = "great-wave",
+    styles: StyleFolder = "",
+    tile: Annotated[int | None, typer.Option(min=64, max=2048, help="core side in px")] = None,
+    overlap: Annotated[int | None, typer.Option(min=0, max=512)] = None,
+    strips: Annotated[bool, typer.Option("--strips", help="a source without tiles")] = False,
+    folder: Annotated[Path | None, typer.Option(help="where everything goes")] = None,
+    as_json: Json = False,
+) -> None:
+    """Seconds, memory of all processes and scratch of large pictures, and whether workers change a byte."""
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-", dir=folder) as place:
+        setting = giant_bench.GiantSetting(
+            Path(place),
+            tuple(float(size) for size in megapixels.split(",")),
+            tuple(int(count) for count in workers.split(",")) if workers else (Machine.detect().cpus,),
+            style,
+            styles,
+            tile,
+            overlap,
+            strips,
+        )
+        rows = giant_bench.measure(setting)
+    show(
+        rows,
+        as_json=as_json,
+        linearity=round(giant_bench.linearity(rows), 3),
+        same_pixels=giant_bench.same_pixels(rows),
     )
