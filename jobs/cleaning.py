@@ -2,11 +2,16 @@
 
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from giornata.jobs.folders import destination_of
+from giornata.jobs.delivered import Files, LocalFiles
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.folders import destination_of, outermost
+from giornata.jobs.places import is_url
+from giornata.jobs.storage import HERE, Storage
 from giornata.jobs.store import JobStore
 from giornata.jobs.temporaries import Holder, Temporaries, Temporary
 from giornata.jobs.works import is_wanted, works_in
@@ -17,53 +22,68 @@ SESSION = re.compile(r"session-(?P<pid>\d+)-.+")  # scratch folders carry the pr
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file or folder nobody needs, its size, and why it may go."""
+    """A file, folder or object nobody needs, its size, and why it may go; `storage` is where an object is."""
 
-    path: Path
+    path: str
     bytes: int
     why: str
+    storage: Storage = HERE
 
 
 def find_leftovers(
-    store: JobStore, *, scratch: Path, alive: Callable[[int], bool], quiet_s: float = QUIET_S
+    store: JobStore,
+    *,
+    scratch: Path,
+    alive: Callable[[int], bool],
+    quiet_s: float = QUIET_S,
+    files: Files | None = None,
 ) -> list[Leftover]:
     """What may be removed: ended attempts' files, abandoned manifests, scratch and work of dead processes.
 
     Looks in the destinations of all jobs of the store and in `scratch`. `alive` says whether a process
     number is in use. A file of which only its age can tell must have been quiet for `quiet_s`.
     """
-    temporaries = Temporaries(store)
+    temporaries, files = Temporaries(store), files or LocalFiles()
     found = [
         leftover
-        for folder in destinations(store)
-        for temporary in temporaries.below(folder)
-        if (leftover := _leftover(temporary, quiet_s))
+        for storage, folder in destinations(store)
+        for temporary in _seen(temporaries, files, folder, storage)
+        if (leftover := _leftover(temporary, quiet_s, storage))
     ]
     scratches = (*_sessions(scratch, alive), *_works(store, scratch, alive, quiet_s))
     return sorted([*found, *scratches], key=lambda leftover: leftover.path)
 
 
-def destinations(store: JobStore) -> list[Path]:
-    """The folders that jobs deliver to, each once, without those inside of others."""
-    outer: list[Path] = []
-    for folder in sorted({destination_of(store.job(job_id)) for job_id in store.job_ids()}):
-        # Sorted, a folder comes before all that is inside of it.
-        if not any(folder.is_relative_to(other) for other in outer):
-            outer.append(folder)
-    return outer
+def destinations(store: JobStore) -> list[tuple[Storage, str]]:
+    """The folders and prefixes that jobs deliver to, each once, without those inside of others."""
+    records = [store.job(job_id) for job_id in store.job_ids()]
+    found: dict[Storage, set[str]] = defaultdict(set)
+    for record in records:
+        folder = destination_of(record)
+        # Jobs that carry other headers to the same endpoint have the same buckets.
+        found[record.spec.storage.reach if is_url(folder) else HERE].add(folder)
+    return [(storage, folder) for storage, folders in found.items() for folder in outermost(folders)]
 
 
-def remove(leftovers: Iterable[Leftover]) -> int:
-    """Remove files and folders; how many are gone now. What the system refuses stays."""
-    return sum(_is_gone(leftover.path) for leftover in leftovers)
+def remove(leftovers: Iterable[Leftover], *, files: Files | None = None) -> int:
+    """Remove files, folders and objects; how many are gone now. What the system refuses stays."""
+    files = files or LocalFiles()
+    return sum(_is_gone(leftover, files) for leftover in leftovers)
 
 
-def _leftover(temporary: Temporary, quiet_s: float) -> Leftover | None:
+def _seen(temporaries: Temporaries, files: Files, folder: str, storage: Storage) -> Iterator[Temporary]:
+    try:
+        yield from temporaries.below(folder, place=files.places.at(folder, storage))
+    except PlaceError:
+        return  # of a bucket that has gone, or that is not for us: the other places matter as well
+
+
+def _leftover(temporary: Temporary, quiet_s: float, storage: Storage) -> Leftover | None:
     if temporary.holder is Holder.NOBODY:
-        return Leftover(temporary.path, temporary.bytes, "its attempt is over")
+        return Leftover(temporary.name, temporary.bytes, "its attempt is over", storage)
     if temporary.holder is Holder.UNKNOWN and temporary.quiet_s >= quiet_s:
         words = f"nobody has written to it for {temporary.quiet_s / 3600:.0f} h"
-        return Leftover(temporary.path, temporary.bytes, words)
+        return Leftover(temporary.name, temporary.bytes, words, storage)
     return None
 
 
@@ -71,7 +91,7 @@ def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]
     for folder in scratch.glob("session-*"):
         name = SESSION.fullmatch(folder.name)
         if name and folder.is_dir() and not alive(int(name["pid"])):
-            yield Leftover(folder, _weight(folder), f"process {name['pid']} is gone")
+            yield Leftover(str(folder), _weight(folder), f"process {name['pid']} is gone")
 
 
 def _works(
@@ -83,7 +103,7 @@ def _works(
         if wanted or alive(work.pid) or (wanted is None and work.quiet_s < quiet_s):
             continue
         known = "its item has come to its end" if wanted is False else "no job here knows its item"
-        yield Leftover(work.path, _weight(work.path), f"process {work.pid} is gone, and {known}")
+        yield Leftover(str(work.path), _weight(work.path), f"process {work.pid} is gone, and {known}")
 
 
 def _weight(folder: Path) -> int:
@@ -96,7 +116,14 @@ def _weight(folder: Path) -> int:
     return total
 
 
-def _is_gone(path: Path) -> bool:
+def _is_gone(leftover: Leftover, files: Files) -> bool:
+    if is_url(leftover.path):
+        try:
+            files.places.at(leftover.path, leftover.storage).delete(leftover.path)
+        except PlaceError:
+            return False
+        return True
+    path = Path(leftover.path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

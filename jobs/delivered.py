@@ -1,20 +1,33 @@
 """One delivered output against its record: is the file there, as long as it was, the same to the last bit?"""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.places import LOCAL, LocalPlace
+from giornata.jobs.ports import Entry, Places
 from giornata.jobs.records import Delivery, ItemRecord
 from giornata.jobs.states import ItemState
+from giornata.jobs.storage import Storage
 from giornata.jobs.store import JobStore
 
 CLAIMS_A_FILE = (ItemState.DONE, ItemState.SKIPPED)
 
 
 class Files(Protocol):
-    """What is asked about a delivered file; every `Publisher` can answer."""
+    """What is asked about delivered files; every `Publisher` can answer."""
+
+    places: Places
+
+    def of(self, storage: Storage) -> "Files":
+        """The same for the files of a job with this storage."""
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """What stands at these names, asked for all at once."""
 
     def size(self, target: str) -> int | None:
         """The size in bytes; nothing when it is not there."""
@@ -25,6 +38,16 @@ class Files(Protocol):
 
 class LocalFiles:
     """`Files` on a local disk."""
+
+    places: Places = LOCAL
+
+    def of(self, storage: Storage) -> "LocalFiles":
+        """See `Files.of`: itself."""
+        return self
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Files.heads`."""
+        return LocalPlace().heads(targets)
 
     def size(self, target: str) -> int | None:
         """See `Files.size`."""
@@ -87,4 +110,6 @@ def compare(files: Files, target: str, bytes: int | None, sha256: str | None) ->
             return Examined(Finding.DAMAGED, f"got other content in the same {size} bytes")
     except OSError as error:
         return Examined(Finding.UNREADABLE, f"could not be read ({error.strerror or error})")
+    except PlaceError as error:
+        return Examined(Finding.UNREADABLE, f"could not be read ({error.args[1]})")
     return Examined(Finding.INTACT)

@@ -1,40 +1,33 @@
-"""A job's destination folder and the files below it, one by one, however many there are."""
+"""A job's destination, and what is below it, one by one, however much there is."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from giornata.jobs.inputs import PICTURE_SUFFIXES, absolute
+from giornata.jobs.inputs import located
+from giornata.jobs.patterns import has_picture_suffix
+from giornata.jobs.places import base_name, is_inside, is_url
 from giornata.jobs.records import JobRecord
 
 HIDDEN = "."
 
 
-def destination_of(record: JobRecord) -> Path:
-    """The folder a job delivers to, the way its targets spell it: absolute, links resolved."""
-    return Path(os.path.realpath(absolute(record.spec.destination, base=record.base)))
+def destination_of(record: JobRecord) -> str:
+    """The folder or prefix a job delivers to, the way its targets spell it: absolute, links resolved."""
+    place = located(record.spec.destination, base=record.base)
+    return place if is_url(place) else os.path.realpath(place)
 
 
-def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Every file in `folder` and below, in no order.
-
-    Hidden and linked folders are not entered: nothing is delivered there. A folder that cannot be read is
-    passed over.
-    """
-    waiting = [str(folder)]
-    while waiting:
-        try:
-            entries = os.scandir(waiting.pop())
-        except OSError:
-            continue
-        with entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    yield entry
-                elif not entry.name.startswith(HIDDEN):
-                    waiting.append(entry.path)
+def outermost(folders: Iterable[str]) -> Iterator[str]:
+    """These folders in order, each once, without those inside of others."""
+    kept: list[str] = []
+    for folder in sorted(set(folders)):
+        # Sorted, a folder comes before all that is inside of it.
+        if not any(is_inside(folder, other) for other in kept):
+            kept.append(folder)
+            yield folder
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file name is one of a visible picture."""
-    return not name.startswith(HIDDEN) and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES  # noqa: PTH122
+    """Whether a name is one of a visible picture."""
+    last = base_name(name)
+    return not last.startswith(HIDDEN) and has_picture_suffix(last)

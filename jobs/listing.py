@@ -6,18 +6,29 @@ from collections.abc import Callable, Iterator
 
 from giornata.jobs.choices import OnExisting, PictureFormat, StartWhen
 from giornata.jobs.collisions import TargetIndex
-from giornata.jobs.errors import BadName, JobError, PlanRefused, StoreUnavailable
+from giornata.jobs.errors import (
+    AccessRefused,
+    BadName,
+    JobError,
+    PlaceAway,
+    PlaceBusy,
+    PlanRefused,
+    StoreUnavailable,
+)
 from giornata.jobs.expansion import SHOWN, StyleCheck, expand
+from giornata.jobs.ledger import MANAGER
 from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import one_line
-from giornata.jobs.ports import Publisher
+from giornata.jobs.ports import Entry, Publisher
 from giornata.jobs.records import Delivery, JobRecord, NewItem
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.standing import Ahead
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import BATCH, JobStore
 from giornata.jobs.task import RenderTask, is_outdated
 
 REJECTED = "rejected by checks: "  # how the reason of a job begins that never ran
+WAIT_S = 15.0  # before a bucket that could not be listed is asked again
 _GIVEN_UP = (JobState.CANCELLED, JobState.CANCELLING, JobState.FAILED)
 
 
@@ -39,8 +50,10 @@ class Lister:
         `PlanRefused` after rejecting the job, and what `expand` raises.
         """
         record = self._store.job(job_id)
+        publisher = self._publisher.of(record.spec.storage)
+        lister = Lister(self._store, publisher, self._styles)
         with TargetIndex() as index:
-            walk = _Walk(self, record, index, stop)
+            walk = _Walk(lister, record, index, stop)
             added = self._store.insert_items(job_id, walk.items())
         if walk.stopped:
             return added
@@ -51,7 +64,17 @@ class Lister:
 
     def tasks(self, record: JobRecord, on_problem: Callable[[JobError], None]) -> Iterator[RenderTask]:
         """The tasks of a job in order."""
-        return expand(record.spec, base=record.base, styles=self._styles, on_problem=on_problem)
+        return expand(
+            record.spec,
+            base=record.base,
+            styles=self._styles,
+            on_problem=on_problem,
+            places=self._publisher.places,
+        )
+
+    def ahead(self, tasks: Iterator[RenderTask]) -> Ahead:
+        """The same tasks, with what stands at their targets."""
+        return Ahead(tasks, self._publisher)
 
     def is_given_up(self, job_id: str) -> bool:
         """Whether the job has ended while it was being listed."""
@@ -65,9 +88,8 @@ class Lister:
         """The content key of an item that the job has already."""
         return self._store.known_key(job_id, item_id)
 
-    def new_item(self, task: RenderTask, on_existing: OnExisting) -> NewItem:
+    def new_item(self, task: RenderTask, there: Entry | None, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
-        there = self._publisher.size(task.target)
         if there is None:
             return NewItem(task)
         ours = self._store.delivery(task.target)
@@ -79,7 +101,7 @@ class Lister:
         if on_existing is OnExisting.FAIL:
             reason = f"{task.target} exists and on_existing is {OnExisting.FAIL}"
             return NewItem(task, ItemState.FAILED, reason)
-        if not self._is_intact(task.target, there, ours):
+        if not self._is_intact(there, ours):
             reason = f"{task.target} was changed since it was delivered; move it and run again"
             return NewItem(task, ItemState.FAILED, reason)
         key = task.content_key()
@@ -96,17 +118,15 @@ class Lister:
         """
         if not is_outdated(known_key, by=task.content_key()):
             return
-        there, ours = self._publisher.size(task.target), self._store.delivery(task.target)
-        if there is None or (ours is not None and self._is_intact(task.target, there, ours)):
+        (there,), ours = self._publisher.heads([task.target]), self._store.delivery(task.target)
+        if there is None or (ours is not None and self._is_intact(there, ours)):
             self._store.renew_item(job_id, task, replace=there is not None)
 
-    def _is_intact(self, target: str, size: int, ours: Delivery) -> bool:
+    def _is_intact(self, there: Entry, ours: Delivery) -> bool:
         """Whether a file is still as delivered; it is only read when its time says that it may not be."""
-        if size != ours.bytes:
+        if there.bytes != ours.bytes:
             return False
-        return self._publisher.changed_at(target) <= ours.finished_at or (
-            self._publisher.sha256(target) == ours.sha256
-        )
+        return there.changed_at <= ours.finished_at or self._publisher.sha256(there.name) == ours.sha256
 
 
 class _Walk:
@@ -126,15 +146,16 @@ class _Walk:
 
     def items(self) -> Iterator[NewItem]:
         """Every item, in order."""
-        for number, task in enumerate(self._lister.tasks(self._record, self._unplaced)):
+        ahead = self._lister.ahead(self._lister.tasks(self._record, self._unplaced))
+        for number, task in enumerate(ahead):
             if number % BATCH == 0 and (self._stop() or self._lister.is_given_up(self._record.job_id)):
                 self.stopped = True
                 return
-            yield from self._checked(task)
+            yield from self._checked(task, ahead)
             yield from self._drained()
         yield from self._drained()
 
-    def _checked(self, task: RenderTask) -> Iterator[NewItem]:
+    def _checked(self, task: RenderTask, ahead: Ahead) -> Iterator[NewItem]:
         clash = self._clash(task)
         if clash is None:
             known = self._known_key(task)
@@ -142,7 +163,8 @@ class _Walk:
                 self._lister.renew(self._record.job_id, task, known)
                 return
             try:
-                yield self._lister.new_item(task, self._record.spec.policy.on_existing)
+                there = ahead.head(task.target)
+                yield self._lister.new_item(task, there, self._record.spec.policy.on_existing)
                 return
             except BadName as problem:
                 clash = problem
@@ -230,6 +252,10 @@ class Listing(threading.Thread):
             self._lister.list_job(job_id, stop=self._ended.is_set)
         except StoreUnavailable:
             return  # the manager asks again as long as the job is unlisted
+        except (PlaceBusy, PlaceAway, AccessRefused) as problem:
+            self._store.note("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
+            self._ended.wait(WAIT_S)
+            return
         except Exception as problem:
             known = isinstance(problem, JobError | OSError)
             self.reject(job_id, str(problem) if known else f"{type(problem).__name__}: {problem}")

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -67,6 +68,8 @@ class LocalPlace:
         try:
             found = Path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(found.st_mode):
             return None
         return Entry(name, found.st_size, found.st_mtime, f"{found.st_size}-{found.st_mtime_ns}")
 

@@ -13,10 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from giornata.jobs.choices import OnExisting
 from giornata.jobs.collisions import TargetIndex
 from giornata.jobs.cropping import CropStyling, crop_box, crop_size, enlargement, master_size
+from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.expansion import MASTERS_AT_ONCE, SHOWN, StyleCheck, expand
 from giornata.jobs.heritage import Price
+from giornata.jobs.places import is_url
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.standing import Ahead
 from giornata.jobs.task import RenderTask
 
 __all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCheck", "expand", "plan"]
@@ -79,6 +82,7 @@ def plan(
     ours: Callable[[str], bool] = lambda target: False,
     measure_limit: int = 10_000,
     default_tile_px: int = DEFAULT_TILE_PX,
+    files: Files | None = None,
 ) -> PlanReport:
     """Go through the whole job without rendering: names, collisions, sizes, and an estimate.
 
@@ -90,9 +94,12 @@ def plan(
     problems = _Problems()
     tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px)
     with TargetIndex() as index:
-        for task in expand(spec, base=base, styles=styles, on_problem=problems.add):
+        files = (files or LocalFiles()).of(spec.storage)
+        places = files.places
+        tasks = expand(spec, base=base, styles=styles, on_problem=problems.add, places=places)
+        for task in (ahead := Ahead(tasks, files)):
             clash = _clash(task, index)
-            if clash is None and _on_disk(task.target):
+            if clash is None and _stands(task.target, ahead):
                 clash = _existing(task, spec.policy.on_existing, ours=ours(task.target), tally=tally)
             if clash:
                 problems.add(BadName(task.source, clash))
@@ -233,5 +240,6 @@ def _existing(task: RenderTask, on_existing: OnExisting, *, ours: bool, tally: _
     return None
 
 
-def _on_disk(target: str) -> bool:
-    return os.path.lexists(target)
+def _stands(target: str, ahead: Ahead) -> bool:
+    """Whether anything has that name; on a disk it may be a folder or a link as well."""
+    return ahead.head(target) is not None if is_url(target) else os.path.lexists(target)

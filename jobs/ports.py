@@ -131,20 +131,26 @@ class Places(Protocol):
 class Publisher(Protocol):
     """Moves finished files to their names. `workers` has one for local disks, and one for buckets."""
 
+    places: Places
+
+    def of(self, storage: Storage) -> "Publisher":
+        """The same for a job with this storage."""
+
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """Move `claim.temporary` to the target in one step.
 
-        Raises `TargetTaken` when a file stands there and `claim.replace` is false, `OSError` otherwise.
+        Raises `TargetTaken` when a file stands there and `claim.replace` is false, or it is not ours;
+        `OSError` or `PlaceError` otherwise.
         """
 
     def discard(self, claim: Claim) -> None:
-        """Remove `claim.temporary` if it is there."""
+        """Remove `claim.temporary` if it is there, as far as that can be done now. Raises nothing."""
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """What stands at these names, asked for all at once."""
 
     def size(self, target: str) -> int | None:
         """The size in bytes of a published file; nothing when it is not there."""
-
-    def changed_at(self, target: str) -> float:
-        """When a published file was last written, in seconds since 1970."""
 
     def sha256(self, target: str) -> str:
         """The hash of a published file, 64 hexadecimal digits."""

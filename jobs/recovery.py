@@ -1,9 +1,12 @@
 """What a manager does before it runs a job: fence out earlier ones, and compare the store with the files."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from giornata.jobs.ports import Publisher
+from giornata.jobs.ports import Entry, Publisher
 from giornata.jobs.records import Delivery, ItemRecord
+from giornata.jobs.standing import AT_ONCE
 from giornata.jobs.states import ItemEvent, ItemState
 from giornata.jobs.store import JobStore
 
@@ -17,7 +20,11 @@ class Checked:
 
 
 def take_over(store: JobStore, publisher: Publisher, job_id: str) -> int:
-    """Raise the epoch, remove what dead attempts left, adopt what they published; the new epoch."""
+    """Raise the epoch, remove what dead attempts left, adopt what they published; the new epoch.
+
+    Raises `PlaceError` when that cannot be seen now; then the next one who takes over will.
+    """
+    publisher = publisher.of(store.job(job_id).spec.storage)
     epoch, returned = store.raise_epoch(job_id)
     for item_id, target, sha256, size in store.intents(job_id):
         # The file of the intent at its final name: only the last word in the store was missing.
@@ -34,8 +41,9 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
     A changed file is not ours any more, so nothing may write over it.
     """
     missing = changed = 0
-    for item in store.items(job_id, (ItemState.DONE, ItemState.SKIPPED)):
-        size = publisher.size(item.target)
+    publisher = publisher.of(store.job(job_id).spec.storage)
+    for item, there in _beside(publisher, store.items(job_id, (ItemState.DONE, ItemState.SKIPPED))):
+        size = there.bytes if there else None
         if size is None:
             reason = "its output has gone since it was delivered"
             missing += store.move_item(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
@@ -45,6 +53,13 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
             )
             changed += store.move_item(job_id, item.item_id, ItemEvent.FAIL, reason=reason)
     return Checked(missing, changed)
+
+
+def _beside(publisher: Publisher, items: Iterable[ItemRecord]) -> Iterator[tuple[ItemRecord, Entry | None]]:
+    """Items, each with what stands at its target, asked for many at once."""
+    waiting = iter(items)
+    while some := list(islice(waiting, AT_ONCE)):
+        yield from zip(some, publisher.heads([item.target for item in some]), strict=True)
 
 
 def _is_changed(item: ItemRecord, size: int, newest: Delivery | None) -> bool:

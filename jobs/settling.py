@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from giornata.jobs.claim import Claim, Published
-from giornata.jobs.errors import TargetTaken
+from giornata.jobs.errors import AccessRefused, PlaceBusy, PlaceError, TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass, one_line
 from giornata.jobs.ports import Progress, Publisher
 from giornata.jobs.records import Settlement
@@ -53,7 +53,11 @@ class Settler:
                 return _turned(outcome, OutcomeClass.TARGET_TAKEN, error)
             self._publisher.discard(claim)
             file = Published(outcome.sha256 or "", outcome.bytes or 0)
-        except OSError as error:
+        except PlaceBusy as error:
+            return _turned(outcome, OutcomeClass.THROTTLED, error)
+        except AccessRefused as error:
+            return _turned(outcome, OutcomeClass.CREDENTIALS, error)
+        except (OSError, PlaceError) as error:
             # Settled a second time, because the store did not answer the first time: it is there already.
             if not self._is_there_already(claim, outcome):
                 return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
@@ -63,8 +67,11 @@ class Settler:
     def _is_there_already(self, claim: Claim, outcome: Outcome) -> bool:
         """Whether a manager that was fenced out moved the very same picture there a moment ago."""
         target = claim.task.target
-        same_size = self._publisher.size(target) == outcome.bytes
-        return same_size and self._publisher.sha256(target) == outcome.sha256
+        try:
+            same_size = self._publisher.size(target) == outcome.bytes
+            return same_size and self._publisher.sha256(target) == outcome.sha256
+        except PlaceError:
+            return False  # nobody knows; made again, it meets what is there
 
 
 def _turned(outcome: Outcome, into: OutcomeClass, error: Exception) -> Outcome:

@@ -51,6 +51,15 @@ class Storage(Part):
             raise ValueError(f"kms_key_id goes with encryption: {Encryption.KMS}")
         return self
 
+    @property
+    def reach(self) -> Self:
+        """What of it says where the buckets are."""
+        kept = {"endpoint_url", "region", "path_style", "request_checksum_calculation"}
+        return type(self).model_validate(self.model_dump(include=kept))
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
     def at(self, endpoint_url: str | None) -> Self:
         """The same at another endpoint, unless it names one itself."""
         if self.endpoint_url or not endpoint_url:

@@ -1,16 +1,16 @@
 """Files under `.giornata-` names: which of them somebody still writes, and which were left behind."""
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from itertools import chain
 
 from giornata.jobs.errors import UnknownItem
-from giornata.jobs.folders import files_below
 from giornata.jobs.naming import ATTEMPT, job_tag
+from giornata.jobs.places import LocalPlace, base_name
+from giornata.jobs.ports import Entry, Place
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
 
@@ -28,9 +28,9 @@ class Holder(StrEnum):
 
 @dataclass(frozen=True)
 class Temporary:
-    """A temporary file, and how long nobody has written to it."""
+    """A temporary file or object, or an upload of one, and how long nobody has written to it."""
 
-    path: Path
+    name: str
     bytes: int
     quiet_s: float
     holder: Holder
@@ -45,20 +45,16 @@ class Temporaries:
         for job_id in store.job_ids():
             self._jobs[job_tag(job_id)].append(job_id)
 
-    def below(self, folder: Path) -> Iterator[Temporary]:
-        """Those in `folder` and below."""
-        for entry in files_below(folder):
-            found = self._seen(entry) if entry.name.startswith(PREFIX) else None
-            if found:
-                yield found
+    def below(self, folder: str, *, place: Place | None = None) -> Iterator[Temporary]:
+        """Those in `folder` and below, those that are being sent there included."""
+        place = place or LocalPlace()
+        for entry in chain(place.list(folder, hidden=True), place.uploads(folder)):
+            if base_name(entry.name).startswith(PREFIX):
+                yield self._seen(entry)
 
-    def _seen(self, entry: os.DirEntry[str]) -> Temporary | None:
-        try:
-            facts = entry.stat(follow_symlinks=False)
-        except OSError:
-            return None  # published or removed a moment ago
-        quiet_s = time.time() - facts.st_mtime
-        return Temporary(Path(entry.path), facts.st_size, quiet_s, self._holder(entry.name))
+    def _seen(self, entry: Entry) -> Temporary:
+        quiet_s = time.time() - entry.changed_at
+        return Temporary(entry.name, entry.bytes, quiet_s, self._holder(base_name(entry.name)))
 
     def _holder(self, name: str) -> Holder:
         attempt = ATTEMPT.fullmatch(name)

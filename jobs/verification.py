@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
-from pathlib import Path
 
 from giornata.jobs.delivered import CLAIMS_A_FILE, Examined, Files, Finding, examine
+from giornata.jobs.errors import PlaceError
 from giornata.jobs.folders import destination_of
-from giornata.jobs.naming import safe_component
+from giornata.jobs.places import base_name
+from giornata.jobs.ports import Place
 from giornata.jobs.records import ItemRecord
 from giornata.jobs.states import JobEvent
 from giornata.jobs.store import JobStore
@@ -56,13 +56,15 @@ def verify(
     memory. Raises `UnknownJob`.
     """
     record = store.job(job_id)
-    tally = _Tally(set(pictures_of_nobody(store, destination_of(record))))
-    mender = _Mender(store, job_id, actor) if repair else None
+    files, folder = publisher.of(record.spec.storage), destination_of(record)
+    place = files.places.at(folder, record.spec.storage)
+    tally = _Tally(set(pictures_of_nobody(store, folder, place=place)))
+    mender = _Mender(store, place, job_id, actor) if repair else None
     total = sum(record.snapshot.counts.get(state, 0) for state in CLAIMS_A_FILE)
     for item in store.items(job_id):
         # A destination may hold the sources as well.
         tally.strays.discard(item.source)
-        examined = examine(store, publisher, item) if item.state in CLAIMS_A_FILE else None
+        examined = examine(store, files, item) if item.state in CLAIMS_A_FILE else None
         if examined is not None:
             tally.add(item, examined, mender.mend(item, examined) if mender else "")
             if progress:
@@ -100,8 +102,8 @@ class _Tally:
 class _Mender:
     """Puts items back in the queue, many at a time, after making room for their files."""
 
-    def __init__(self, store: JobStore, job_id: str, actor: str) -> None:
-        self._store, self._job_id, self._actor = store, job_id, actor
+    def __init__(self, store: JobStore, place: Place, job_id: str, actor: str) -> None:
+        self._store, self._place, self._job_id, self._actor = store, place, job_id, actor
         self._waiting: list[str] = []
         self._reopened = 0
 
@@ -114,9 +116,11 @@ class _Mender:
         words = "queued again"
         if examined.finding is Finding.DAMAGED:
             try:
-                words = f"moved to {move_aside(Path(item.target)).name}, {words}"
+                words = f"moved to {base_name(self._place.move_aside(item.target))}, {words}"
             except OSError as error:
                 return f"could not be moved aside ({error.strerror or error})"
+            except PlaceError as error:
+                return f"could not be moved aside ({error.args[1]})"
         self._waiting.append(item.item_id)
         if len(self._waiting) >= REPAIRED_AT_ONCE:
             self.finish()
@@ -131,15 +135,3 @@ class _Mender:
             reason = f"{queued} outputs were missing or damaged"
             self._store.move_job(self._job_id, JobEvent.RETRY, reason=reason, actor=self._actor)
         return self._reopened
-
-
-def move_aside(path: Path) -> Path:
-    """Rename a file to `<name>.damaged-<n>` beside it, the first free `n`. Raises `OSError`."""
-    for number in count(1):
-        aside = path.with_name(safe_component(f"{path.name}.damaged-{number}"))
-        try:
-            aside.touch(exist_ok=False)  # whoever creates the name owns it
-        except FileExistsError:
-            continue
-        return path.replace(aside)
-    raise AssertionError

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import ClaimKey, JobSnapshot, WorkerView
+from giornata.jobs.places import LOCAL, LocalPlace
+from giornata.jobs.ports import ClaimKey, Entry, JobSnapshot, Places, WorkerView
 from giornata.jobs.retry import Decision
+from giornata.jobs.storage import Storage
 
 
 class ManualClock:
@@ -175,9 +177,15 @@ class FolderPublisher:
         place = Path(target)
         return place.stat().st_size if place.is_file() else None
 
-    def changed_at(self, target: str) -> float:
-        """When it was last written."""
-        return Path(target).stat().st_mtime
+    places: Places = LOCAL
+
+    def of(self, storage: Storage) -> "FolderPublisher":
+        """Itself: there is one kind of place."""
+        return self
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """What the disk says."""
+        return LocalPlace().heads(targets)
 
     def sha256(self, target: str) -> str:
         """Hash of the file."""

@@ -1,10 +1,14 @@
 """The manager's `Publisher` for local disks: attempts become deliveries, once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome
+from giornata.jobs.places import LOCAL, LocalPlace
+from giornata.jobs.ports import Entry, Places
+from giornata.jobs.storage import Storage
 from giornata.workers.encode import file_sha256
 from giornata.workers.errors import TargetRefused
 from giornata.workers.storage import publish
@@ -12,6 +16,16 @@ from giornata.workers.storage import publish
 
 class LocalPublisher:
     """Publishes by hard link or rename in the target's own folder."""
+
+    places: Places = LOCAL
+
+    def of(self, storage: Storage) -> "LocalPublisher":
+        """See `Publisher.of`: itself."""
+        return self
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Publisher.heads`."""
+        return LocalPlace().heads(targets)
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`; the hash is the one the worker took while it held the file."""
@@ -33,10 +47,6 @@ class LocalPublisher:
         """See `Publisher.size`."""
         path = Path(target)
         return path.stat().st_size if path.is_file() else None
-
-    def changed_at(self, target: str) -> float:
-        """See `Publisher.changed_at`."""
-        return Path(target).stat().st_mtime
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""

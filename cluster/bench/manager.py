@@ -5,7 +5,7 @@ import resource
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +14,11 @@ from typing import Self
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.manager import JobManager
 from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import ClaimKey, WorkerView
+from giornata.jobs.places import LOCAL
+from giornata.jobs.ports import ClaimKey, Entry, Places, WorkerView
 from giornata.jobs.spec import parse_spec
 from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.storage import Storage
 from giornata.jobs.store import JobStore
 
 WINDOW = 512  # claims in flight, as on 256 workers
@@ -90,6 +92,8 @@ class NoWork:
 class NoFiles:
     """A `Publisher` of files that nobody wrote."""
 
+    places: Places = LOCAL
+
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`."""
         return Published(EMPTY, 0)
@@ -101,9 +105,13 @@ class NoFiles:
         """See `Publisher.size`."""
         return None
 
-    def changed_at(self, target: str) -> float:
-        """See `Publisher.changed_at`."""
-        return 0.0
+    def of(self, storage: Storage) -> "NoFiles":
+        """See `Publisher.of`."""
+        return self
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Publisher.heads`."""
+        return [None] * len(targets)
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""

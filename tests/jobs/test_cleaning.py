@@ -43,7 +43,7 @@ def test_the_file_of_a_running_attempt_stays_and_that_of_an_ended_one_goes(
     (second,) = take_claims(store, job_id)  # another manager took the job over
     done(second)
     found = find(store, tmp_path)
-    assert [(one.path, one.why) for one in found] == [(Path(first.temporary), "its attempt is over")]
+    assert [(Path(one.path), one.why) for one in found] == [(Path(first.temporary), "its attempt is over")]
     assert found[0].bytes == Path(first.temporary).stat().st_size
     assert remove(found) == 1
     assert find(store, tmp_path) == []
@@ -67,7 +67,7 @@ def test_a_file_that_names_no_job_goes_once_it_has_been_quiet_for_long(
     manifest = aged(out / ".giornata-manifest.csv.part", hours=3)
     single = aged(attempt_name(out / "b.png", "0f", 77), hours=2.1)
     found = find(store, tmp_path)
-    assert {one.path: one.why for one in found} == {
+    assert {Path(one.path): one.why for one in found} == {
         manifest: "nobody has written to it for 3 h",
         single: "nobody has written to it for 2 h",
     }
@@ -88,7 +88,7 @@ def test_scratch_of_dead_processes_goes_whole(store: JobStore, tmp_path: Path) -
         (folder / "pixels.npy").write_bytes(bytes(1_000))
     (scratch / f"session-{DEAD}-file").write_bytes(b"no folder")
     found = find(store, tmp_path)
-    assert [(one.path, one.why) for one in found] == [(dead, f"process {DEAD} is gone")]
+    assert [(Path(one.path), one.why) for one in found] == [(dead, f"process {DEAD} is gone")]
     assert found[0].bytes >= 1_000
     assert remove(found) == 1
     assert sorted(path.name for path in scratch.iterdir()) == [
@@ -106,11 +106,11 @@ def test_folders_of_several_jobs_are_looked_at_once_each(store: JobStore, tmp_pa
     done(claim)
     delivered(store, tmp_path, "b.png", name="inside")
     delivered(store, tmp_path, "c.png", name="again")
-    assert [one.path for one in find(store, tmp_path)] == [Path(claim.temporary)]
+    assert [Path(one.path) for one in find(store, tmp_path)] == [Path(claim.temporary)]
 
 
 def test_what_is_gone_already_counts_as_removed(tmp_path: Path) -> None:
-    assert remove([Leftover(tmp_path / "none", 0, "it is over")]) == 1
+    assert remove([Leftover(str(tmp_path / "none"), 0, "it is over")]) == 1
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (kept / "a.png").write_bytes(b"")
     link = tmp_path / "session-1-a"
     link.symlink_to(kept)
-    assert remove([Leftover(link, 0, "it is over")]) == 1
+    assert remove([Leftover(str(link), 0, "it is over")]) == 1
     assert (kept / "a.png").exists()

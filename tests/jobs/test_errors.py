@@ -19,6 +19,18 @@ ARGUMENTS = {
     "IllegalTransition": ("item", "done", "claim", ("reopen",)),
     "Superseded": ("autumn-1", 1, 2),
     "StoreUnavailable": ("jobs.sqlite", "locked", True),
+    **dict.fromkeys(
+        (
+            "PlaceError",
+            "PlaceUnknown",
+            "PlaceMissing",
+            "PlaceChanged",
+            "PlaceBusy",
+            "PlaceAway",
+            "AccessRefused",
+        ),
+        ("s3://bucket/a.jpg", "nothing is there"),
+    ),
 }
 CLASSES = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, JobError)]
 

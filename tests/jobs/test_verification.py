@@ -10,11 +10,12 @@ from sqlalchemy import update
 
 from giornata.jobs.delivered import Finding, LocalFiles, compare
 from giornata.jobs.errors import UnknownJob
+from giornata.jobs.places import LocalPlace
 from giornata.jobs.records import NewItem
 from giornata.jobs.schema import item
 from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.store import JobStore
-from giornata.jobs.verification import Verified, move_aside, verify
+from giornata.jobs.verification import Verified, verify
 from giornata.workers.publisher import LocalPublisher
 from tests.batches import carry_out, delivered, new_job, task_for
 from tests.fakes import ManualClock
@@ -205,7 +206,7 @@ def test_moving_aside_never_takes_a_name_and_keeps_the_file(tmp_path: Path, stem
     for number in range(3):
         place = tmp_path / name
         place.write_bytes(bytes([number]))
-        aside = move_aside(place)
+        aside = Path(LocalPlace().move_aside(str(place)))
         assert aside not in seen
         assert aside.read_bytes() == bytes([number])
         assert not place.exists()
