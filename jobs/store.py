@@ -13,6 +13,7 @@ from giornata.jobs.stored_events import StoredEvents
 from giornata.jobs.stored_items import BATCH, StoredItems
 from giornata.jobs.stored_jobs import StoredJobs
 from giornata.jobs.stored_renewals import StoredRenewals
+from giornata.jobs.stored_states import StoredStates
 from giornata.jobs.stored_workers import StoredWorkers
 
 __all__ = ["BATCH", "JobStore"]
@@ -49,6 +50,9 @@ class JobStore:
         self.reopen, self.skip_items, self.cancel_items = items.reopen, items.skip_items, items.cancel_items
         self.move_item = items.move_item
 
+        states = StoredStates(database)
+        self.runs, self.states_at, self.highest = states.runs, states.states_at, states.highest
+
         renewals = StoredRenewals(database, clock)
         self.known_key, self.renew_item = renewals.known_key, renewals.renew_item
 
@@ -62,7 +66,7 @@ class JobStore:
         self.intents, self.adopt, self.next_ready_s = attempts.intents, attempts.adopt, attempts.next_ready_s
 
         events = StoredEvents(database, clock)
-        self.events, self.note = events.events, events.note
+        self.events, self.last_events, self.note = events.events, events.last_events, events.note
         self.setting, self.put_setting = events.setting, events.put_setting
         self.add_notices, self.due_notices = events.add_notices, events.due_notices
         self.settle_notice = events.settle_notice

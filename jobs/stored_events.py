@@ -39,6 +39,19 @@ class StoredEvents:
             rows = connection.execute(query).mappings().all()
         return [EventRecord(**{**row, "job_id": row["job_id"] or ""}) for row in rows]
 
+    def last_events(
+        self, *, job_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> list[EventRecord]:
+        """The newest events first, of one job or of all, going on before event `before`."""
+        query = select(event).order_by(event.c.event_id.desc()).limit(limit)
+        if job_id is not None:
+            query = query.where(event.c.job_id == (job_id or None))
+        if before is not None:
+            query = query.where(event.c.event_id < before)
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [EventRecord(**{**row, "job_id": row["job_id"] or ""}) for row in rows]
+
     def note(self, kind: str, *, actor: str, detail: str = "", job_id: str = "") -> None:
         """Write down what happened, to a job or to none. Raises `UnknownJob`."""
         with self._database.write() as connection:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from giornata.cluster.errors import UnsafeService
+from giornata.cluster.service.sessions import Seal, random_seal
 from giornata.jobs.choices import listed
 
 LOCAL = "local"  # who asks, where no token is needed
@@ -46,6 +47,18 @@ class _Token:
     digest: bytes
     person: Person
 
+    @property
+    def seal(self) -> Seal:
+        return Seal(self.digest)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Whoever asks with a browser; `csrf` has to come with every change."""
+
+    person: Person
+    csrf: str
+
 
 class Access:
     """Decides who a request is from. Without tokens everyone is an operator called `local`."""
@@ -53,6 +66,7 @@ class Access:
     def __init__(self, tokens: Iterable[tuple[str, Person]] = (), *, hosts: Iterable[str] = ()) -> None:
         self._tokens = tuple(_Token(_digest(secret), person) for secret, person in tokens)
         self._hosts = _LOOPBACK_NAMES | {host.lower() for host in hosts}
+        self._open_seal = random_seal()
 
     @property
     def needs_token(self) -> bool:
@@ -67,9 +81,27 @@ class Access:
         if not self._tokens:
             return Person(LOCAL, AccessRole.OPERATOR)
         scheme, _, given = authorization.partition(" ")
-        digest = _digest(given.strip() if scheme.lower() == "bearer" else "")
+        found = self._token(given.strip() if scheme.lower() == "bearer" else "")
+        return found.person if found else None
+
+    def sign_in(self, secret: str, *, now: float) -> str | None:
+        """The cookie for a browser whose person knows this token; nothing for a token that nobody has."""
+        found = self._token(secret)
+        return found.seal.cookie(now=now) if found else None
+
+    def signed_in(self, cookie: str, *, now: float) -> SignedIn | None:
+        """Who a browser's cookie stands for; everyone is `local` where no token is needed."""
+        if not self._tokens:
+            return SignedIn(Person(LOCAL, AccessRole.OPERATOR), self._open_seal.csrf(""))
+        for token in self._tokens if cookie else ():
+            if token.seal.knows(cookie, now=now):
+                return SignedIn(token.person, token.seal.csrf(cookie))
+        return None
+
+    def _token(self, secret: str) -> _Token | None:
+        digest = _digest(secret)
         found = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
-        return found[0].person if found else None
+        return found[0] if found else None
 
     def knows_host(self, host: str) -> bool:
         """Whether a `Host` header names this service: a page elsewhere whose name leads here does not."""

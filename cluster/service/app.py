@@ -17,8 +17,12 @@ from giornata.cluster.service.asking import PROBLEMS
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.gate import BODY_BYTES, Gate
 from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.pages import routes_files, routes_pages, routes_session
+from giornata.cluster.service.pages.around import Around
+from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
-from giornata.cluster.service.views import Role
+from giornata.cluster.service.rates import Turns
+from giornata.cluster.service.views import Problem, Role
 from giornata.jobs.complaints import dotted
 
 logger = logging.getLogger(__name__)
@@ -26,7 +30,12 @@ SHOWN = 3  # findings about one request
 
 
 def create_app(
-    desk: Desk, *, access: Access, hub: Hub | None = None, body_bytes: int = BODY_BYTES
+    desk: Desk,
+    *,
+    access: Access,
+    hub: Hub | None = None,
+    around: Around | None = None,
+    body_bytes: int = BODY_BYTES,
 ) -> FastAPI:
     """The service of `desk`; one look at the store a second starts and ends with it."""
     watching = hub or Hub(desk)
@@ -48,11 +57,15 @@ def create_app(
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
-    app.state.desk, app.state.hub = desk, watching
+    app.state.desk, app.state.hub, app.state.access = desk, watching, access
+    app.state.around = around or Around()
+    app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for routes in (routes_streams, routes_jobs, routes_items, routes_service):
         api.include_router(routes.router)
     app.include_router(api)
+    for pages in (routes_files, routes_session, routes_pages):
+        app.include_router(pages.router)
     _answer_problems(app)
     app.add_middleware(Gate, access=access, role=desk.role, body_bytes=body_bytes)
     return app
@@ -67,21 +80,30 @@ def _answer_problems(app: FastAPI) -> None:
 
 
 async def _expected(request: Request, error: Exception) -> Response:
-    return answer(error)
+    return _shown(request, answer(error))
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     findings = error.errors() if isinstance(error, RequestValidationError) else []
     lines = [f"{dotted(tuple(one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in findings[:SHOWN]]
     more = f" and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
-    return problem(422, "bad_request", "reading the request: " + "; ".join(lines) + more)
+    return _shown(request, problem(422, "bad_request", "reading the request: " + "; ".join(lines) + more))
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     words = str(getattr(error, "detail", error))
-    return problem(status, WORDS.get(status, "refused"), words, headers)
+    return _shown(request, problem(status, WORDS.get(status, "refused"), words, headers))
+
+
+def _shown(request: Request, refused: Response) -> Response:
+    """A problem for a program, or for somebody with a browser the page that says the same."""
+    wants = request.headers.get("accept", "")
+    if request.method != "GET" or request.url.path.startswith("/api/") or "text/html" not in wants:
+        return refused
+    told = Problem.model_validate_json(bytes(refused.body))
+    return page(request, "problem.html", status=refused.status_code, here="", problem=told)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -1,19 +1,31 @@
 """`Gate`: what every request passes before it is read: host, token, role, kind and size of the body."""
 
 import asyncio
+import hmac
+import time
 from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from giornata.cluster.service.access import Access, AccessRole
+from giornata.cluster.service.access import Access, AccessRole, Person
 from giornata.cluster.service.problems import problem
+from giornata.cluster.service.sessions import COOKIE, CSRF_HEADER
 from giornata.cluster.service.views import Role
 
 BODY_BYTES = 2 * 1024**2
 BODY_S = 30.0  # for a whole body; what comes slower keeps a place from others
 HEALTH = "/api/health"
+LOGIN = "/login"
+OPEN = (HEALTH, LOGIN, "/favicon.svg")
+STATIC = "/static/"
+FOR_ALL = ("/logout",)
+UPLOAD, UPLOAD_KIND = "/styles/samples", "application/octet-stream"
+UPLOAD_BYTES = 12 * 1024**2
 _READING = ("GET", "HEAD", "OPTIONS")
 _PLAIN = {
     "cache-control": "no-store",
@@ -42,9 +54,13 @@ class Gate:
         try:
             self._check(scope)
             if scope["method"] not in _READING:
-                receive = await _replayed(scope, receive, limit=self._body_bytes)
+                limit = UPLOAD_BYTES if scope["path"] == UPLOAD else self._body_bytes
+                receive = await _replayed(scope, receive, limit=limit)
         except Refusal as refusal:
             status, code, message = refusal.args
+            if status == 401 and _is_page(scope):
+                await RedirectResponse(_login(scope), 303, _PLAIN)(scope, receive, send)
+                return
             headers = {"www-authenticate": "Bearer"} if status == 401 else {}
             # The rest of the body is not read: the connection cannot serve another request.
             headers |= {"connection": "close"} if status == 413 else {}
@@ -58,20 +74,75 @@ class Gate:
         headers = Headers(scope=scope)
         if not self._access.knows_host(headers.get("host", "")):
             raise Refusal(421, "wrong_host", "asked by a name that is not this service's; see --allow-host")
-        if scope["path"] == HEALTH:
-            return
-        person = self._access.person(headers.get("authorization", ""))
-        if person is None:
-            raise Refusal(401, "unauthorized", "needed a token: Authorization: Bearer …")
-        if scope["method"] not in _READING:
-            if person.role is not AccessRole.OPERATOR:
-                raise Refusal(403, "forbidden", f"{person.name} may look, changing needs an operator's token")
+        person = self._person(headers)
+        changes = scope["method"] not in _READING
+        if changes:
+            self._check_origin(headers)
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind != "application/json":  # a form on a page elsewhere cannot send this one unasked
+            # A form on a page elsewhere cannot send these unasked.
+            if kind != (UPLOAD_KIND if scope["path"] == UPLOAD else "application/json"):
                 raise Refusal(415, "not_json", "needed content-type: application/json")
-        if self._role() is Role.STANDBY:
+        if person is None and scope["path"] not in OPEN and not scope["path"].startswith(STATIC):
+            raise Refusal(401, "unauthorized", "needed a token: Authorization: Bearer …")
+        if person is None or scope["path"] in OPEN:
+            return
+        if changes and person.role is not AccessRole.OPERATOR and scope["path"] not in FOR_ALL:
+            raise Refusal(403, "forbidden", f"{person.name} may look, changing needs an operator's token")
+        if changes and _from_browser(headers):
+            self._check_csrf(headers)
+        if self._role() is Role.STANDBY and not scope["path"].startswith(STATIC):
             raise Refusal(503, "standby", "this service waits to take over; ask the active one")
-        scope.setdefault("state", {})["person"] = person
+        state = scope.setdefault("state", {})
+        state["person"], state["signed_in"] = (
+            person,
+            self._access.signed_in(_cookie(headers), now=time.time()),
+        )
+
+    def _person(self, headers: Headers) -> Person | None:
+        person = self._access.person(headers.get("authorization", ""))
+        if person is None and "authorization" not in headers:
+            seated = self._access.signed_in(_cookie(headers), now=time.time())
+            person = seated.person if seated else None
+        return person
+
+    def _check_origin(self, headers: Headers) -> None:
+        site, origin = headers.get("sec-fetch-site", ""), headers.get("origin", "")
+        if site not in ("", "same-origin", "none") or (
+            not site and origin and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        ):
+            raise Refusal(403, "cross_site", "asked from a page of another site")
+
+    def _check_csrf(self, headers: Headers) -> None:
+        seated = self._access.signed_in(_cookie(headers), now=time.time())
+        if seated is None or not hmac.compare_digest(
+            seated.csrf.encode(), headers.get(CSRF_HEADER, "").encode()
+        ):
+            raise Refusal(403, "csrf", f"needed the page's {CSRF_HEADER}; reload the page")
+
+
+def _cookie(headers: Headers) -> str:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _from_browser(headers: Headers) -> bool:
+    """Whether a cookie rather than a token speaks for whoever asks, or where no token is needed, a page."""
+    if "authorization" in headers:
+        return False
+    return any(name in headers for name in ("cookie", "origin", "sec-fetch-site"))
+
+
+def _is_page(scope: Scope) -> bool:
+    wants = Headers(scope=scope).get("accept", "")
+    return scope["method"] == "GET" and not scope["path"].startswith("/api/") and "text/html" in wants
+
+
+def _login(scope: Scope) -> str:
+    asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+    return LOGIN if asked == "/" else f"{LOGIN}?next={quote(asked, safe='')}"
 
 
 async def _replayed(scope: Scope, receive: Receive, *, limit: int) -> Receive:

@@ -5,13 +5,15 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.service.desk import Desk
+from giornata.cluster.service.mosaic import Mosaics
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
 from giornata.jobs.states import JobState
 
@@ -28,12 +30,13 @@ class Told:
     """One event of a stream: ids increase, also from one service to the next."""
 
     number: int
-    kind: str  # snapshot, change or end
+    kind: str  # snapshot, change, items or end
     job_id: str
     data: Fields
 
+    @cached_property
     def text(self) -> str:
-        """As server-sent events put it (WHATWG HTML, section 9.2)."""
+        """As server-sent events put it (WHATWG HTML, section 9.2); made once for all who listen."""
         return f"id: {self.number}\nevent: {self.kind}\ndata: {json.dumps(self.data)}\n\n"
 
 
@@ -44,6 +47,7 @@ class Hub:
         self, desk: Desk, *, period_s: float = PERIOD_S, heartbeat_s: float = HEARTBEAT_S, kept: int = KEPT
     ) -> None:
         self._desk, self._period_s, self._heartbeat_s = desk, period_s, heartbeat_s
+        self.mosaics = Mosaics(desk.store)
         self._known: dict[str, Fields] = {}
         self._told: deque[Told] = deque(maxlen=kept)
         # Later than any id of a service that ran before on this machine at less than 1000 events a second.
@@ -63,32 +67,42 @@ class Hub:
             if active():
                 # While the database is away there is nothing to tell.
                 with contextlib.suppress(StoreUnavailable):
-                    self._compare(await run_in_threadpool(self._look))
+                    found = await run_in_threadpool(self._look)
+                    items = await run_in_threadpool(self._look_at_items, found)
+                    self._compare(found, items)
             await asyncio.sleep(self._period_s)
 
-    async def feed(self, job_id: str | None, last: int | None) -> AsyncIterator[str]:
+    async def feed(
+        self, job_id: str | None, last: int | None, *, ends: bool = True, items: bool = False
+    ) -> AsyncIterator[str]:
         """The text of a stream: what was missed since event `last`, or a snapshot, then every change.
 
-        The stream of one job ends when the job does. Raises `UnknownJob` before the first word.
+        The stream of one job ends when the job does, unless it never `ends`; `items` adds what changes in
+        its mosaic. Raises `UnknownJob` before the first word.
         """
         current = await run_in_threadpool(self._current, job_id)
-        return self._feed(job_id, last, current)
+        kinds = ("change", "items") if items and job_id else ("change",)
+        return self._feed(job_id, last, current, ends=ends, kinds=kinds)
 
-    async def _feed(self, job_id: str | None, last: int | None, current: list[Fields]) -> AsyncIterator[str]:
+    async def _feed(
+        self, job_id: str | None, last: int | None, current: list[Fields], *, ends: bool, kinds: Sequence[str]
+    ) -> AsyncIterator[str]:
         self.streams += 1
         try:
             place = self._number if last is None or not self._reaches(last) else last
             if place != last:
-                yield Told(place, "snapshot", job_id or "", {"jobs": current}).text()
+                yield Told(place, "snapshot", job_id or "", {"jobs": current}).text
             while True:
                 news = self._news
                 for one in [told for told in self._told if told.number > place]:
                     place = one.number
-                    if job_id in (None, one.job_id):
-                        yield one.text()
-                ended = self._ended(job_id, current) if job_id else None
+                    if job_id in (None, one.job_id) and one.kind in kinds:
+                        yield one.text
+                if job_id and len(kinds) > 1:
+                    self.mosaics.keep(job_id)
+                ended = self._ended(job_id, current) if job_id and ends else None
                 if ended:
-                    yield Told(place, "end", job_id or "", ended).text()
+                    yield Told(place, "end", job_id or "", ended).text
                     return
                 try:
                     await asyncio.wait_for(news.wait(), self._heartbeat_s)
@@ -121,7 +135,10 @@ class Hub:
                     found[job_id] = self._desk.job(job_id).line.model_dump(mode="json")
         return found
 
-    def _compare(self, found: dict[str, Fields]) -> None:
+    def _look_at_items(self, found: dict[str, Fields]) -> dict[str, Fields]:
+        return self.mosaics.look({job_id: fields["counts"] for job_id, fields in found.items()})
+
+    def _compare(self, found: dict[str, Fields], items: dict[str, Fields]) -> None:
         before_all = self._number
         for job_id, fields in found.items():
             before = self._known.get(job_id, {})
@@ -129,12 +146,14 @@ class Hub:
             if changed.keys() <= {"rates"}:
                 found[job_id] = before or fields  # told along with the next real change
             else:
-                self._tell(job_id, {"job_id": job_id} | changed)
+                self._tell("change", job_id, {"job_id": job_id} | changed)
+        for job_id, runs in items.items():
+            self._tell("items", job_id, runs)
         self._known = found
         if self._number > before_all:  # or else nobody would ever be silent for long enough to be told so
             self._news.set()
             self._news = asyncio.Event()
 
-    def _tell(self, job_id: str, changed: Fields) -> None:
+    def _tell(self, kind: str, job_id: str, data: Fields) -> None:
         self._number += 1
-        self._told.append(Told(self._number, "change", job_id, changed))
+        self._told.append(Told(self._number, kind, job_id, data))

@@ -1,6 +1,8 @@
 """`Rates`: how fast each job goes, learnt from the moments at which someone looked."""
 
 import threading
+import time
+from collections import deque
 
 from giornata.cluster.pace import Pace, Snapshot
 from giornata.cluster.service.views import JobView, RatesView, eta_view
@@ -48,3 +50,20 @@ def moment(numbers: JobSnapshot | JobView, *, elapsed_s: float, listed: bool) ->
 
 def _rounded(rate: float | None) -> float | None:
     return None if rate is None else round(rate, 3)
+
+
+class Turns:
+    """At most so many of something in so many seconds, whoever asks."""
+
+    def __init__(self, most: int, per_s: float) -> None:
+        self._most, self._per_s = most, per_s
+        self._taken: deque[float] = deque(maxlen=most)
+
+    def are_used_up(self) -> bool:
+        """Whether the next one has to wait."""
+        full = len(self._taken) == self._most
+        return full and time.monotonic() - self._taken[0] < self._per_s
+
+    def take(self) -> None:
+        """Count one."""
+        self._taken.append(time.monotonic())

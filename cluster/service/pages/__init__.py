@@ -1,0 +1,1 @@
+"""The dashboard: pages made on the server, small modules that keep them fresh, and the pictures on them."""

@@ -1,0 +1,24 @@
+"""`Around`: what the dashboard says of the service that no job knows: what it runs on, and its neighbours."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Around:
+    """`home` is where previews are kept; addresses are those of Ray's own dashboard and of Grafana."""
+
+    home: Path | None = None
+    threads_per_worker: int = 1
+    uses_gpu: bool = False
+    ray_url: str = ""
+    grafana_url: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What an hour of a worker is an hour of."""
+        return "GPU" if self.uses_gpu else "CPU"
+
+    def hours(self, busy_s: float) -> float:
+        """Hours of CPU cores or of GPUs in this many seconds of workers."""
+        return busy_s * (1 if self.uses_gpu else self.threads_per_worker) / 3600

@@ -1,0 +1,62 @@
+"""`Shelf`: the dashboard's own style sheets, scripts and pictures, read once and named by what is in them."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OWN, VENDOR = HERE / "static", HERE / "vendor"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
+ZOOM = "openseadragon.min.js"  # brought by the set-up; pages do without where it is missing
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file as it is sent."""
+
+    data: bytes
+    kind: str
+    packed: bytes | None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Files by name; `mark` changes whenever one of them does, so that browsers may keep them for ever."""
+
+    files: dict[str, Kept]
+    mark: str
+
+    @property
+    def zooms(self) -> bool:
+        """Whether deep zoom is installed."""
+        return ZOOM in self.files
+
+
+@cache
+def shelf() -> Shelf:
+    """What is installed."""
+    found = {
+        path.name: path.read_bytes()
+        for folder in (OWN, VENDOR)
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix in KINDS
+    }
+    digest = hashlib.sha256()
+    for name, data in found.items():
+        digest.update(name.encode() + b"\0" + data)
+    return Shelf({name: _kept(name, data) for name, data in found.items()}, digest.hexdigest()[:12])
+
+
+def _kept(name: str, data: bytes) -> Kept:
+    kind = KINDS[Path(name).suffix]
+    is_text = not kind.startswith("image/") or kind.endswith("xml")
+    return Kept(data, kind, gzip.compress(data, mtime=0) if is_text else None)
