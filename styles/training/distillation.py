@@ -26,6 +26,7 @@ DEEP_LAYERS = ("relu4_1", "relu4_2", "relu5_1")
 TAPS = (*TRUE_LAYERS, *DEEP_LAYERS)
 DEEP_BORDER = 1  # positions; the compressed teacher pads by reflection, we by zeros
 GRAM_WEIGHT = 0.3
+SAMPLE = 16  # crops that fix the scales
 RIDGE = 1e-3  # of the mean energy, when the maps are first fitted
 
 
@@ -116,6 +117,9 @@ class Teachers(nn.Module):
         super().__init__()
         self.true, self.deep = Vgg19(encoder, maximum=True), CompressedVgg19(deep_encoder)
         self.scales: dict[str, Tensor] = {}
+        # Of a sample and not of each batch: a calm batch would shout.
+        self.spreads: dict[str, Tensor] = {}
+        self.energies: dict[str, Tensor] = {}
 
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
@@ -127,22 +131,18 @@ class Teachers(nn.Module):
         """Fix the scales by a batch; returns the channels of every layer."""
         seen = self(pixels)
         self.scales = {layer: found.square().mean().rsqrt() for layer, found in seen.items()}
+        scaled = self(pixels)
+        self.spreads = {layer: spread(found) for layer, found in scaled.items()}
+        self.energies = {layer: gram(found).square().mean() for layer, found in scaled.items()}
         return {layer: found.shape[1] for layer, found in seen.items()}
 
 
-def missed(got: Tensor, wanted: Tensor) -> Tensor:
-    """The share of the variance of `wanted` by channel that `got` misses: N x C x h x w -> a scalar.
+def spread(features: Tensor) -> Tensor:
+    """Variance by channel, averaged: N x C x h x w -> a scalar.
 
     Deep channels are far from zero nearly everywhere: a share of their energy would be met by a constant.
     """
-    middle = wanted.mean((0, 2, 3), keepdim=True)
-    return (got - wanted).square().mean() / (wanted - middle).square().mean()
-
-
-def style_missed(got: Tensor, wanted: Tensor) -> Tensor:
-    """The share of the Gram matrices' energy that is missed: N x C x h x w, twice -> a scalar."""
-    mine, theirs = gram(got), gram(wanted)
-    return (mine - theirs).square().mean() / theirs.square().mean()
+    return (features - features.mean((0, 2, 3), keepdim=True)).square().mean()
 
 
 def unusual(crops: Tensor, generator: torch.Generator) -> Tensor:
@@ -173,7 +173,7 @@ class Distiller:
         self.plan, self.work = plan, work
         self.crops = PhotoCrops(pictures, crop_px=plan.crop_px)
         self.teachers = Teachers(encoder, deep_encoder).to(memory_format=torch.channels_last)
-        sample = self.crops.draw(8, torch.Generator().manual_seed(plan.seed))
+        sample = self.crops.draw(SAMPLE, torch.Generator().manual_seed(plan.seed))
         channels = self.teachers.learn_scales(sample)
         self.student = Student(architecture, channels, seed=plan.seed)
         self.student.fit_heads(sample, self.teachers(sample))
@@ -232,7 +232,8 @@ class Distiller:
             edge = DEEP_BORDER if layer in DEEP_LAYERS else 0
             mine, theirs = (one[:, :, edge : one.shape[2] - edge, edge : one.shape[3] - edge]
                             for one in (got[layer], wanted[layer]))  # fmt: skip
-            feature, style = missed(mine, theirs), style_missed(mine, theirs)
+            feature = (mine - theirs).square().mean() / self.teachers.spreads[layer]
+            style = (gram(mine) - gram(theirs)).square().mean() / self.teachers.energies[layer]
             losses.append(feature + GRAM_WEIGHT * style)
             parts[layer] = float(feature.detach())
         loss = torch.stack(losses).sum()

@@ -43,5 +43,5 @@ def test_the_field_is_what_the_gradient_shows(architecture: Architecture, layer:
 
 
 def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(UnknownLayer, match="relu9_1.*relu1_1, relu1_2"):
+    with pytest.raises(UnknownLayer, match=r"relu9_1.*relu1_1, relu1_2"):
         VGG19.find("relu9_1")

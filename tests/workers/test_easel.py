@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -45,7 +44,7 @@ def objective(options: GatysOptions, seeing: Encoder, regions: tuple[int, ...], 
             found = seeing(style.permute(2, 0, 1)[None], options.layers)
         layers = {layer: statistics_of(sums_of(found[layer][0])) for layer in options.wanted_style}
         targets.append(StyleTarget(1 / len(regions), region, layers))
-    return Objective(options, tuple(targets), {layer: 999 for layer in options.wanted_content}, pixels)
+    return Objective(options, tuple(targets), dict.fromkeys(options.wanted_content, 999), pixels)
 
 
 def whole_gradient(

@@ -1,0 +1,187 @@
+"""Where encoder weights come from: a named file, torchvision's VGG-19, or the compact encoder that ships."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from giornata.styles.architecture import COMPACT, VGG19, Architecture
+from giornata.styles.encoder import Encoder, Pooling, Preprocessing
+from giornata.styles.errors import BadEncoder, BadOptions
+
+log = logging.getLogger(__name__)
+SHIPPED = Path(__file__).resolve().parent / "encoders" / "compact.safetensors"
+COMPACT_FORMAT = "giornata-encoder-1"
+AUTO, COMPACT_NAME, VGG19_NAME = "auto", "compact", "vgg19"
+TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
+TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
+TORCHVISION_MB = 548
+# Files of the same keys that differ only in what they expect of pixels, by the start of their sha256.
+KNOWN_PREPROCESSING = {"d01eb7cb": Preprocessing.CAFFE, "dcbb9e9d": Preprocessing.TORCHVISION}
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """What was asked for: `auto`, `compact`, `vgg19` or the path of a file.
+
+    `auto` is the full VGG-19 where torchvision's file lies in its cache, otherwise the compact encoder:
+    nothing is fetched unasked. `preprocessing` is for files that do not say what they expect.
+    """
+
+    name: str = AUTO
+    pooling: Pooling | None = None
+    preprocessing: Preprocessing | None = None
+
+
+def load_encoder(choice: EncoderChoice) -> Encoder:
+    """The encoder asked for, float32, on the CPU. Raises `BadEncoder`, or `BadOptions` for its pooling."""
+    path = resolved(choice)
+    encoder = _cached(path, path.stat().st_mtime_ns, choice.preprocessing)
+    if encoder.architecture == COMPACT and choice.pooling is Pooling.MAXIMUM:
+        raise BadOptions(
+            f"pooling {choice.pooling}", f"{Pooling.AVERAGE}, which the compact encoder learnt with"
+        )
+    encoder.pooling = choice.pooling or Pooling.AVERAGE
+    return encoder
+
+
+def resolved(choice: EncoderChoice) -> Path:
+    """The file behind a choice; fetches VGG-19 when that was asked for by name. Raises `BadEncoder`."""
+    cached = torchvision_file()
+    match choice.name:
+        case "auto":
+            return cached if cached.is_file() else SHIPPED
+        case "compact":
+            return SHIPPED
+        case "vgg19":
+            return cached if cached.is_file() else _fetched(cached)
+    path = Path(choice.name)
+    if not path.is_file():
+        needed = f"{AUTO}, {COMPACT_NAME}, {VGG19_NAME} or the path of a .safetensors or .pth file"
+        raise BadEncoder(str(path), "no such file", needed)
+    return path
+
+
+def torchvision_file() -> Path:
+    """Where torchvision keeps its VGG-19, whether it is there or not."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / TORCHVISION_FILE
+
+
+def _fetched(target: Path) -> Path:
+    log.warning("fetching VGG-19 (%d MB, BSD) from %s to %s", TORCHVISION_MB, TORCHVISION_URL, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        prefix = TORCHVISION_FILE.removesuffix(".pth").rpartition("-")[2]
+        torch.hub.download_url_to_file(TORCHVISION_URL, str(part), hash_prefix=prefix, progress=False)
+        part.replace(target)
+    except (OSError, RuntimeError) as exc:
+        needed = f"a way to {TORCHVISION_URL}, a file, or the encoder {COMPACT_NAME}"
+        raise BadEncoder(str(target), str(exc), needed) from exc
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+@lru_cache(maxsize=2)
+def _cached(path: Path, stamp_ns: int, preprocessing: Preprocessing | None) -> Encoder:
+    return read_encoder(path, preprocessing=preprocessing)
+
+
+def read_encoder(path: Path, *, preprocessing: Preprocessing | None = None) -> Encoder:
+    """Read a weight file: ours, VGG-19 by convolution names, or torchvision's. Raises `BadEncoder`."""
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    header, tensors = _read(path)
+    ours = header.get("format") == COMPACT_FORMAT
+    if ours:
+        expects, architecture = Preprocessing.CENTRED, COMPACT
+    else:
+        tensors, expects = _by_name(path, tensors, sha256)
+        architecture = VGG19
+    used = checked(path, tensors, architecture)
+    identity = f"{path.name}:{sha256[:16]}"
+    return Encoder(architecture, used, preprocessing=preprocessing or expects, identity=identity).eval()
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        if path.suffix in (".pth", ".pt"):
+            found = torch.load(path, weights_only=True, map_location="cpu")
+            if not isinstance(found, Mapping):
+                raise BadEncoder(str(path), type(found).__name__, "a mapping of names to tensors")
+            return {}, {key: value for key, value in found.items() if isinstance(value, Tensor)}
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+        return header, load_file(path)
+    except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise BadEncoder(str(path), reason, "a readable .safetensors or .pth file of tensors") from exc
+
+
+def _by_name(
+    path: Path, tensors: Mapping[str, Tensor], sha256: str
+) -> tuple[dict[str, Tensor], Preprocessing]:
+    """Tensors under ``conv1_1.weight`` …, and what they expect: Caffe's names come with Caffe's pixels."""
+    if "conv1_1.weight" in tensors:
+        return dict(tensors), Preprocessing.CAFFE
+    numbered = dict(zip(_torchvision_keys(), VGG19.convolutions(), strict=True))
+    named = {
+        f"conv{one.key}.{part}": tensors[f"{key}.{part}"]
+        for key, one in numbered.items()
+        for part in ("weight", "bias")
+        if f"{key}.{part}" in tensors
+    }
+    if not named:
+        first = ", ".join(list(tensors)[:3]) or "no tensors"
+        raise BadEncoder(
+            str(path), f"tensors {first} …", "conv1_1.weight … or features.0.weight … of a VGG-19"
+        )
+    return named, KNOWN_PREPROCESSING.get(sha256[:8], Preprocessing.TORCHVISION)
+
+
+def _torchvision_keys() -> list[str]:
+    """``features.0`` … in the order of our convolutions: every ReLU and pooling counts."""
+    keys, index = [], 0
+    for one in VGG19.convolutions():
+        index += 1 if one.opens_block else 0
+        keys.append(f"features.{index}")
+        index += 2
+    return keys
+
+
+def checked(path: Path, tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """The tensors an encoder uses, every shape right and every number finite. Raises `BadEncoder`."""
+    used: dict[str, Tensor] = {}
+    for one in architecture.convolutions():
+        if f"conv{one.key}.weight" not in tensors:
+            break
+        shapes = {
+            f"conv{one.key}.weight": (one.outputs, one.inputs, 3, 3),
+            f"conv{one.key}.bias": (one.outputs,),
+            f"tap{one.key}.weight": (one.outputs, one.outputs),
+        }
+        for key, shape in shapes.items():
+            if key not in tensors and key.startswith("tap"):
+                continue
+            used[key] = _sound(path, key, tensors.get(key), shape)
+    if not used:
+        raise BadEncoder(str(path), "no conv1_1.weight", "the convolutions from the first on")
+    return used
+
+
+def _sound(path: Path, key: str, tensor: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    if tensor is None or tuple(tensor.shape) != shape:
+        got = "nothing" if tensor is None else "×".join(map(str, tensor.shape))
+        raise BadEncoder(str(path), f"{key} of {got}", f"{key} of {'×'.join(map(str, shape))}")
+    if not torch.isfinite(tensor).all():
+        raise BadEncoder(str(path), f"{key} with NaN or infinite values", "finite numbers")
+    return tensor
