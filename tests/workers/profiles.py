@@ -1,4 +1,4 @@
-"""ICC profiles made when a test needs them: curve-and-matrix RGB spaces of the trade, and greys (ICC.1:2022)."""
+"""ICC profiles made when a test needs them: curve-and-matrix spaces of the trade, and greys (ICC.1:2022)."""
 
 import struct
 from collections.abc import Callable
@@ -22,7 +22,9 @@ def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
         data += b"\0" * (-len(data) % 4)
         table += struct.pack(">4sII", name, at + len(body), len(data))
         body += data
-    header = struct.pack(">I4sI4s4s4s", 128 + len(table) + len(body), b"", 0x02400000, b"mntr", space, b"XYZ ")
+    header = struct.pack(
+        ">I4sI4s4s4s", 128 + len(table) + len(body), b"", 0x02400000, b"mntr", space, b"XYZ "
+    )
     header = header.ljust(36, b"\0") + b"acsp"
     header = header.ljust(68, b"\0") + b"".join(fixed(value) for value in D50)
     return header.ljust(128, b"\0") + table + body
@@ -69,7 +71,10 @@ def grey_profile(curve: bytes) -> bytes:
 def adobe_rgb() -> bytes:
     """Adobe RGB (1998)."""
     return rgb_profile(
-        (0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457), gamma(2.19921875)
+        (0.60974, 0.31111, 0.01947),
+        (0.20528, 0.62567, 0.06087),
+        (0.14919, 0.06322, 0.74457),
+        gamma(2.19921875),
     )
 
 
