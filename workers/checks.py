@@ -1,19 +1,26 @@
 """Quality checks of one output: what is measured, and the sentence for each bound it does not keep."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from giornata.jobs.task import TaskChecks
+from giornata.jobs.task import RenderTask, TaskChecks
 from giornata.workers.bands import bands
+from giornata.workers.encode import Encoded
+from giornata.workers.errors import QualityRefused
+from giornata.workers.icc import profile_name
 from giornata.workers.mapped import give_back
 from giornata.workers.picture import to_float
 from giornata.workers.quality import BESIDE_PX
 from giornata.workers.similarity import similarity
+from giornata.workers.source import ProfileUse
 from giornata.workers.tiles import TileGrid
+from giornata.workers.working import WorkingPicture
 
 Samples = NDArray[Any]
 
@@ -28,10 +35,13 @@ class Measures(BaseModel):
     ssim: float
 
 
-def measure(styled: Samples, source: Samples, grid: TileGrid) -> Measures:
-    """Measures of a whole styled picture beside its source; both uint8 or uint16, H x W x 3, memory maps."""
+def measure(styled: Samples, source: Samples, grid: TileGrid | None) -> Measures:
+    """Measures of a whole styled picture beside its source; both uint8 or uint16, H x W x 3, memory maps.
+
+    `grid` is that of the picture's tiles, if it has borders to look at.
+    """
     return Measures(
-        seam=round(seam_without_reference(styled, source, grid), 3),
+        seam=round(seam_without_reference(styled, source, grid), 3) if grid else 0.0,
         clipping=round(max(0.0, clipped_share(styled) - clipped_share(source)), 5),
         ssim=round(similarity(styled, source), 4),
     )
@@ -73,12 +83,42 @@ def clipped_share(picture: Samples) -> float:
     return count / picture.size
 
 
-def complaints(checks: TaskChecks, measures: Measures) -> Iterator[str]:
+def picture_complaints(task: RenderTask, measures: Measures | None) -> Iterator[str]:
     """A sentence for each bound that a styled picture does not keep."""
+    if measures is None:
+        return
+    checks = task.checks or TaskChecks()
     if checks.seam is not None and measures.seam > checks.seam:
         yield f"a seam of {measures.seam:g} of 255 shows at a tile's border, allowed {checks.seam:g}"
     if checks.clipping is not None and measures.clipping > checks.clipping:
         more = f"{measures.clipping:.1%} more of it than of the source"
         yield f"{more} is clipped, allowed {checks.clipping:.1%}"
-    if checks.ssim is not None and measures.ssim < checks.ssim:
-        yield f"its similarity to the source is {measures.ssim:.3f}, needed {checks.ssim:g}"
+    floor = max(checks.ssim or 0.0, task.min_ssim or 0.0)
+    if measures.ssim < floor:
+        yield f"its similarity to the source is {measures.ssim:.3f}, needed {floor:g}"
+
+
+def output_complaints(checks: TaskChecks | None, encoded: Encoded, working: WorkingPicture) -> Iterator[str]:
+    """A sentence for each way in which a written file is not as its source."""
+    facts = working.facts
+    if checks and checks.size and (encoded.width, encoded.height) != (facts.width, facts.height):
+        got = f"{encoded.width}×{encoded.height} px"
+        yield f"got {got}, needed the source's {facts.width}×{facts.height} px"
+    if checks and checks.profile and facts.profile is ProfileUse.UNUSABLE:
+        yield "the source's colour profile is broken and could not be kept"
+    elif checks and checks.profile and working.profile_path is not None:
+        wanted = profile_name(working.profile_path.read_bytes())
+        if encoded.profile != wanted:
+            yield f"got the profile {encoded.profile or 'none'}, needed the source's: {wanted}"
+
+
+def refuse(source: str, complaints: Iterable[str], target: Path | None = None) -> None:
+    """Raise `QualityRefused` when there are any, after removing what was written at `target`."""
+    found = tuple(complaints)
+    if not found:
+        return
+    if target is not None and target.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+    elif target is not None:
+        target.unlink(missing_ok=True)
+    raise QualityRefused(source, found)

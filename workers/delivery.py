@@ -1,17 +1,20 @@
 """Hands one picture over: colours back, metadata in, the deliverable on disk, and the record beside it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from giornata import __version__
 from giornata.jobs.choices import MetadataPolicy
+from giornata.jobs.pixels import LOSSY
 from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Totals
 from giornata.styles.library import Library
 from giornata.workers.blocks import HELD, Blocks, fitting
+from giornata.workers.bytes_search import fit_bytes
+from giornata.workers.crops import crop_warnings, to_show
 from giornata.workers.digest import file_sha256
 from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EncodeFailed, Unreadable
@@ -40,6 +43,7 @@ class Handed:
     source_sha256: str
     warnings: tuple[str, ...]
     xmp: str | None  # where the output could not hold it
+    quality: int | None = None  # what formats that lose something were written at
 
 
 def sidecar_of(target: Path) -> Path:
@@ -80,17 +84,56 @@ def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, tar
         raise Unreadable(task.source, error.strerror or str(error)) from error
     metadata = read_metadata(working)
     blocks = new_blocks(metadata, making_of(task, source_sha256), task.metadata)
-    encoded = encode(
-        pixels,
-        alpha=working.alpha,
-        facts=working.facts,
-        target=target,
-        options=EncodeOptions.of(task),
-        profile_path=working.profile_path,
-        blocks=blocks,
+    options = _options(task, working)
+
+    def write(quality: int) -> Encoded:
+        return encode(
+            pixels,
+            alpha=working.alpha,
+            facts=working.facts,
+            target=target,
+            options=options.model_copy(update={"quality": quality}),
+            profile_path=working.profile_path,
+            blocks=blocks,
+        )
+
+    encoded, quality = _small_enough(task, write)
+    warnings = (
+        *metadata.warnings,
+        *encoded.warnings,
+        *_not_held(blocks, encoded, task.metadata),
+        *crop_warnings(working, task.crop),
+        *_lowered(task, quality),
     )
-    warnings = (*metadata.warnings, *encoded.warnings, *_not_held(blocks, encoded, task.metadata))
-    return Handed(encoded, source_sha256, warnings, _left_xmp(blocks, encoded))
+    told = quality if encoded.format in LOSSY else None
+    return Handed(encoded, source_sha256, warnings, _left_xmp(blocks, encoded), told)
+
+
+def _options(task: RenderTask, working: WorkingPicture) -> EncodeOptions:
+    """What `task` asks for, of a picture of this size."""
+    box, size = to_show((working.width, working.height), task.crop)
+    crop = (box.left, box.top, box.width, box.height) if box else None
+    return EncodeOptions.of(task).model_copy(update={"crop": crop, "size": size or task.size})
+
+
+def _small_enough(task: RenderTask, write: Callable[[int], Encoded]) -> tuple[Encoded, int]:
+    """The file that is as good as its limit of bytes allows, and the quality it was written at."""
+    if task.max_bytes is None:
+        return write(task.quality), task.quality
+    written: list[Encoded] = []
+
+    def size(quality: int) -> int:
+        written.append(write(quality))
+        return written[-1].bytes
+
+    quality = fit_bytes(size, quality=task.quality, max_bytes=task.max_bytes)
+    return written[-1], quality
+
+
+def _lowered(task: RenderTask, quality: int) -> tuple[str, ...]:
+    if quality == task.quality:
+        return ()
+    return (f"quality {quality} instead of {task.quality}, to stay within {task.max_bytes} bytes",)
 
 
 def _left_xmp(blocks: Blocks, encoded: Encoded) -> str | None:

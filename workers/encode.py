@@ -43,7 +43,8 @@ class EncodeOptions(BaseModel):
     """What the output should be. `size` is the long side in px, or width and height to fill.
 
     `name` is what files inside a folder of tiles are called; `address` is where an IIIF folder will be
-    served. `pyramid` of nothing means above 50 megapixels.
+    served. `pyramid` of nothing means above 50 megapixels. `crop` is the part that is written: left, top,
+    width and height in px of the canvas.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +58,8 @@ class EncodeOptions(BaseModel):
     compression: TiffCompression = TiffCompression.DEFLATE
     pyramid: bool | None = None
     container: Container = Container.FOLDER
+    crop: tuple[int, int, int, int] | None = None
+    bigtiff: bool | None = None
     name: str = "picture"
     address: str | None = None
 
@@ -64,7 +67,7 @@ class EncodeOptions(BaseModel):
     def of(cls, task: RenderTask) -> "EncodeOptions":
         """What `task` asks for."""
         same = ("format", "quality", "size", "profile", "depth", "preserve_colour", "compression", "pyramid")
-        chosen = {name: getattr(task, name) for name in (*same, "container")}
+        chosen = {name: getattr(task, name) for name in (*same, "container", "bigtiff")}
         target = Path(task.target)
         return cls(**chosen, name=target.stem if target.suffix == ".zip" else target.name)
 
@@ -111,7 +114,8 @@ def encode(
     Raises `EncodeFailed`; then nothing is left.
     """
     options = options.resolved(facts.format)
-    size = target_size(width=canvas.shape[1], height=canvas.shape[0], wanted=options.size)
+    width, height = options.crop[2:] if options.crop else (canvas.shape[1], canvas.shape[0])
+    size = target_size(width=width, height=height, wanted=options.size)
     _refuse_size(size, options.format, target)
     wish = ColourWish(options.format, options.profile, options.depth, options.preserve_colour)
     plan = plan_colour(facts, wish, profile_path=profile_path)
@@ -119,7 +123,7 @@ def encode(
     blocks, told_too = fitting(blocks, options.format)
     try:
         profile = None if plan.embed is None else pyvips.Operation.call("profile_load", plan.embed)
-        image = _outgoing(canvas, kept, size, plan)
+        image = _outgoing(canvas, kept, size, plan, options.crop)
         image = tagged(image, options.format, blocks=blocks, profile=profile, dpi=facts.dpi)
         warnings = (*plan.warnings, *told, *told_too, *_compression_warning(image, options))
         _write(image, target, facts, options, blocks)
@@ -163,18 +167,25 @@ def _kept_alpha(
     return alpha, ()
 
 
-def _outgoing(canvas: Samples, alpha: Samples | None, size: Size, plan: ColourPlan) -> pyvips.Image:
+def _outgoing(
+    canvas: Samples,
+    alpha: Samples | None,
+    size: Size,
+    plan: ColourPlan,
+    crop: tuple[int, int, int, int] | None,
+) -> pyvips.Image:
     """The picture at its size, in its colours, with its alpha; nothing is computed yet."""
     # The operation cache would keep whole canvases alive after their picture is done.
     pyvips.cache_set_max(0)
     colour = _wrapped(canvas, bands=3)
     if alpha is None:
-        return from_working(resize(colour, size), plan)
+        return from_working(resize(colour.crop(*crop) if crop else colour, size), plan)
     full = np.iinfo(alpha.dtype).max
     veil = _wrapped(alpha, bands=1)
     if alpha.dtype != canvas.dtype:
         veil = (veil * (np.iinfo(canvas.dtype).max / full)).rint().cast(colour.format)
-    joined = resize(colour.bandjoin(veil), size)
+    joined = colour.bandjoin(veil)
+    joined = resize(joined.crop(*crop) if crop else joined, size)
     return from_working(joined.extract_band(0, n=3), plan).bandjoin(in_sample(joined[3], plan))
 
 
@@ -206,7 +217,9 @@ def _write(
             address=options.address,
         )
         return
-    how = SaveOptions(options.quality, options.compression, options.pyramid, facts.premultiplied)
+    how = SaveOptions(
+        options.quality, options.compression, options.pyramid, facts.premultiplied, options.bigtiff
+    )
     save(image, target, options.format, how)
     if options.format is PictureFormat.TIFF:
         add_tags(target, read_tags(blocks.exif or b""), iptc=blocks.iptc)

@@ -10,6 +10,7 @@ RenderError
 ├── BadLimits           a job sets a limit that does not exist, or to what it cannot be
 ├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
 ├── EffectRefused       an effect was asked for that this picture does not allow
+├── QualityRefused      the output was measured and is not as good as was asked
 ├── IncompleteCanvas    a canvas was to be finished while tiles are missing
 ├── OutOfMemory         a tile of this size does not fit the device
 └── WorkerBug           our own code broke; the words say where
@@ -104,6 +105,14 @@ class EffectRefused(RenderError):
     def __str__(self) -> str:
         doing, got, needed = self.args
         return f"{doing}: got {got}, needed {needed}"
+
+
+class QualityRefused(RenderError):
+    """`QualityRefused(source, complaints)`: the same picture in the same style would come out the same."""
+
+    def __str__(self) -> str:
+        source, complaints = self.args
+        return f"checking the output of {source}: {'; '.join(complaints)}"
 
 
 class IncompleteCanvas(RenderError):

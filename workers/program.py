@@ -163,6 +163,14 @@ def totals_of_picture(engine: Engine, pixels: NDArray[np.float32]) -> Totals:
     return tuple(collect_totals(engine, torch.from_numpy(np.ascontiguousarray(padded))))
 
 
+def styled_in_one(engine: Engine, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture small enough for one tile, styled with its own totals: float32, h x w x 3, 0..1."""
+    height, width = pixels.shape[:2]
+    grid = grid_for(engine, width, height, core_px=max(height, width) + engine.stride)
+    desk = TileDesk(engine, grid, pixels)
+    return desk.render(grid[0], exact_totals(desk, grid))[:height, :width]
+
+
 def thumbnail_totals(engine: Engine, pixels: NDArray[Any]) -> Totals:
     """Totals of the picture shrunk to `THUMBNAIL_PX`: cheap, and not the picture's own. For previews."""
     with ebbing(pixels):

@@ -29,6 +29,7 @@ class SaveOptions:
     compression: TiffCompression = TiffCompression.DEFLATE
     pyramid: bool | None = None  # None: above 50 megapixels
     premultiply: bool = False
+    bigtiff: bool | None = None  # None: when a classic one might not hold it
 
 
 def save(image: pyvips.Image, target: Path, format: PictureFormat, options: SaveOptions) -> None:
@@ -98,13 +99,17 @@ def _tiff_options(image: pyvips.Image, options: SaveOptions) -> dict[str, Any]:
     size_bytes = pixels * image.bands * sample_bytes.get(image.format, 4)
     return {
         **_compression(image, options),
-        # A third more for the reduced copies.
-        "bigtiff": size_bytes * (4 / 3 if pyramid else 1) > BIG_TIFF_BYTES,
+        "bigtiff": _is_big(size_bytes, pyramid) if options.bigtiff is None else options.bigtiff,
         "resunit": "inch",
         "premultiply": options.premultiply and image.hasalpha(),
         **(tiles if large or pyramid else {}),
         **({"pyramid": True, "subifd": True} if pyramid else {}),
     }
+
+
+def _is_big(size_bytes: int, pyramid: bool) -> bool:
+    # A third more for the reduced copies.
+    return size_bytes * (4 / 3 if pyramid else 1) > BIG_TIFF_BYTES
 
 
 def tiff_compression(image: pyvips.Image, wanted: TiffCompression) -> TiffCompression:

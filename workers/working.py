@@ -44,6 +44,24 @@ class WorkingPicture(BaseModel):
         )
 
     @property
+    def files(self) -> dict[str, Path]:
+        """Everything it consists of, under the names that `moved` expects."""
+        paths = {WorkingFile.PIXELS: self.pixels_path, WorkingFile.ALPHA: self.alpha_path}
+        paths |= {WorkingFile.PROFILE: self.profile_path, WorkingFile.EXIF: self.exif_path}
+        paths |= {WorkingFile.XMP: self.xmp_path, WorkingFile.IPTC: self.iptc_path}
+        return {name.value: path for name, path in paths.items() if path is not None}
+
+    def moved(self, folder: Path) -> "WorkingPicture":
+        """The same picture, all of its `files` in `folder`."""
+        there = self.in_folder(folder, facts=self.facts)
+        kept = {
+            name: getattr(there, name)
+            for name in ("pixels_path", "alpha_path", "profile_path", "exif_path", "xmp_path", "iptc_path")
+            if getattr(self, name) is not None
+        }
+        return self.model_copy(update=kept)
+
+    @property
     def pixels(self) -> npt.NDArray[Any]:
         """uint8 or uint16, H x W x 3, working sRGB; a read-only memory map."""
         return np.load(self.pixels_path, mmap_mode="r")

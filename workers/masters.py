@@ -1,0 +1,117 @@
+"""Styled pictures that wait on scratch for their other outputs: each is rendered once and cut many times.
+
+A master is kept under the key of what was styled, and shared by all processes of one session on one host. It
+is a cache: when it is gone, or its space is needed, the picture is rendered again and comes out the same.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+RECORD = "master.json"
+ROOM_SHARE = 0.25  # of the free space at most
+ROOM_BYTES = 32 << 30
+ASK_S = 0.2  # between two looks at a lock that another process holds
+
+
+@dataclass(frozen=True)
+class Masters:
+    """The masters below `root`, at most `room_bytes` and a quarter of what is free; the oldest go first."""
+
+    root: Path
+    room_bytes: int = ROOM_BYTES
+
+    @contextmanager
+    def turn(self, key: str, tick: Callable[[], None]) -> Iterator[ExitStack]:
+        """Wait until no other process is making this master; closing the stack lets the next one on.
+
+        `tick` is called while waiting; what it raises ends the wait.
+        """
+        with ExitStack() as held:
+            lock = held.enter_context(self._lock(f"{key}.turn"))
+            while not _taken(lock, fcntl.LOCK_EX):
+                tick()
+                time.sleep(ASK_S)
+            yield held
+
+    @contextmanager
+    def use(self, key: str) -> Iterator[Path | None]:
+        """The folder of a master, which stays while it is used; nothing when there is none."""
+        with self._lock(f"{key}.use") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            folder = self.root / key
+            found = (folder / RECORD).is_file()
+            if found:
+                os.utime(folder)
+            yield folder if found else None
+
+    def keep(self, key: str, files: dict[str, Path], record: Callable[[Path], str]) -> bool:
+        """Keep links to `files` under their new names, and what `record` says of their folder.
+
+        False when another process was faster, there is no room, or scratch knows no links. The files may go
+        on being read, and must not be written any more.
+        """
+        if (self.root / key).exists() or not self._make_room(sum(_size(path) for path in files.values())):
+            return False
+        part = self.root / f"{key}.{os.getpid()}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            for name, path in files.items():
+                place = part / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.link(path, place)
+            (part / RECORD).write_text(record(self.root / key))
+            part.rename(self.root / key)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            return False
+        return True
+
+    def _make_room(self, needed_bytes: int) -> bool:
+        self.root.mkdir(parents=True, exist_ok=True)
+        known = sorted(
+            (path for path in self.root.iterdir() if (path / RECORD).is_file()),
+            key=lambda path: path.stat().st_mtime,
+        )
+        sizes = {path: sum(map(_size, path.rglob("*"))) for path in known}
+        free = shutil.disk_usage(self.root).free + sum(sizes.values())
+        room = min(self.room_bytes, int(free * ROOM_SHARE))
+        for path in known:
+            if sum(sizes.values()) + needed_bytes <= room:
+                break
+            if self._drop(path):
+                del sizes[path]
+        return sum(sizes.values()) + needed_bytes <= room
+
+    def _drop(self, folder: Path) -> bool:
+        """Remove a master that nobody uses."""
+        with self._lock(f"{folder.name}.use") as lock:
+            if not _taken(lock, fcntl.LOCK_EX):
+                return False
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[IO[bytes]]:
+        locks = self.root / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / name).open("wb") as lock:  # closing it lets go of it, as does the death of the process
+            yield lock
+
+
+def _taken(lock: IO[bytes], how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
