@@ -203,7 +203,7 @@ def _warnings(
         warnings.append(f"colour profile left out: {check.problem}")
     if image.interpretation == "cmyk" and check.use is not ProfileUse.CONVERT:
         warnings.append("CMYK without a usable profile: colours are a guess")
-    if (orientation := _claimed_orientation(source, image)) not in range(1, 9):
+    if (orientation := _claimed_orientation(source, image)) not in range(9):  # 0: not set
         warnings.append(f"orientation {orientation} is not defined: taken as upright")
     if facts.float_range is not None:
         lowest, highest = facts.float_range

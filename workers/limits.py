@@ -16,6 +16,11 @@ OUT_OF_MEMORY_WORDS = re.compile(
 )
 
 
+def used_up_memory(limits: "Limits") -> str:
+    """The reason for a file whose decoding met the limit and not its header."""
+    return f"decoding used up its memory, the limit is {limits.memory_mb} MB (memory_mb)"
+
+
 class Limits(BaseModel):
     """Limits for one source file; every one can be set per job.
 

@@ -36,7 +36,11 @@ LOADERS = {format: format.value for format in Format} | {Format.AVIF: "heif"}
 STRICTNESS = {Format.TIFF: "error"}
 TRUNCATION_WORDS = re.compile(r"premature end of JPEG|Unexpected end of|bad seek|got \d+ bytes, expected")
 TAIL_BYTES = 4096
-MISSING_CODEC = re.compile(r"not configured|not supported|unsupported compression|Unknown compression", re.I)
+MISSING_CODEC = re.compile(
+    r"not configured|decoding is not implemented|unknown compression"
+    r"|unsupported (compression|jpeg|codec|feature|color conversion)",
+    re.I,
+)
 RGB = 2  # TIFF 6.0, PhotometricInterpretation
 
 
@@ -106,7 +110,8 @@ class Source:
                 self.name, RejectCode.UNSUPPORTED_FORMAT, f"{self.format} of a kind not read: {words}"
             )
         if OUT_OF_MEMORY_WORDS.search(words):
-            return Rejected(self.name, RejectCode.MEMORY, f"decoding used up its memory ({words})")
+            reason = f"decoding used up its memory, see memory_mb ({words})"
+            return Rejected(self.name, RejectCode.MEMORY, reason)
         # libheif seeks beyond the end of good files too: AVIF's own boxes tell instead.
         told = self.format is not Format.AVIF and TRUNCATION_WORDS.search(words)
         if told or self._ends_early():

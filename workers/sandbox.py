@@ -27,7 +27,7 @@ from giornata.workers.errors import (
     Unreadable,
     WorkerBug,
 )
-from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits
+from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits, used_up_memory
 from giornata.workers.reading import Reading
 from giornata.workers.source import RejectCode, SourceFacts, Verdict, WorkingFile
 from giornata.workers.working import WorkingPicture
@@ -161,10 +161,10 @@ class Sandbox:
                 return _unpack(_exchange(child, request, deadline_s=allowed_s))
             except _Hung:
                 self.close()
-                reason = f"no answer in {allowed_s:.0f} s"
+                reason = f"no answer in {allowed_s:.0f} s (cpu_s, cpu_s_per_megapixel)"
                 raise Rejected(request["path"], RejectCode.TIMEOUT, reason) from None
             except _ChildDied:
-                verdict = _obituary(child, request["path"])
+                verdict = _obituary(child, request["path"], reading.limits)
                 self.close()
                 if verdict.args[1] is not RejectCode.CRASHED:
                     break  # a limit was met, and would be again
@@ -250,11 +250,12 @@ def _unpack(answer: dict[str, Any]) -> SourceFacts:
     raise kind(*arguments)
 
 
-def _obituary(child: _Child, path: str) -> Rejected:
+def _obituary(child: _Child, path: str, limits: Limits) -> Rejected:
     status = child.process.wait()
     if status == -signal.SIGXCPU:
-        return Rejected(path, RejectCode.TIMEOUT, "decoding used up its processor time")
+        reason = "decoding used up its processor time (cpu_s, cpu_s_per_megapixel)"
+        return Rejected(path, RejectCode.TIMEOUT, reason)
     if OUT_OF_MEMORY_WORDS.search(child.last_words()):
-        return Rejected(path, RejectCode.MEMORY, "decoding used up its memory")
+        return Rejected(path, RejectCode.MEMORY, used_up_memory(limits))
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     return Rejected(path, RejectCode.CRASHED, f"the decoder ended with {cause}")

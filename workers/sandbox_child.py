@@ -21,7 +21,7 @@ import pyvips
 from giornata.workers.decode import decode
 from giornata.workers.errors import Rejected, RenderError, Unreadable
 from giornata.workers.inspect import inspect
-from giornata.workers.limits import MEGA
+from giornata.workers.limits import MEGA, used_up_memory
 from giornata.workers.opening import open_source
 from giornata.workers.reading import Reading
 from giornata.workers.source import RejectCode
@@ -73,12 +73,13 @@ def _tame_libvips() -> None:
 
 
 def _answer(request: dict[str, Any]) -> Answer:
+    reading = Reading.model_validate(request["reading"])
     try:
-        return {"facts": _serve(request, reading=Reading.model_validate(request["reading"]))}
+        return {"facts": _serve(request, reading=reading)}
     except RenderError as error:
         return {"error": type(error).__name__, "args": error.args}
     except MemoryError:
-        rejected = Rejected(request["path"], RejectCode.MEMORY, "looking at it used up its memory")
+        rejected = Rejected(request["path"], RejectCode.MEMORY, used_up_memory(reading.limits))
         return {"error": type(rejected).__name__, "args": rejected.args}
     except Exception:
         return {"error": "WorkerBug", "args": [f"decoding {request['path']}", traceback.format_exc()]}

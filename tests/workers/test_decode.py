@@ -225,3 +225,34 @@ def test_the_header_is_what_numpy_itself_writes(sandbox: Sandbox, tmp_path: Path
     expected = io.BytesIO()
     np.save(expected, samples)
     assert picture.pixels_path.read_bytes() == expected.getvalue()
+
+
+def careless_tiff() -> bytes:
+    """A TIFF whose date does not end as it should: half of all scanners' programs write such tags."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, noise(), photometric="rgb", datetime="2020:01:01 00:00:00")
+    return file.getvalue().replace(b"2020:01:01 00:00:00\0", b"2020:01:01 00:00:00A")
+
+
+def test_a_careless_tag_costs_no_picture_and_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+    picture = sandbox.decode(written(tmp_path / "a.tif", careless_tiff()), tmp_path / "scratch")
+    assert np.array_equal(picture.pixels, noise())
+    assert len(picture.facts.warnings) == 1
+    assert "DateTime" in picture.facts.warnings[0]
+
+
+def test_a_damaged_fax_page_is_refused_though_its_decoder_only_warns(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    page = (noise(bands=1, width=256, height=256) > 230).astype(np.uint8) * 255
+    data = bytearray(image(page).tiffsave_buffer(bitdepth=1, compression="ccittfax4"))
+    refused = 0
+    for at in range(200, 3000, 100):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        try:
+            sandbox.decode(written(tmp_path / "a.tif", bytes(damaged)), tmp_path / "scratch")
+        except Rejected as error:
+            assert error.args[1] in (RejectCode.CORRUPT, RejectCode.TRUNCATED)
+            refused += 1
+    assert refused >= 24  # of 28: a flipped bit may make another valid code
