@@ -58,9 +58,8 @@ class Memory:
         k = self.pairs
         known = torch.zeros(2 * k + 2, 2 * k + 2, dtype=torch.float64)
         places = [*range(k), *range(k + 1, 2 * k + 1)]
-        known[torch.tensor(places)[:, None], torch.tensor(places)] = (
-            self.table if k else torch.zeros(0, 0).double()
-        )
+        if k:
+            known[torch.tensor(places)[:, None], torch.tensor(places)] = self.table
         order = [*places, k, 2 * k + 1]
         for row, place in ((0, k), (1, 2 * k + 1)):
             for column, other in enumerate(order):

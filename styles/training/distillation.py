@@ -149,7 +149,7 @@ def unusual(crops: Tensor, generator: torch.Generator) -> Tensor:
     """Crops as an optimisation meets them on its way: some noisy, some mixed, some of other contrast."""
     count = len(crops)
     draw = torch.rand(4, count, 1, 1, 1, generator=generator)
-    noisy = crops + torch.randn(crops.shape, generator=generator) * 0.25 * draw[0]
+    noisy = crops + torch.randn(crops.shape, generator=generator) * 0.08 * draw[0]
     mixed = torch.lerp(crops, crops.roll(1, 0), 0.5 * draw[1])
     strong = (crops - 0.5) * (0.5 + draw[2]) + 0.5
     choice = draw[3]
