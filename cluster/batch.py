@@ -12,9 +12,10 @@ from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
 from giornata.jobs.claim import Claim
+from giornata.jobs.manifest_delivery import deliver_manifest
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.ports import JobSnapshot
-from giornata.jobs.report import Summary, summarise, write_manifest
+from giornata.jobs.report import Summary, summarise
 from giornata.jobs.retry import Decision
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobState
@@ -29,7 +30,7 @@ class Ending:
     reason: str
     summary: Summary
     resumed: bool
-    manifests: tuple[Path, Path] | None
+    manifests: tuple[str, str] | None
 
 
 class Watcher:
@@ -95,6 +96,6 @@ def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher) 
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = None
     if state.is_terminal:
-        manifests = write_manifest(session.store, submission.job_id, base / spec.destination)
+        manifests = deliver_manifest(session.store, submission.job_id, session.publisher)
     reason = session.store.job(submission.job_id).reason
     return Ending(submission.job_id, state, reason, summary, submission.resumed, manifests)

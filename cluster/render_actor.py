@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -17,9 +16,12 @@ from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments
 from giornata.workers import report
+from giornata.workers.fetching import FETCHED, Fetcher
+from giornata.workers.places import AllPlaces
 from giornata.workers.program import TileDesk
 from giornata.workers.pulse import Beat, ClaimKey, Dropped
 from giornata.workers.render import Prepared, Renderer, RenderSettings
+from giornata.workers.sending import Sender
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 
@@ -51,6 +53,9 @@ class RenderActor:
         # Blocks on lanes scale better than threads inside one small convolution.
         self.renderer = Renderer(settings.model_copy(update={"lanes": threads}))
         self.spread = spread
+        places = AllPlaces(tick=self.renderer.pulse.tick)
+        root = settings.pictures.parent if settings.pictures else settings.scratch
+        self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
         self._desks: OrderedDict[tuple[str, int], TileDesk] = OrderedDict()
 
     def render(self, claim: Claim) -> Outcome | Spreading:
@@ -58,14 +63,14 @@ class RenderActor:
         torch.set_num_threads(1)  # a setting of the thread, and this is not the constructor's
         started = time.monotonic()
         try:
-            with self._at(claim):
+            with self._at(claim), self.fetcher.naming():
                 return self._render(claim, started)
         except Dropped:
-            Path(claim.temporary).unlink(missing_ok=True)
+            self.sender.discard(claim)
             seconds = time.monotonic() - started
             return report.ended(claim, OutcomeClass.CANCELLED, "dropped between two tiles", seconds=seconds)
         except Exception as error:
-            Path(claim.temporary).unlink(missing_ok=True)
+            self.sender.discard(claim)
             return report.failed(claim, error, seconds=time.monotonic() - started)
 
     def control(self, dropped: tuple[ClaimKey, ...]) -> Beat:
@@ -84,8 +89,10 @@ class RenderActor:
             self.renderer.pulse.end()
 
     def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
-        task, renderer = claim.task, self.renderer
-        with ExitStack() as cleanup:
+        task, renderer = self.fetcher.local(claim.task), self.renderer
+        with renderer.shared(task) as master, ExitStack() as cleanup:
+            if master is not None:
+                return self._cut(claim, task, master, started)
             folder, lasting = renderer.workplace(task)
             if not lasting:  # a lasting one goes when its item has come to its end
                 cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -97,7 +104,17 @@ class RenderActor:
                 spreading = self._handed_back(task, prepared, tiles)
                 return spreading.model_copy(update={"seconds": time.monotonic() - started})
             renderer.paint_whole(task, prepared)
-            rendered = renderer.deliver(task, prepared, Path(claim.temporary))
+            target = self.sender.path(claim, folder)
+            rendered = renderer.deliver(task, prepared, target)
+            self.sender.send(claim, target, rendered)
+        return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+
+    def _cut(self, claim: Claim, task: RenderTask, master: Prepared, started: float) -> Outcome:
+        """Another output of a picture that is styled already."""
+        with self.renderer.folder() as folder:
+            target = self.sender.path(claim, folder)
+            rendered = self.renderer.deliver(task, master, target)
+            self.sender.send(claim, target, rendered)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _handed_back(self, task: RenderTask, prepared: Prepared, tiles: int) -> Spreading:
@@ -112,7 +129,8 @@ class RenderActor:
 
     def borrowed(self, claim: Claim, prepared: Prepared) -> Totals | None:
         """Totals of a thumbnail or a reference picture."""
-        return self.renderer.borrowed_totals(claim.task, prepared)
+        with self.fetcher.naming():
+            return self.renderer.borrowed_totals(self.fetcher.local(claim.task), prepared)
 
     def partials(
         self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
@@ -138,10 +156,12 @@ class RenderActor:
     def deliver(self, claim: Claim, prepared: Prepared) -> Outcome:
         """Blend, encode to the attempt's own name and report. Raises `Dropped`."""
         try:
-            with self._at(claim):
-                rendered = self.renderer.deliver(claim.task, prepared, Path(claim.temporary))
+            with self._at(claim), self.fetcher.naming():
+                target = self.sender.path(claim, prepared.folder)
+                rendered = self.renderer.deliver(self.fetcher.local(claim.task), prepared, target)
+                self.sender.send(claim, target, rendered)
         except Dropped:
-            Path(claim.temporary).unlink(missing_ok=True)
+            self.sender.discard(claim)
             raise
         return report.delivered(claim, rendered, seconds=0.0)
 

@@ -19,11 +19,11 @@ from giornata.cluster.watch import WatchedCluster
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.manager import JobManager
-from giornata.jobs.ports import Both, Progress, Silent
+from giornata.jobs.ports import Both, Progress, Publisher, Silent
 from giornata.jobs.store import JobStore
 from giornata.jobs.supervision import MANAGER
 from giornata.jobs.works import PICTURES, Clearing
-from giornata.workers.publisher import LocalPublisher
+from giornata.workers.placed import new_publisher
 from giornata.workers.render import RenderSettings
 
 STORE_NAME = "jobs.sqlite"
@@ -38,6 +38,7 @@ class Session:
 
     manager: JobManager
     store: JobStore
+    publisher: Publisher
     runner: SturdyRunner
     out: TextIO
 
@@ -81,7 +82,7 @@ def managing(
 
     Raises `ClusterError`, `StoreUnavailable` when the store is damaged.
     """
-    publisher = LocalPublisher()
+    publisher = new_publisher(store.delivery)
     store.check()
     with session_scratch(settings.scratch) as scratch, StdoutGuard() as guard:
         cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))
@@ -90,7 +91,7 @@ def managing(
             runner.warm_up(settings.start_timeout_s)
             progress = Both(listener or Silent(), Clearing(store, settings.scratch))
             manager = JobManager(store, runner, publisher, styles, listener=progress)
-            yield Session(manager, store, runner, guard.stream)
+            yield Session(manager, store, publisher, runner, guard.stream)
         finally:
             runner.close()
 

@@ -21,7 +21,9 @@ CLAIMS_A_FILE = (ItemState.DONE, ItemState.SKIPPED)
 class Files(Protocol):
     """What is asked about delivered files; every `Publisher` can answer."""
 
-    places: Places
+    @property
+    def places(self) -> Places:
+        """Where files and objects are found by their names."""
 
     def of(self, storage: Storage) -> "Files":
         """The same for the files of a job with this storage."""

@@ -36,11 +36,12 @@ class Size:
     height: int
 
 
+UNMEASURED = Size(0, 0)  # of a picture that would cost too much to look at
 _Value = TypeVar("_Value")
 
 
 class Measure(Protocol):
-    """Reads the size of a picture from its header; nothing when it cannot be read."""
+    """Reads the size of a picture from its header; nothing when it cannot be read, or `UNMEASURED`."""
 
     def __call__(self, source: str) -> Size | None: ...
 
@@ -168,8 +169,10 @@ class _Tally:
         self.pictures += 1
         if self.tried == self._limit:
             return None
-        self.tried += 1
         size = self._measure(source)
+        if size == UNMEASURED:
+            return None
+        self.tried += 1
         self.read += size is not None
         if size is None:
             self.lost += 1

@@ -131,7 +131,9 @@ class Places(Protocol):
 class Publisher(Protocol):
     """Moves finished files to their names. `workers` has one for local disks, and one for buckets."""
 
-    places: Places
+    @property
+    def places(self) -> Places:
+        """Where files and objects are found by their names."""
 
     def of(self, storage: Storage) -> "Publisher":
         """The same for a job with this storage."""

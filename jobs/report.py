@@ -20,8 +20,8 @@ COLUMNS = ("source", "style", "target", "width", "height", "bytes", "sha256", "s
 FACTS = ("format", "ratio", "strength", "profile", "quality", "ssim", "seam", "clipping")
 LAST = "warnings"
 ALL_COLUMNS = (*COLUMNS, *FACTS, LAST)
-_CSV_START = ",".join(COLUMNS)
-_JSON_START = '{"giornata_manifest": 1,'
+CSV_START = ",".join(COLUMNS)
+JSON_START = '{"giornata_manifest": 1,'
 SAMPLES = 5  # failures shown for each cause
 
 
@@ -66,8 +66,8 @@ def write_manifest(store: JobStore, job_id: str, folder: Path) -> tuple[Path, Pa
     """
     folder.mkdir(parents=True, exist_ok=True)
     table, document = folder / "manifest.csv", folder / "manifest.json"
-    _check_ours(table, _CSV_START)
-    _check_ours(document, _JSON_START)
+    _check_ours(table, CSV_START)
+    _check_ours(document, JSON_START)
     with _replaced(table) as file:
         writer = csv.writer(file)
         writer.writerow(ALL_COLUMNS)
@@ -97,7 +97,7 @@ def _row(item: ItemRecord) -> tuple[str | int | float | None, ...]:
 def _write_document(file: IO[str], store: JobStore, job_id: str) -> None:
     snapshot = store.snapshot(job_id)
     head = {"job": job_id, "name": snapshot.name, "state": snapshot.state, "counts": dict(snapshot.counts)}
-    file.write(f'{_JSON_START} {json.dumps(head)[1:-1]}, "items": [')
+    file.write(f'{JSON_START} {json.dumps(head)[1:-1]}, "items": [')
     separator = "\n"
     for item in store.items(job_id):
         file.write(

@@ -3,6 +3,14 @@
 import traceback
 
 from giornata.jobs.claim import Claim
+from giornata.jobs.errors import (
+    AccessRefused,
+    PlaceBusy,
+    PlaceChanged,
+    PlaceError,
+    PlaceMissing,
+    PlaceUnknown,
+)
 from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
 from giornata.workers.errors import (
     BadLimits,
@@ -32,6 +40,12 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (SandboxUnavailable, OutcomeClass.TRANSIENT_IO),
     (EncodeFailed, OutcomeClass.TRANSIENT_IO),
     (OSError, OutcomeClass.TRANSIENT_IO),
+    (PlaceBusy, OutcomeClass.THROTTLED),
+    (AccessRefused, OutcomeClass.CREDENTIALS),
+    (PlaceMissing, OutcomeClass.BAD_INPUT),
+    (PlaceChanged, OutcomeClass.BAD_INPUT),
+    (PlaceUnknown, OutcomeClass.BAD_INPUT),
+    (PlaceError, OutcomeClass.TRANSIENT_IO),
 )
 
 
@@ -81,7 +95,7 @@ def ended(
 def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
     """The report of an attempt that raised `error`; its traceback is the log."""
     kind = classify(error)
-    known = isinstance(error, RenderError | OSError)
+    known = isinstance(error, RenderError | PlaceError | OSError)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     log = "".join(traceback.format_exception(error))
     report = ended(claim, kind, reason, seconds=seconds, worker=worker, log=log)

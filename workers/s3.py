@@ -29,6 +29,7 @@ S3Client = Any  # boto3 makes its clients' classes while it runs
 ATTEMPTS = 3  # of one request; what fails then is the manager's to try again, with longer waits
 CONNECT_S, READ_S = 10, 60
 CONNECTIONS = 32
+NOT_IMPLEMENTED = 501  # will not change by trying again
 DEFAULT_REGION = "us-east-1"  # compatible services sign with it when they have no regions
 
 _BUSY = frozenset(
@@ -145,7 +146,7 @@ def _refusal(name: str, code: str, status: int) -> PlaceError:
         return PlaceChanged(name, "another version is there than the one that was looked at")
     if status == 404:
         return PlaceMissing(name, "nothing is there")
-    if code in _CONFLICT or status >= 500:
+    if code in _CONFLICT or (status >= 500 and status != NOT_IMPLEMENTED):
         return PlaceAway(name, f"the storage failed ({code or status})")
     return PlaceError(name, f"the storage refused ({code or status})")
 

@@ -100,8 +100,12 @@ class S3Place:
             digest.update(part)
         return digest.hexdigest()
 
-    def put(self, path: Path, name: str, **more: Any) -> str:
-        """See `Place.put`; `more` goes with the object. The sha256 of what was sent."""
+    def put(self, path: Path, name: str) -> None:
+        """See `Place.put`."""
+        self.send(path, name)
+
+    def send(self, path: Path, name: str, **more: Any) -> str:
+        """The same, with headers; the sha256 of what was sent."""
         return upload(self.client, path, name, tick=self._tick, **more)
 
     def delete(self, name: str) -> None:

@@ -13,7 +13,7 @@ from giornata.cluster.service.upkeep import upkeep_in
 from giornata.cluster.service.views import Role
 from giornata.cluster.settings import home_folder
 from giornata.jobs.store import JobStore
-from giornata.workers.publisher import LocalPublisher
+from giornata.workers.placed import new_publisher
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def desk_on(
     return Desk(
         store,
         LibraryStyles(user_library()),
-        LocalPublisher(),
+        new_publisher(store.delivery),
         upkeep_in(scratch or scratch_folder(), render_report),
         accept or store.create_job,
         lambda spec, base: plan_on(store, spec, base),

@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
 from giornata.jobs.plan import PlanReport, plan
-from giornata.jobs.spec import JobSpec, load_spec
+from giornata.jobs.spec import JobSpec
 from giornata.jobs.store import JobStore
-from giornata.workers.measure import HeaderMeasure
+from giornata.workers.near_measure import NearMeasure
+from giornata.workers.placed import new_publisher
+from giornata.workers.places import AllPlaces
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`; only for estimates.
@@ -34,7 +37,8 @@ def make_plan(spec: JobSpec, base: Path) -> PlanReport:
 
 def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
-    with HeaderMeasure() as measure:
+    files = new_publisher(store.delivery)
+    with NearMeasure(files.places, spec.storage) as measure:
         known = store.find_job(spec, base=base) is not None
         return plan(
             spec,
@@ -44,6 +48,7 @@ def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
             megapixels_per_s=MEGAPIXELS_PER_S_PER_CORE * Machine.detect().cpus,
             # A batch that goes on meets its own outputs.
             ours=(lambda _: True) if known else store.owns,
+            files=files,
         )
 
 
@@ -51,12 +56,14 @@ def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
 def plan_command(
     spec_path: Annotated[Path, typer.Argument(metavar="SPEC", help="a batch in YAML or JSON")],
     names: Annotated[int, typer.Option(min=0, help="how many output names to show")] = 10,
+    endpoint_url: EndpointUrl = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Expand a batch, check every name, and estimate the work. Renders nothing."""
-    spec, base = load_spec(spec_path), spec_path.absolute().parent
+    spec, base = load_spec_at(spec_path, endpoint_url), spec_path.absolute().parent
     report = make_plan(spec, base)
-    tasks = islice(expand(spec, base=base, styles=LibraryStyles(user_library())), names)
+    styles = LibraryStyles(user_library())
+    tasks = islice(expand(spec, base=base, styles=styles, places=AllPlaces()), names)
     first = [task.target for task in tasks]
     if as_json:
         sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")

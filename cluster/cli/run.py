@@ -9,13 +9,14 @@ import typer
 
 from giornata.cluster.batch import Ending, Watcher, run_batch
 from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.cli.exits import code_of_state
 from giornata.cluster.cli.plan import make_plan
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.choices import StartWhen
-from giornata.jobs.spec import JobSpec, load_spec
+from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import JobState
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -26,10 +27,11 @@ def run(
     spec_path: Annotated[Path, typer.Argument(metavar="SPEC", help="a batch in YAML or JSON")],
     workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
     address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
+    endpoint_url: EndpointUrl = None,
     as_json: Annotated[bool, typer.Option("--json", help="events and result as JSON lines")] = False,
 ) -> None:
     """Render a batch. Interrupted, the same command goes on where it stopped."""
-    spec = load_spec(spec_path)
+    spec = load_spec_at(spec_path, endpoint_url)
     ending = carry_out(spec, spec_path.absolute().parent, workers=workers, address=address, as_json=as_json)
     tell(ending, again=f"giornata run {spec_path}", as_json=as_json)
     raise typer.Exit(code_of_state(ending.state))
@@ -75,8 +77,8 @@ def tell(ending: Ending, *, again: str, as_json: bool) -> None:
     elif ending.reason:
         sys.stdout.write(f"{ending.state}: {ending.reason}\n")
     if ending.manifests:
-        csv_path, _ = ending.manifests
-        sys.stdout.write(f"outputs and manifest: {csv_path.parent} ({csv_path.name}, manifest.json)\n")
+        folder, _, name = ending.manifests[0].rpartition("/")
+        sys.stdout.write(f"outputs and manifest: {folder} ({name}, manifest.json)\n")
 
 
 def as_data(ending: Ending) -> dict[str, object]:
@@ -88,5 +90,5 @@ def as_data(ending: Ending) -> dict[str, object]:
         "state": ending.state.value,
         "reason": ending.reason,
         "counts": {state.value: count for state, count in snapshot.counts.items()},
-        "manifest": str(ending.manifests[1]) if ending.manifests else None,
+        "manifest": ending.manifests[1] if ending.manifests else None,
     }

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.cli.plan import show as show_plan
 from giornata.cluster.cli.reach import AsJson, TokenFile, Url, reached, verb
 from giornata.cluster.cli.tables import write_json
 from giornata.cluster.cli.waiting import Timeout, await_end, tell_end
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.service.verbs import PRIORITY
-from giornata.jobs.spec import load_spec
 
 app = verb()
 
@@ -26,12 +26,13 @@ def submit(
     priority: Annotated[int, typer.Option(min=0, max=100, help="the highest goes first")] = PRIORITY,
     max_workers: Annotated[int | None, typer.Option(min=1, help="at most so many at once")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it would do")] = False,
+    endpoint_url: EndpointUrl = None,
     url: Url = None,
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Hand a batch to the service; its relative paths start from the folder of SPEC."""
-    spec, base = load_spec(spec_path), spec_path.absolute().parent
+    spec, base = load_spec_at(spec_path, endpoint_url), spec_path.absolute().parent
     with reached(url, token_file, needs_service=not dry_run) as verbs:
         if dry_run:
             report = verbs.plan(spec, base=base)

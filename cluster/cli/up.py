@@ -24,6 +24,7 @@ from giornata.cluster.session import managing
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.manager import JobManager
 from giornata.jobs.store import JobStore
+from giornata.workers.placed import new_publisher
 
 app = verb()
 
@@ -83,7 +84,7 @@ def managed(
     """The manager of a store that is locked, with everything that goes with being the active one."""
     outbox = Outbox(store, secret=environment.get(SECRET_VARIABLE, ""), rule=rule)
     with (
-        Manifests(store) as manifests,
+        Manifests(store, new_publisher(store.delivery)) as manifests,
         managing(
             store,
             settings,

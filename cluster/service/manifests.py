@@ -5,11 +5,11 @@ from types import TracebackType
 from typing import Self
 
 from giornata.jobs.claim import Claim
+from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import JobError
-from giornata.jobs.folders import destination_of
+from giornata.jobs.manifest_delivery import deliver_manifest
 from giornata.jobs.outcome import Outcome, one_line
 from giornata.jobs.ports import JobSnapshot
-from giornata.jobs.report import write_manifest
 from giornata.jobs.retry import Decision
 from giornata.jobs.store import JobStore
 
@@ -19,8 +19,8 @@ WRITER = "manifest"  # who did it, in the events
 class Manifests:
     """A `Progress`; inside its `with` manifests are written one after the other, and all before its end."""
 
-    def __init__(self, store: JobStore) -> None:
-        self._store = store
+    def __init__(self, store: JobStore, files: Files | None = None) -> None:
+        self._store, self._files = store, files or LocalFiles()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="manifests")
 
     def __enter__(self) -> Self:
@@ -41,6 +41,6 @@ class Manifests:
 
     def _write(self, job_id: str) -> None:
         try:
-            write_manifest(self._store, job_id, destination_of(self._store.job(job_id)))
+            deliver_manifest(self._store, job_id, self._files)
         except (JobError, OSError) as error:
             self._store.note("manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id)

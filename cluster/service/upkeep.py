@@ -12,6 +12,7 @@ from giornata.jobs.folders import destination_of
 from giornata.jobs.ports import Publisher
 from giornata.jobs.store import JobStore
 from giornata.jobs.verification import Verified, verify
+from giornata.workers.placed import new_publisher
 
 
 class Verify(Protocol):
@@ -37,7 +38,15 @@ class Upkeep:
 
 def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
     """The real thing, for a process whose sessions use this scratch folder."""
-    return Upkeep(report, lambda store: find_leftovers(store, scratch=scratch, alive=is_alive))
+    files = new_publisher()
+    return Upkeep(
+        report,
+        lambda store: find_leftovers(store, scratch=scratch, alive=is_alive, files=files),
+        audit=lambda store, job_id: audit(
+            store, job_id, destination=destination_of(store.job(job_id)), files=files
+        ),
+        remove=lambda leftovers: remove(leftovers, files=files),
+    )
 
 
 def is_alive(pid: int) -> bool:

@@ -1,0 +1,53 @@
+"""`NearMeasure`: picture sizes for planning, of local files and of a few objects that are fetched for it."""
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from giornata.jobs.errors import PlaceMissing
+from giornata.jobs.places import base_name, is_url
+from giornata.jobs.plan import UNMEASURED, Size
+from giornata.jobs.ports import Places
+from giornata.jobs.storage import Storage
+from giornata.workers.measure import HeaderMeasure
+
+FETCHED = 16  # objects: enough for an estimate, and a few seconds
+LARGEST_BYTES = 64 << 20
+
+
+class NearMeasure:
+    """The planner's `Measure` where sources may be in buckets. Not thread-safe; use it in a `with`."""
+
+    def __init__(self, places: Places, storage: Storage) -> None:
+        self._places, self._storage = places, storage
+        self._headers = HeaderMeasure()
+        self._left = FETCHED
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._headers.close()
+
+    def __call__(self, source: str) -> Size | None:
+        if not is_url(source):
+            return self._headers(source)
+        if not self._left:
+            return UNMEASURED
+        place = self._places.at(source, self._storage)
+        found = place.head(source)
+        if found is None:
+            return None
+        if found.bytes > LARGEST_BYTES:
+            return UNMEASURED
+        self._left -= 1
+        with tempfile.TemporaryDirectory(prefix="giornata-plan-") as folder:
+            path = Path(folder) / base_name(source)
+            try:
+                place.fetch(source, path, stamp=found.stamp, version=found.version)
+            except PlaceMissing:
+                return None  # gone a moment ago
+            return self._headers(str(path))

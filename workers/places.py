@@ -1,0 +1,33 @@
+"""`AllPlaces`: local disks and buckets by their names; one client for each storage a process works with."""
+
+import threading
+from collections.abc import Callable
+
+from giornata.jobs.errors import PlaceUnknown
+from giornata.jobs.places import LocalPlace, is_url, wrong_url
+from giornata.jobs.ports import Place
+from giornata.jobs.storage import HERE, Storage
+from giornata.workers.s3_place import S3Place
+
+
+class AllPlaces:
+    """The `Places` of a process that may speak to buckets; `tick` is called as bytes move."""
+
+    def __init__(self, *, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
+        self._lock = threading.Lock()
+        self._buckets: dict[Storage, S3Place] = {}
+
+    def at(self, name: str, storage: Storage = HERE) -> Place:
+        """See `Places.at`. Raises `AccessRefused` when there is no way to log in."""
+        return self.bucket(name, storage) if is_url(name) else LocalPlace()
+
+    def bucket(self, name: str, storage: Storage) -> S3Place:
+        """The place of an object. Raises `PlaceUnknown`, `PlaceError`."""
+        if words := wrong_url(name):
+            raise PlaceUnknown(name, words)
+        reach = storage.reach
+        with self._lock:  # clients take a moment to make, and are shared by threads
+            if reach not in self._buckets:
+                self._buckets[reach] = S3Place(reach, tick=self._tick)
+            return self._buckets[reach]

@@ -1,0 +1,49 @@
+"""`Sender`: where an attempt writes its output, and how that reaches the bucket it is meant for."""
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from giornata.jobs.claim import Claim
+from giornata.jobs.errors import PlaceAway, PlaceError
+from giornata.jobs.places import base_name, is_url
+from giornata.workers.places import AllPlaces
+from giornata.workers.render import Rendered
+
+OUTBOX = "outbox"
+
+
+class Sender:
+    """Attempts for local disks are written in their place; those for buckets on scratch, and then sent."""
+
+    def __init__(self, places: AllPlaces) -> None:
+        self._places = places
+
+    def path(self, claim: Claim, folder: Path) -> Path:
+        """Where to write the output of an attempt that is worked on in `folder`."""
+        if not is_url(claim.temporary):
+            return Path(claim.temporary)
+        return folder / OUTBOX / base_name(claim.temporary)
+
+    def send(self, claim: Claim, path: Path, rendered: Rendered) -> None:
+        """Bring a written output to the attempt's own name. Raises `PlaceError`."""
+        if not is_url(claim.temporary):
+            return
+        task, storage = claim.task, claim.task.storage
+        more = {"CacheControl": storage.cache_control} if storage.cache_control else {}
+        metadata = {"giornata-item": task.item_id, "giornata-key": task.content_key()}
+        place = self._places.bucket(claim.temporary, storage)
+        sent = place.send(path, claim.temporary, metadata=metadata, **more)
+        path.unlink()
+        if sent != rendered.sha256:
+            place.delete(claim.temporary)
+            raise PlaceAway(claim.temporary, "the file on scratch changed before it was sent")
+
+    def discard(self, claim: Claim) -> None:
+        """Remove what an attempt wrote, as far as that can be done now."""
+        if not is_url(claim.temporary):
+            path = Path(claim.temporary)
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            return
+        with suppress(PlaceError):
+            self._places.bucket(claim.temporary, claim.task.storage).delete(claim.temporary)
