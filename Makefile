@@ -3,16 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WEB := $(VENV)/.web
 
 .PHONY: setup demo test lint fmt bench clean
 
-setup: $(STAMP)
+setup: $(STAMP) $(WEB)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
+
+$(WEB): infra/web/package-lock.json infra/web/bring | $(STAMP)
+	infra/web/bring
+	touch $(WEB)
 
 demo: setup
 	$(BIN)/giornata demo --out demo-out

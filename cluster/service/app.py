@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -17,9 +18,10 @@ from giornata.cluster.service.asking import PROBLEMS
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.gate import BODY_BYTES, Gate
 from giornata.cluster.service.hub import Hub
-from giornata.cluster.service.pages import routes_files, routes_pages, routes_session
+from giornata.cluster.service.pages import routes_files, routes_pages, routes_previews, routes_session
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.pages.look import page
+from giornata.cluster.service.pages.previews import previews_in
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.views import Problem, Role
@@ -40,6 +42,8 @@ def create_app(
     """The service of `desk`; one look at the store a second starts and ends with it."""
     watching = hub or Hub(desk)
 
+    previews = previews_in(around.home if around else None)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         looking = asyncio.create_task(watching.run(lambda: desk.role() is Role.ACTIVE))
@@ -48,6 +52,8 @@ def create_app(
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+            if previews is not None:
+                await run_in_threadpool(previews.close)
 
     app = FastAPI(
         title="Giornata",
@@ -59,12 +65,13 @@ def create_app(
     )
     app.state.desk, app.state.hub, app.state.access = desk, watching, access
     app.state.around = around or Around()
+    app.state.previews = previews
     app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for routes in (routes_streams, routes_jobs, routes_items, routes_service):
         api.include_router(routes.router)
     app.include_router(api)
-    for pages in (routes_files, routes_session, routes_pages):
+    for pages in (routes_files, routes_session, routes_pages, routes_previews):
         app.include_router(pages.router)
     _answer_problems(app)
     app.add_middleware(Gate, access=access, role=desk.role, body_bytes=body_bytes)

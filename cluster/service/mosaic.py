@@ -152,6 +152,11 @@ class Mosaics:
             mosaic.watched_at = time.monotonic()
             return mosaic
 
+    def newest(self, job_id: str) -> int | None:
+        """The position of the picture that was seen to be finished last, if the job is watched."""
+        mosaic = self._mosaics.get(job_id)
+        return mosaic.newest if mosaic else None
+
     def keep(self, job_id: str) -> None:
         """Somebody still watches this job."""
         if mosaic := self._mosaics.get(job_id):

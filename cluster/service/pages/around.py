@@ -6,9 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Around:
-    """`home` is where previews are kept; addresses are those of Ray's own dashboard and of Grafana."""
+    """`home` is where previews are kept, `scratch` where pictures are painted; addresses are those of Ray's own dashboard and of Grafana."""
 
     home: Path | None = None
+    scratch: Path | None = None
     threads_per_worker: int = 1
     uses_gpu: bool = False
     ray_url: str = ""

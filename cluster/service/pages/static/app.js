@@ -15,26 +15,25 @@ function tellAges() {
   }
 }
 
-// A picture that is not made yet is asked for again, more and more patiently.
+// A picture of 1 px is not made yet and asked for again, more and more patiently; one of 2 px never will be.
 const waits = new WeakMap();
-document.addEventListener("error", (event) => {
-  const image = event.target;
-  if (!(image instanceof HTMLImageElement) || !image.src.includes("/previews/")) return;
-  image.classList.add("absent");
-  const tries = (waits.get(image) ?? 0) + 1;
+function look(image) {
+  if (!image.src.includes("/previews/")) return;
+  const stands = image.naturalHeight <= 1;
+  image.classList.toggle("absent", stands);
+  if (!stands || image.naturalWidth !== 1) return;
+  const tries = (waits.get(image) ?? 0) + 1, asked = image.getAttribute("src");
   waits.set(image, tries);
-  const asked = image.getAttribute("src");
-  if (tries > 4) return;
+  if (tries > 8) return;
   setTimeout(() => {
-    if (image.isConnected && image.getAttribute("src") === asked) image.src = asked;
-  }, 1500 * 2 ** tries);
-}, true);
-document.addEventListener("load", (event) => {
-  if (event.target instanceof HTMLImageElement) event.target.classList.remove("absent");
-}, true);
-for (const image of document.images) {
-  if (image.complete && !image.naturalWidth && image.src.includes("/previews/")) image.classList.add("absent");
+    if (!image.isConnected || image.getAttribute("src") !== asked) return;
+    image.src = `${asked.split("&again=")[0]}&again=${tries}`;
+  }, 1000 * 1.6 ** tries);
 }
+for (const kind of ["load", "error"]) {
+  document.addEventListener(kind, (event) => { if (event.target instanceof HTMLImageElement) look(event.target); }, true);
+}
+for (const image of document.images) if (image.complete) look(image);
 
 document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
   await ask("/logout", {}).catch((error) => say(error.message, true));
