@@ -11,7 +11,7 @@ from giornata.workers.bands import Rows
 from giornata.workers.lab import delta_e, from_lab, to_lab
 from giornata.workers.picture import to_float
 
-FADE = 2.5  # times the tolerance: source colours that far off are left to the style
+FADE = 1.6  # times the tolerance: source colours that far off are left to the style
 MARGIN = 0.85  # of the tolerance: the rest is for rounding to 8 bits and for what sRGB cannot hold
 SOFT_PX = 1.5  # deviation of the blur that hides where a brand colour ends
 HALO_PX = 6  # four deviations: beyond that the blur reads nothing
