@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.choices import Statistics
 from giornata.jobs.claim import Claim
+from giornata.jobs.cleaning import FETCHED
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments
 from giornata.workers import report
-from giornata.workers.fetching import FETCHED, Fetcher
+from giornata.workers.fetching import Fetcher
 from giornata.workers.places import AllPlaces
 from giornata.workers.program import TileDesk
 from giornata.workers.pulse import Beat, ClaimKey, Dropped

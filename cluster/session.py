@@ -16,6 +16,7 @@ from giornata.cluster.revival import SturdyRunner
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
 from giornata.cluster.stdout import StdoutGuard
 from giornata.cluster.watch import WatchedCluster
+from giornata.jobs.cleaning import FETCHED, is_in_use
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.manager import JobManager
@@ -94,6 +95,15 @@ def managing(
             yield Session(manager, store, publisher, runner, guard.stream)
         finally:
             runner.close()
+    clear_fetched(settings.scratch)
+
+
+def clear_fetched(scratch: Path) -> None:
+    """Remove copies of objects, unless another session or the work on a large picture may need them."""
+    works = scratch / PICTURES
+    waiting = works.is_dir() and any(one.is_dir() for one in works.iterdir())
+    if not waiting and not is_in_use(scratch, lambda pid: _is_alive(str(pid))):
+        shutil.rmtree(scratch / FETCHED, ignore_errors=True)
 
 
 def _noting(store: JobStore) -> Callable[[str, str], None]:

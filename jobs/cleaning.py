@@ -17,6 +17,7 @@ from giornata.jobs.temporaries import Holder, Temporaries, Temporary
 from giornata.jobs.works import is_wanted, works_in
 
 QUIET_S = 3600.0  # nothing of ours leaves a file alone for that long while it still writes it
+FETCHED = "fetched"  # of scratch: copies of objects
 SESSION = re.compile(r"session-(?P<pid>\d+)-.+")  # scratch folders carry the process they belong to
 
 
@@ -50,7 +51,11 @@ def find_leftovers(
         for temporary in _seen(temporaries, files, folder, storage)
         if (leftover := _leftover(temporary, quiet_s, storage))
     ]
-    scratches = (*_sessions(scratch, alive), *_works(store, scratch, alive, quiet_s))
+    scratches = (
+        *_sessions(scratch, alive),
+        *_works(store, scratch, alive, quiet_s),
+        *_fetched(scratch, alive),
+    )
     return sorted([*found, *scratches], key=lambda leftover: leftover.path)
 
 
@@ -92,6 +97,19 @@ def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]
         name = SESSION.fullmatch(folder.name)
         if name and folder.is_dir() and not alive(int(name["pid"])):
             yield Leftover(str(folder), _weight(folder), f"process {name['pid']} is gone")
+
+
+def _fetched(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]:
+    """Sources from buckets, which the sessions of a scratch share."""
+    folder = scratch / FETCHED
+    if folder.is_dir() and not is_in_use(scratch, alive):
+        yield Leftover(str(folder), _weight(folder), "the processes that fetched it are gone")
+
+
+def is_in_use(scratch: Path, alive: Callable[[int], bool]) -> bool:
+    """Whether a session of a living process has its folder in this scratch."""
+    names = [SESSION.fullmatch(folder.name) for folder in scratch.glob("session-*")]
+    return any(name and alive(int(name["pid"])) for name in names)
 
 
 def _works(

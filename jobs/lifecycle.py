@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from giornata.jobs.choices import StartWhen
-from giornata.jobs.errors import IllegalTransition, Superseded
+from giornata.jobs.errors import IllegalTransition, PlaceError, Superseded
+from giornata.jobs.ledger import MANAGER
 from giornata.jobs.listing import Listing
+from giornata.jobs.outcome import one_line
 from giornata.jobs.pace import Pace
 from giornata.jobs.ports import Both, Clock, JobSnapshot, Progress, Publisher
 from giornata.jobs.records import JobRecord, LiveJob
@@ -18,6 +20,7 @@ from giornata.jobs.store import JobStore
 from giornata.jobs.supervision import Supervisor
 from giornata.jobs.window import Window
 
+PUT_OFF_S = 30.0  # before a bucket that could not be looked at is asked again
 LEAVING = (JobState.PAUSING, JobState.CANCELLING)
 
 
@@ -43,6 +46,7 @@ class Lifecycle:
         self._outcomes = Both(listener, supervisor)
         self._early: dict[str, bool] = {}
         self._told_at: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
 
     def adopt(self, live: Mapping[str, LiveJob]) -> None:
         """Take up jobs that may run, and have the others listed."""
@@ -50,8 +54,12 @@ class Lifecycle:
             if not job.listed and job.state not in LEAVING:
                 self._listing.want(job.job_id)
             if job.job_id not in self._window.runs and self._may_begin(job):
-                with suppress(IllegalTransition):  # moved since it was read: the next round will see
+                try:
                     self.begin(self._store.job(job.job_id))
+                except IllegalTransition:
+                    continue  # moved since it was read: the next round will see
+                except PlaceError as problem:
+                    self._put_off(job.job_id, problem)
 
     def begin(self, record: JobRecord) -> None:
         """Take a job up: fence out earlier managers, look at what it delivered, and let it run."""
@@ -99,8 +107,13 @@ class Lifecycle:
             leaving = self._store.snapshot(run.job_id).state in LEAVING
             self._end(run, JobEvent.DRAIN if leaving else JobEvent.INTERRUPT)
 
+    def _put_off(self, job_id: str, problem: PlaceError) -> None:
+        """Leave a job whose bucket cannot be looked at now for later; others do not wait for it."""
+        self._not_before[job_id] = self._clock.now() + PUT_OFF_S
+        self._store.note("storage_waits", actor=MANAGER, detail=one_line(str(problem)), job_id=job_id)
+
     def _may_begin(self, job: LiveJob) -> bool:
-        if job.state is JobState.PAUSED:
+        if job.state is JobState.PAUSED or self._clock.now() < self._not_before.get(job.job_id, 0.0):
             return False
         if job.state in (JobState.LISTING, JobState.QUEUED) and not job.listed:
             return self._starts_at_once(job.job_id)
@@ -146,6 +159,7 @@ class Lifecycle:
         self._early.pop(run.job_id, None)
         self._tell(run.job_id)
         self._told_at.pop(run.job_id, None)
+        self._not_before.pop(run.job_id, None)
 
     def _tell(self, job_id: str, *, seldom: bool = False) -> JobSnapshot:
         snapshot, now = self._store.snapshot(job_id), self._clock.now()

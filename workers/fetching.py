@@ -18,7 +18,6 @@ from giornata.jobs.task import RenderTask
 from giornata.workers.errors import RenderError, ScratchFull
 from giornata.workers.places import AllPlaces
 
-FETCHED = "fetched"  # the folder on scratch
 KEPT_BYTES = 20 << 30  # of fetched files; beyond that the longest unused go
 IN_USE_S = 900.0  # what was asked for so recently may be being read
 SPARE_BYTES = 1 << 28  # of the disk, for everybody else
