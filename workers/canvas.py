@@ -75,6 +75,10 @@ class Canvas:
         give_back(self.pixels)
         self._keep(tile, shared)
 
+    def skip(self, tile: Tile) -> None:
+        """Do without a tile where nobody will look: its pixels stay as they are, or are any."""
+        self._keep(tile, {})
+
     def finish(self) -> Pixels:
         """Blend the strips, in tile order whatever order they came in. Raises `IncompleteCanvas`."""
         missing = [tile.index for tile in self.grid if not self._strip_file(tile.index).is_file()]
@@ -103,7 +107,8 @@ class Canvas:
         for (i, row), (j, column) in product(enumerate(rows.owners), enumerate(columns.owners)):
             index = row * (len(self.grid.columns) - 1) + column
             with np.load(self._strip_file(index)) as pieces:
-                total += (down[i][:, None] * across[j])[:, :, None] * pieces[name]
+                if name in pieces:  # a tile that was skipped has none
+                    total += (down[i][:, None] * across[j])[:, :, None] * pieces[name]
         self._write(Box(rows.start, columns.start, rows.stop, columns.stop), total)
 
     def _write(self, box: Box, piece: NDArray[np.float32]) -> None:

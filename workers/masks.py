@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from giornata.jobs.task import TaskMasks
-from giornata.workers.bands import Rows, bands, to_depth, written
+from giornata.workers.bands import Rows, bands, laid_out, to_depth, written
 from giornata.workers.picture import to_float
 from giornata.workers.resample import Kernel, Resampler
 from giornata.workers.sandbox import Sandbox
@@ -83,11 +83,11 @@ def _inside(
 ) -> Plane:
     if size == wanted:
         half = np.iinfo(depth).max // 2 + 1
-        return written(target, wanted, np.dtype(np.bool_), lambda band: grey(band) >= half)
+        return written(target, wanted, np.bool_, lambda band: grey(band) >= half)
     stored = target.with_suffix(".grey.npy")
     plane = written(stored, size, depth, grey)
     resampler = Resampler(size, wanted, Kernel.TRIANGLE)
-    made = np.lib.format.open_memmap(target, mode="w+", dtype=np.bool_, shape=wanted)
+    made = laid_out(target, wanted, np.bool_)
     for band in resampler.bands():
         made[band] = resampler.rows(plane, band) >= np.float32(0.5)
     made.flush()
@@ -118,7 +118,7 @@ def protected_plane(masks: TaskMasks, size: Size, *, sandbox: Sandbox, folder: P
     if not read:
         return None
     warnings = tuple(words for mask in read.values() for words in mask.warnings)
-    inside = written(folder / "protected.npy", size, np.dtype(np.bool_), lambda band: _kept(read, band))
+    inside = written(folder / "protected.npy", size, np.bool_, lambda band: _kept(read, band))
     for what in read:
         (folder / f"{what}.npy").unlink()
     return Mask(inside, warnings)
@@ -136,7 +136,7 @@ def style_weights(protected: Plane, *, feather_px: float, target: Path) -> NDArr
     distance to the nearest protected pixel.
     """
     size = (protected.shape[0], protected.shape[1])
-    weights = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint16, shape=size)
+    weights = laid_out(target, size, np.uint16)
     for box in blocks(size, reach_px=feather_px + 1):
         distance = distance_to(lambda near: protected[near], box, size, reach_px=feather_px + 1)
         ramp = eased(distance / np.float32(feather_px + 1))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from giornata.jobs.choices import PreserveColour, listed
 from giornata.workers.bands import Rows, bands
 from giornata.workers.errors import EffectRefused
+from giornata.workers.mapped import give_back
 from giornata.workers.picture import to_float
 
 Samples = NDArray[Any]
@@ -136,6 +137,7 @@ def histograms(picture: Samples) -> NDArray[np.int64]:
         levels = sixteen_bit(np.asarray(picture[band]))
         for channel in range(3):
             counts[channel] += np.bincount(levels[:, :, channel].reshape(-1), minlength=LEVELS)
+        give_back(picture)
     return counts
 
 
@@ -195,6 +197,7 @@ class ColourSums:
             for i in range(3):
                 sums[i] += int(levels[:, i].sum())
                 products[i] = [held + int(new) for held, new in zip(products[i], squares[i], strict=True)]
+            give_back(picture)
         return cls(count, sums, products)
 
 

@@ -70,17 +70,21 @@ class Resampler:
         self.down = taps(size[0], wanted[0], kernel)
         self.across = taps(size[1], wanted[1], kernel)
 
-    def bands(self) -> Iterator[slice]:
-        """Slices of output rows whose inputs and outputs are about `WORK_PX` at most."""
+    def bands(self, within: slice | None = None) -> Iterator[slice]:
+        """Slices of output rows, of all or of `within`, whose inputs and outputs are `WORK_PX` at most."""
+        rows = within or slice(0, self.wanted[0])
         a_row = max(self.wanted[1], self.size[1] * self.size[0] / self.wanted[0])
         step = max(1, int(WORK_PX / a_row))
-        return (slice(top, min(top + step, self.wanted[0])) for top in range(0, self.wanted[0], step))
+        return (slice(top, min(top + step, rows.stop)) for top in range(rows.start, rows.stop, step))
 
     def rows(self, picture: NDArray[Any], band: slice) -> Rows:
         """The output's rows of `band`: float32; integers are scaled to 0..1. May overshoot a little.
 
         `picture`: any depth, H x W or H x W x channels, array or memory map.
         """
+        return np.concatenate([self._rows(picture, part) for part in self.bands(band)])
+
+    def _rows(self, picture: NDArray[Any], band: slice) -> Rows:
         indexes = self.down.indexes[band]
         top, bottom = int(indexes.min()), int(indexes.max()) + 1
         narrow = _gathered(to_float(np.asarray(picture[top:bottom])), self.across, axis=1)

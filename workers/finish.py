@@ -1,0 +1,117 @@
+"""Finish: the effects that turn a styled canvas into the picture, by rows, in one fixed order.
+
+Brush detail, regions, colour preservation, brand colours, masks. Every step is a function of a pixel's
+neighbourhood and of statistics of whole pictures: one canvas gives the same bytes whoever finishes it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giornata.jobs.choices import PreserveColour
+from giornata.jobs.task import RenderTask
+from giornata.workers.bands import Rows, silent, to_depth, written
+from giornata.workers.brush import Strokes, stroked
+from giornata.workers.effects import Effects, asked_effects
+from giornata.workers.mapped import give_back
+from giornata.workers.masks import composited
+from giornata.workers.palette import PaletteKeeper
+from giornata.workers.picture import to_float
+from giornata.workers.preserve import recolouring
+from giornata.workers.regions import as_rows, composed
+from giornata.workers.working import WorkingPicture
+
+Samples = NDArray[Any]
+RowsOf = Callable[[slice], Rows]
+SIXTEEN = np.dtype(np.uint16)
+FINISHED = "finished.npy"
+
+
+def finish(
+    task: RenderTask,
+    working: WorkingPicture,
+    effects: Effects,
+    canvas: Samples,
+    *,
+    folder: Path,
+    tick: Callable[[], None] = silent,
+) -> Samples:
+    """The finished picture: uint8 or uint16 as the source, H x W x 3, working sRGB.
+
+    `canvas` is the picture's own style, all tiles in it, as `effects` were prepared for. `folder` takes the
+    result and what is needed on the way. With no effect asked for, the canvas is returned as it is. Asking
+    again gives the same picture. `tick` is called after every band. Raises `ScratchFull`.
+    """
+    if not asked_effects(task):
+        return canvas
+    folder.mkdir(parents=True, exist_ok=True)
+    source = working.pixels
+    styled, painted = _painted(task, source, effects, canvas, folder, tick)
+    recolour = recolouring(painted, source, task.preserve_colour)
+    keeper = None if task.palette is None else PaletteKeeper(task.palette, source)
+    weights = None if effects.weights is None else np.load(effects.weights, mmap_mode="r")
+
+    def rows(band: slice) -> Samples:
+        original = np.asarray(source[band])
+        made = recolour(styled(band), to_float(original))
+        made = made if keeper is None else keeper.held(band, made)
+        give_back(source, canvas, painted)
+        return to_depth(made, source.dtype) if weights is None else composited(made, original, weights[band])
+
+    return written(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)
+
+
+def finished_path(task: RenderTask, folder: Path) -> Path | None:
+    """Where `finish` leaves its picture; None where the canvas itself is the picture."""
+    return folder / FINISHED if asked_effects(task) else None
+
+
+def _painted(
+    task: RenderTask,
+    source: Samples,
+    effects: Effects,
+    canvas: Samples,
+    folder: Path,
+    tick: Callable[[], None],
+) -> tuple[RowsOf, Samples]:
+    """The painting before colours and masks, by rows; and as samples, where statistics will be taken."""
+    own = _style_rows(canvas, effects.strokes, source, task.blend, folder / "own")
+    if not effects.canvases:
+        styled = own
+    else:
+        others = [
+            _style_rows(
+                np.load(one.path, mmap_mode="r"), one.strokes, source, task.blend, folder / f"region-{n}"
+            )
+            for n, one in enumerate(effects.canvases, start=1)
+        ]
+        shares = [np.load(path, mmap_mode="r") for path in effects.shares]
+
+        def styled(band: slice) -> Rows:
+            return composed([own, *others], shares, band)
+
+    counted = task.preserve_colour in (PreserveColour.HISTOGRAM, PreserveColour.COVARIANCE)
+    if counted and (effects.canvases or effects.strokes):
+        # Read twice, so it is made once.
+        made = written(
+            folder / "painted.npy", source.shape, np.uint16, lambda b: to_depth(styled(b), SIXTEEN), tick=tick
+        )
+        return as_rows(made), made
+    return styled, canvas
+
+
+def _style_rows(
+    canvas: Samples, strokes: Strokes | None, source: Samples, blend: float, folder: Path
+) -> RowsOf:
+    """One style's rows at the picture's size, mixed with the source by `blend` where tiles have not been."""
+    if strokes is None:
+        return as_rows(canvas)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = stroked(canvas, strokes, (source.shape[0], source.shape[1]), folder=folder)
+    if blend >= 1:
+        return rows
+    share = np.float32(blend)
+    return lambda band: share * rows(band) + (1 - share) * to_float(np.asarray(source[band]))
