@@ -195,9 +195,7 @@ def _wrapped(samples: Samples, *, bands: int) -> pyvips.Image:
     size = (samples.shape[1], samples.shape[0], bands)
     if isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap) and samples.filename:
         samples.flush()
-        image = pyvips.Image.rawload(
-            str(samples.filename), *size, format=kind, offset=samples.offset, access="sequential"
-        )
+        image = pyvips.Image.rawload(str(samples.filename), *size, format=kind, offset=samples.offset)
     else:
         image = pyvips.Image.new_from_memory(np.ascontiguousarray(samples).data, *size, kind)
     return image.copy(interpretation=INTERPRETATIONS.get((samples.dtype.name, bands), "multiband"))

@@ -10,8 +10,8 @@ import pyvips
 
 from giornata.jobs.choices import PictureFormat, TiffCompression
 
-# Above this an optimised JPEG holds all coefficients: 4.6 GB were measured at 400 megapixels.
-OPTIMIZED_JPEG_PIXELS = 100_000_000
+# An optimised JPEG holds all coefficients, 11.5 bytes a pixel: 4.6 GB were measured at 400 megapixels.
+OPTIMIZED_JPEG_PIXELS = 25_000_000
 TILED_TIFF_PIXELS = 50_000_000  # beyond this a viewer wants tiles and reduced copies, and not strips
 TIFF_TILE_PX = 512
 BIG_TIFF_BYTES = 2_000_000_000  # half of what classic TIFF can address; compressed data may grow
