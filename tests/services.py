@@ -12,6 +12,7 @@ from giornata.cluster.service.access import Access
 from giornata.cluster.service.app import create_app
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.upkeep import upkeep_in
 from giornata.jobs.listing import Lister
 from giornata.jobs.plan import PlanReport, Size, plan
@@ -69,11 +70,12 @@ def serving(
     *,
     access: Access | None = None,
     hub: Hub | None = None,
+    around: Around | None = None,
     body_bytes: int = 65536,
     port: int = 0,
 ) -> Iterator[str]:
     """The address of a service of `desk`."""
-    app = create_app(desk, access=access or Access(), hub=hub, body_bytes=body_bytes)
+    app = create_app(desk, access=access or Access(), hub=hub, around=around, body_bytes=body_bytes)
     config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="server")

@@ -17,6 +17,7 @@ from giornata.cluster.service.access import Access, choose_access
 from giornata.cluster.service.addresses import TargetRule
 from giornata.cluster.service.app import create_app
 from giornata.cluster.service.manifests import Manifests
+from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.server import Server
 from giornata.cluster.service.standing import Standing
 from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox
@@ -27,6 +28,7 @@ from giornata.jobs.store import JobStore
 from giornata.workers.placed import new_publisher
 
 app = verb()
+RAY_URL_VARIABLE, GRAFANA_URL_VARIABLE = "GIORNATA_RAY_URL", "GIORNATA_GRAFANA_URL"
 
 
 @app.command()
@@ -66,10 +68,24 @@ def stand(
         tell=lambda role, words: say(out, words),
     )
     desk = desk_on(store, role=standing.role, scratch=settings.scratch)
-    with stop.installed(), Server(create_app(desk, access=access), host=host, port=port) as server:
+    web = create_app(desk, access=access, around=around(settings))
+    with stop.installed(), Server(web, host=host, port=port) as server:
         say(out, f"listening on {server.url}{'' if access.needs_token else ', for this machine only'}")
         standing.run(stop)
     say(out, "stopped; nothing is lost")
+
+
+def around(settings: ClusterSettings, environment: Mapping[str, str] = os.environ) -> Around:
+    """What the dashboard says of this service beside its jobs."""
+    return Around(
+        home=settings.home,
+        scratch=settings.scratch,
+        library=user_library(),
+        threads_per_worker=settings.threads_per_worker,
+        uses_gpu=settings.gpus_per_worker > 0,
+        ray_url=environment.get(RAY_URL_VARIABLE, ""),
+        grafana_url=environment.get(GRAFANA_URL_VARIABLE, ""),
+    )
 
 
 @contextmanager

@@ -18,10 +18,18 @@ from giornata.cluster.service.asking import PROBLEMS
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.gate import BODY_BYTES, Gate
 from giornata.cluster.service.hub import Hub
-from giornata.cluster.service.pages import routes_files, routes_pages, routes_previews, routes_session
+from giornata.cluster.service.pages import (
+    routes_files,
+    routes_pages,
+    routes_previews,
+    routes_session,
+    routes_styles,
+    routes_submit,
+)
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.pages.previews import previews_in
+from giornata.cluster.service.pages.studio import studio_in
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.views import Problem, Role
@@ -42,7 +50,8 @@ def create_app(
     """The service of `desk`; one look at the store a second starts and ends with it."""
     watching = hub or Hub(desk)
 
-    previews = previews_in(around.home if around else None)
+    around = around or Around()
+    previews, studio = previews_in(around.home), studio_in(around.home, around.library)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,8 +61,9 @@ def create_app(
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
-            if previews is not None:
-                await run_in_threadpool(previews.close)
+            for maker in (previews, studio):
+                if maker is not None:
+                    await run_in_threadpool(maker.close)
 
     app = FastAPI(
         title="Giornata",
@@ -64,14 +74,14 @@ def create_app(
         redoc_url=None,
     )
     app.state.desk, app.state.hub, app.state.access = desk, watching, access
-    app.state.around = around or Around()
-    app.state.previews = previews
+    app.state.around, app.state.previews, app.state.studio = around, previews, studio
+    app.state.uploads = Turns(routes_styles.UPLOADS, routes_styles.UPLOADS_PER_S)
     app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for routes in (routes_streams, routes_jobs, routes_items, routes_service):
         api.include_router(routes.router)
     app.include_router(api)
-    for pages in (routes_files, routes_session, routes_pages, routes_previews):
+    for pages in (routes_files, routes_session, routes_styles, routes_submit, routes_previews, routes_pages):
         app.include_router(pages.router)
     _answer_problems(app)
     app.add_middleware(Gate, access=access, role=desk.role, body_bytes=body_bytes)

@@ -4,14 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
+from giornata.cluster.handover import deliver_papers
 from giornata.jobs.claim import Claim
 from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import JobError
-from giornata.jobs.manifest_delivery import deliver_manifest
 from giornata.jobs.outcome import Outcome, one_line
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.retry import Decision
 from giornata.jobs.store import JobStore
+from giornata.workers.errors import RenderError
 
 WRITER = "manifest"  # who did it, in the events
 
@@ -41,6 +42,6 @@ class Manifests:
 
     def _write(self, job_id: str) -> None:
         try:
-            deliver_manifest(self._store, job_id, self._files)
-        except (JobError, OSError) as error:
+            deliver_papers(self._store, job_id, self._files)
+        except (JobError, RenderError, OSError) as error:
             self._store.note("manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id)

@@ -3,13 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from giornata.styles.library import Library
+
 
 @dataclass(frozen=True)
 class Around:
-    """`home` is where previews are kept, `scratch` where pictures are painted; addresses are those of Ray's own dashboard and of Grafana."""
+    """`home` is where previews are kept, `scratch` where pictures are painted, `library` what may be tried.
+
+    The addresses are those of Ray's own dashboard and of Grafana.
+    """
 
     home: Path | None = None
     scratch: Path | None = None
+    library: Library | None = None
     threads_per_worker: int = 1
     uses_gpu: bool = False
     ray_url: str = ""

@@ -1,4 +1,4 @@
-"""`Line` and `BoundedFolder`: pictures made one by one, newest wish first, kept until there are too many bytes."""
+"""`Line` and `BoundedFolder`: pictures made one by one, newest wish first, kept while there is room."""
 
 import contextlib
 import os

@@ -43,7 +43,7 @@ class Side(StrEnum):
 async def last(request: Request, job_id: JobId, desk: Asked, size: Size = PreviewSize.SMALL) -> Response:
     """The picture of a job that was finished last."""
     item = await run_in_threadpool(_last, request, desk, job_id)
-    return _stand_in(NONE) if item is None else await _preview(request, _picture(item, Side.RESULT), size)
+    return stand_in(NONE) if item is None else await _preview(request, _picture(item, Side.RESULT), size)
 
 
 @router.get("/previews/{job_id}/{item_id}/{side}")
@@ -74,7 +74,7 @@ def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
     """What is painted of it so far."""
     found = growth_of(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
     if found is None:
-        return _stand_in(NONE)
+        return stand_in(NONE)
     return Response(found.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
 
 
@@ -115,14 +115,14 @@ def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
 async def _preview(request: Request, picture: Path | None, size: PreviewSize) -> Response:
     previews: Previews | None = request.app.state.previews
     if previews is None or picture is None:
-        return _stand_in(NONE)
+        return stand_in(NONE)
     wish = await run_in_threadpool(previews.ask, picture, size)
     try:
         path = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wish)), WAIT_S)
     except (TimeoutError, asyncio.CancelledError):
-        return _stand_in(NOT_YET)
+        return stand_in(NOT_YET)
     except Never:
-        return _stand_in(NONE)
+        return stand_in(NONE)
     mark = f'"{path.stem}"'
     headers = {"cache-control": PRIVATE, "etag": mark}
     if request.headers.get("if-none-match") == mark:
@@ -130,7 +130,8 @@ async def _preview(request: Request, picture: Path | None, size: PreviewSize) ->
     return Response(await run_in_threadpool(path.read_bytes), media_type="image/jpeg", headers=headers)
 
 
-def _stand_in(data: bytes) -> Response:
+def stand_in(data: bytes) -> Response:
+    """One of the pictures that stand for none."""
     return Response(data, media_type="image/gif", headers={"cache-control": "no-store"})
 
 

@@ -1,4 +1,4 @@
-"""What pages say of a job beside the views: causes with samples, neighbours, the spec as one would write it."""
+"""What pages say of a job beside the views: causes with samples, neighbours, the spec as it was written."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

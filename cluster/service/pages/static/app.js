@@ -18,7 +18,7 @@ function tellAges() {
 // A picture of 1 px is not made yet and asked for again, more and more patiently; one of 2 px never will be.
 const waits = new WeakMap();
 function look(image) {
-  if (!image.src.includes("/previews/")) return;
+  if (!image.matches("[data-preview], [data-last]")) return;
   const stands = image.naturalHeight <= 1;
   image.classList.toggle("absent", stands);
   if (!stands || image.naturalWidth !== 1) return;
@@ -27,7 +27,7 @@ function look(image) {
   if (tries > 8) return;
   setTimeout(() => {
     if (!image.isConnected || image.getAttribute("src") !== asked) return;
-    image.src = `${asked.split("&again=")[0]}&again=${tries}`;
+    image.src = `${asked.split(/[?&]again=/)[0]}${asked.includes("?") ? "&" : "?"}again=${tries}`;
   }, 1000 * 1.6 ** tries);
 }
 for (const kind of ["load", "error"]) {

@@ -32,5 +32,5 @@ export function drawTile(pen, state, size, paint) {
   if (state === "quarantined") { line([0.5, 0.18], [0.5, 0.58]); line([0.5, 0.7], [0.5, 0.84]); }
   if (state === "skipped") line([0.2, 0.5], [0.8, 0.5]);
   if (state === "cancelled") line([0.2, 0.8], [0.8, 0.2]);
-  if (state === "queued") { pen.clearRect(0, 0, size, size); pen.strokeStyle = paint.queued; pen.strokeRect(pen.lineWidth / 2, pen.lineWidth / 2, size - pen.lineWidth, size - pen.lineWidth); }
+  if (state === "queued") { pen.clearRect(0, 0, size, size); pen.lineWidth = Math.max(1, size / 16); pen.strokeStyle = paint.queued; pen.strokeRect(pen.lineWidth / 2, pen.lineWidth / 2, size - pen.lineWidth, size - pen.lineWidth); }
 }

@@ -1,0 +1,101 @@
+"""Routes of the library of styles: its page, its pictures, and trials on a sample or an uploaded picture."""
+
+import asyncio
+import re
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from giornata.cluster.service.pages.line import Never
+from giornata.cluster.service.pages.look import page
+from giornata.cluster.service.pages.routes_previews import NONE, NOT_YET, PRIVATE, stand_in
+from giornata.cluster.service.pages.studio import Studio, Trial, refusal_of
+from giornata.cluster.service.problems import JsonText, problem
+from giornata.cluster.service.rates import Turns
+from giornata.styles.errors import UnknownStyle
+from giornata.workers.errors import RenderError
+
+router = APIRouter(include_in_schema=False)
+WAIT_S = 8.0
+UPLOADS, UPLOADS_PER_S = 12, 60.0
+MOST_STYLES = 6  # in one mix
+_MIX = re.compile(r"([a-z0-9][a-z0-9-]{0,99}):(\d{1,3}(?:\.\d{1,3})?)")
+Mix = Annotated[str, Query(max_length=600, description="name:weight,name:weight")]
+Share = Annotated[float, Query(ge=0, le=1)]
+Sample = Annotated[str, Query(pattern="^[a-f0-9]{0,32}$")]
+
+
+@router.get("/styles")
+def styles(request: Request) -> Response:
+    """The library, and a place to try it."""
+    studio: Studio | None = request.app.state.studio
+    cards = [one.card for one in studio.library.styles.values()] if studio else []
+    return page(request, "styles.html", here="styles", cards=cards)
+
+
+@router.get("/styles/try")
+async def trial(request: Request, mix: Mix, strength: Share = 1.0, sample: Sample = "") -> Response:
+    """A sample in a mix of styles."""
+    studio: Studio | None = request.app.state.studio
+    if studio is None:
+        return stand_in(NONE)
+    try:
+        wish = await run_in_threadpool(_asked, studio, mix, strength, sample)
+        path = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wish)), WAIT_S)
+    except (TimeoutError, asyncio.CancelledError):
+        return stand_in(NOT_YET)
+    except (Never, RenderError):
+        return stand_in(NONE)
+    headers = {"cache-control": PRIVATE, "etag": f'"{path.stem}"'}
+    return Response(await run_in_threadpool(path.read_bytes), media_type="image/jpeg", headers=headers)
+
+
+@router.get("/styles/sample")
+def sample(request: Request, key: Sample = "") -> Response:
+    """The picture itself."""
+    studio: Studio | None = request.app.state.studio
+    path = None if studio is None else _sample(studio, key)
+    if path is None:
+        return stand_in(NONE)
+    return Response(path.read_bytes(), media_type="image/jpeg", headers={"cache-control": PRIVATE})
+
+
+@router.post("/styles/samples")
+async def upload(request: Request) -> Response:
+    """Keep a small copy of a picture to try styles on."""
+    studio: Studio | None = request.app.state.studio
+    turns: Turns = request.app.state.uploads
+    if studio is None:
+        return problem(503, "no_studio", "this service tries no styles")
+    if turns.are_used_up():
+        return problem(429, "too_many_uploads", f"needed a pause: {UPLOADS} uploads a minute are taken")
+    turns.take()
+    try:
+        key = await run_in_threadpool(studio.take, await request.body())
+    except RenderError as error:
+        return problem(422, "bad_picture", f"the picture was refused: {refusal_of(error)}")
+    return JsonText({"sample": key})
+
+
+def _asked(studio: Studio, mix: str, strength: float, key: str) -> "Future[Path]":
+    parts = mix.split(",")
+    found = [_MIX.fullmatch(part) for part in parts]
+    weights = {match[1]: float(match[2]) for match in found if match}
+    total = sum(weights.values())
+    if not all(found) or not 0 < len(parts) <= MOST_STYLES or len(weights) < len(parts) or total <= 0:
+        raise HTTPException(422, f"needed a mix of 1 to {MOST_STYLES} styles: name:weight,name:weight")
+    picture = _sample(studio, key)
+    if picture is None:
+        raise HTTPException(404, "that picture is not kept any more; bring it again")
+    shares = tuple((name, round(weight / total, 4)) for name, weight in sorted(weights.items()) if weight)
+    try:
+        return studio.ask(Trial(picture, shares, round(strength, 2)))
+    except UnknownStyle as error:
+        raise HTTPException(404, str(error)) from error
+
+
+def _sample(studio: Studio, key: str) -> Path | None:
+    return studio.sample(key) if key else studio.house_sample()
