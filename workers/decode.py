@@ -12,7 +12,7 @@ from pathlib import Path
 import pyvips
 
 from giornata.workers.color import PROFILE_FIELD, to_working
-from giornata.workers.decoder_log import heard
+from giornata.workers.decoder_log import forget_errors, heard, noted_errors
 from giornata.workers.errors import ScratchFull
 from giornata.workers.inspect import inspect
 from giornata.workers.metadata_blocks import metadata_blocks
@@ -20,6 +20,7 @@ from giornata.workers.opening import Source
 from giornata.workers.reading import Reading
 from giornata.workers.samples import workable
 from giornata.workers.source import Depth, Format, ProfileUse, SourceFacts, WorkingFile
+from giornata.workers.tiff_checksums import first_damage
 
 # numpy.lib.format, version 1.0: written here because importing numpy would double the process's start.
 NPY_MAGIC = b"\x93NUMPY\x01\x00"
@@ -50,6 +51,7 @@ def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
     """
     facts = inspect(source, reading=reading)
     _refuse_full_scratch(facts, folder)
+    forget_errors()
     with heard() as complaints:
         image = source.open()
         about_header = set(complaints)
@@ -59,10 +61,19 @@ def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
         except pyvips.Error as error:
             _refuse_full_scratch(facts, folder)
             raise source.damage(error) from error
-    damage = [words for words in complaints if words not in about_header and not HARMLESS.search(words)]
-    if damage and source.format is Format.TIFF:  # others have raised
-        raise source.corrupt(damage[0])
+    if source.format is Format.TIFF:  # others have raised
+        _refuse_silent_damage(source, [words for words in complaints if words not in about_header])
     return facts
+
+
+def _refuse_silent_damage(source: Source, complaints: list[str]) -> None:
+    """A TIFF decoder goes on after damage, and only says so."""
+    errors = noted_errors()
+    damage = [errors] if errors else [words for words in complaints if not HARMLESS.search(words)]
+    if not damage and source.page is not None:
+        damage = list(filter(None, [first_damage(source.page)]))
+    if damage:
+        raise source.corrupt(damage[0])
 
 
 def _write_blocks(

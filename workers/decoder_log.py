@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyvips
+
 MOST_WORDS = 1000  # a damaged file complains about every line
 
 
@@ -17,6 +19,17 @@ class _Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if len(self.words) < MOST_WORDS:
             self.words[" ".join(record.getMessage().removeprefix("VIPS: ").split())] = None
+
+
+def forget_errors() -> None:
+    """Empties libvips' book of errors, which it keeps across files."""
+    pyvips.vips_lib.vips_error_clear()
+
+
+def noted_errors() -> str:
+    """What libvips wrote into its book since then, raised or not; nothing if nothing went wrong."""
+    words = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
+    return "; ".join(dict.fromkeys(line.strip() for line in words.splitlines() if line.strip()))[:300]
 
 
 @contextmanager

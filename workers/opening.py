@@ -37,7 +37,7 @@ STRICTNESS = {Format.TIFF: "error"}
 TRUNCATION_WORDS = re.compile(r"premature end of JPEG|Unexpected end of|bad seek|got \d+ bytes, expected")
 TAIL_BYTES = 4096
 MISSING_CODEC = re.compile(
-    r"not configured|decoding is not implemented|unknown compression"
+    r"not configured|decoding is not implemented"
     r"|unsupported (compression|jpeg|codec|feature|color conversion)",
     re.I,
 )

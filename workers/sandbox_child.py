@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import pyvips
 
 from giornata.workers.decode import decode
+from giornata.workers.decoder_log import forget_errors
 from giornata.workers.errors import Rejected, RenderError, Unreadable
 from giornata.workers.inspect import inspect
 from giornata.workers.limits import MEGA, used_up_memory
@@ -87,7 +88,7 @@ def _answer(request: dict[str, Any]) -> Answer:
 
 def _serve(request: dict[str, Any], *, reading: Reading) -> Answer:
     name, limits = request["path"], reading.limits
-    pyvips.vips_lib.vips_error_clear()  # else complaints about the file before are told of this one
+    forget_errors()  # else complaints about the file before are told of this one
     with _opened(name) as descriptor:
         _lower_memory(limits.memory_mb)
         _limit_cpu(limits.cpu_s)
