@@ -1,14 +1,14 @@
 """One delivered output against its record: is the file there, as long as it was, the same to the last bit?"""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from giornata.jobs.digest import deliverable_sha256
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.places import LOCAL, LocalPlace
+from giornata.jobs.places import LOCAL, delivered_head
 from giornata.jobs.ports import Entry, Places
 from giornata.jobs.records import Delivery, ItemRecord
 from giornata.jobs.states import ItemState
@@ -49,17 +49,16 @@ class LocalFiles:
 
     def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
         """See `Files.heads`."""
-        return LocalPlace().heads(targets)
+        return [delivered_head(target) for target in targets]
 
     def size(self, target: str) -> int | None:
         """See `Files.size`."""
-        place = Path(target)
-        return place.stat().st_size if place.is_file() else None
+        found = delivered_head(target)
+        return None if found is None else found.bytes
 
     def sha256(self, target: str) -> str:
         """See `Files.sha256`; read in small parts."""
-        with Path(target).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return deliverable_sha256(Path(target))
 
 
 class Finding(StrEnum):

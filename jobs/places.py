@@ -9,14 +9,16 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from giornata.jobs.digest import tree_bytes
 from giornata.jobs.errors import PlaceMissing, PlaceUnknown
-from giornata.jobs.naming import REMOTE, safe_component
+from giornata.jobs.naming import MAX_COMPONENT_BYTES, REMOTE, SIDECAR, safe_component
 from giornata.jobs.ports import Entry, Fetched, Place
 from giornata.jobs.storage import HERE, Storage
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)")
 _HIDDEN = "."
+_ATTEMPTS = ".giornata-"
 
 
 def is_url(path: str) -> bool:
@@ -106,15 +108,21 @@ class LocalPlace:
         for number in count(1):
             aside = place.with_name(safe_component(f"{place.name}.damaged-{number}"))
             try:
-                aside.touch(exist_ok=False)  # whoever creates the name owns it
+                # Whoever creates the name owns it; only like is renamed over like.
+                aside.mkdir() if place.is_dir() else aside.touch(exist_ok=False)
             except FileExistsError:
                 continue
             return str(place.replace(aside))
         raise AssertionError
 
     def uploads(self, folder: str) -> Iterator[Entry]:
-        """See `Place.uploads`: there are none."""
-        return iter(())
+        """See `Place.uploads`: folders that attempts are still filling."""
+        for place, names, _ in os.walk(folder):
+            for name in [one for one in names if one.startswith(_HIDDEN)]:
+                names.remove(name)
+                found = Path(place) / name
+                if name.startswith(_ATTEMPTS) and (weight := _weighed(found)) is not None:
+                    yield Entry(str(found), weight, found.stat().st_mtime)
 
 
 class LocalPlaces:
@@ -128,6 +136,30 @@ class LocalPlaces:
 
 
 LOCAL = LocalPlaces()
+
+
+def delivered_head(name: str) -> Entry | None:
+    """What is known of a deliverable on a local disk, a file or a folder, without reading it."""
+    place = Path(name)
+    if not place.is_dir():
+        return LocalPlace().head(name)
+    weight = _weighed(place)
+    return Entry(name, weight, place.stat().st_mtime) if weight else None  # nobody delivers an empty one
+
+
+def sidecar_of(deliverable: Path) -> Path:
+    """The path of the record beside a deliverable, be that a final name or an attempt's."""
+    name = deliverable.name + SIDECAR
+    return deliverable.with_name(
+        name if len(os.fsencode(name)) <= MAX_COMPONENT_BYTES else safe_component(name)
+    )
+
+
+def _weighed(folder: Path) -> int | None:
+    try:
+        return tree_bytes(folder)
+    except FileNotFoundError:
+        return None  # published or removed a moment ago
 
 
 def _entry(found: os.DirEntry[str]) -> Entry | None:

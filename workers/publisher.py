@@ -1,21 +1,22 @@
 """The manager's `Publisher` for local disks: attempts become deliveries, once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from giornata.jobs.claim import Claim, Published
+from giornata.jobs.digest import deliverable_bytes, deliverable_sha256
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import LOCAL, LocalPlace
+from giornata.jobs.places import LOCAL, delivered_head
 from giornata.jobs.ports import Entry, Places
 from giornata.jobs.storage import Storage
-from giornata.workers.encode import file_sha256
 from giornata.workers.errors import TargetRefused
-from giornata.workers.storage import publish
+from giornata.workers.storage import discard, publish
 
 
 class LocalPublisher:
-    """Publishes by hard link or rename in the target's own folder."""
+    """Publishes files by hard link and folders by rename, in the target's own folder, records just before."""
 
     places: Places = LOCAL
 
@@ -25,12 +26,12 @@ class LocalPublisher:
 
     def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
         """See `Publisher.heads`."""
-        return LocalPlace().heads(targets)
+        return [delivered_head(target) for target in targets]
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`; the hash is the one the worker took while it held the file."""
         target, temporary = Path(claim.task.target), Path(claim.temporary)
-        size = temporary.stat().st_size
+        size = deliverable_bytes(temporary)
         if size != outcome.bytes:
             raise OSError(f"publishing {target}: {temporary.name} has {size} bytes, reported {outcome.bytes}")
         try:
@@ -41,13 +42,14 @@ class LocalPublisher:
 
     def discard(self, claim: Claim) -> None:
         """See `Publisher.discard`."""
-        Path(claim.temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            discard(Path(claim.temporary), Path(claim.task.target))
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        path = Path(target)
-        return path.stat().st_size if path.is_file() else None
+        found = delivered_head(target)
+        return None if found is None else found.bytes
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""
-        return file_sha256(Path(target))
+        return deliverable_sha256(Path(target))

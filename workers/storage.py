@@ -1,27 +1,40 @@
-"""Puts finished files under their final names, once and whole, and clears away what attempts left."""
+"""Puts finished deliverables under their final names, once and whole, and clears away what attempts left.
+
+A deliverable is a file, or a folder that is renamed as one. Its record goes to its own name just before.
+"""
 
 import errno
 import os
+import shutil
 from collections.abc import Container
 from pathlib import Path
 
 from giornata.jobs.naming import ATTEMPT
+from giornata.jobs.places import sidecar_of
 from giornata.workers.errors import TargetRefused
 
 # What file systems say that know no hard links: FAT, some network disks and containers' bind mounts.
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
+TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 
 
 def publish(temporary: Path, target: Path, *, replace: bool) -> None:
-    """Moves `temporary` to `target` in the same folder, atomically and durably.
+    """Moves `temporary`, a file or a folder, to `target` beside it, atomically and durably.
 
-    Never over an existing file, unless `replace` is true. Doing it again after a crash half way is safe:
-    a target that is already this very file counts as done.
+    The record beside `temporary`, if there is one, takes its place beside `target` just before. Never over
+    what exists, unless `replace` is true. Doing it again after a crash half way is safe: a target that is
+    already this very file counts as done.
 
     Raises `TargetRefused`; then `temporary` is still there.
     """
     try:
-        if replace:
+        if not replace and os.path.lexists(target) and not _is_same(temporary, target):
+            raise FileExistsError
+        _publish_record(sidecar_of(temporary), sidecar_of(target))
+        if temporary.is_dir():
+            _move_folder(temporary, target, replace=replace)
+        elif replace:
+            _make_way(target, only_folders=True)
             temporary.replace(target)
         else:
             _move_without_clobbering(temporary, target)
@@ -30,6 +43,62 @@ def publish(temporary: Path, target: Path, *, replace: bool) -> None:
         raise TargetRefused(str(target), "a file of that name exists and is left as it is") from error
     except OSError as error:
         raise TargetRefused(str(target), error.strerror or str(error)) from error
+
+
+def discard(temporary: Path, target: Path) -> None:
+    """Removes an attempt and its record, and a record at the final name that got there before a crash.
+
+    A record is only ever beside its deliverable, so one without was on its way.
+    """
+    remove(temporary)
+    sidecar_of(temporary).unlink(missing_ok=True)
+    if not os.path.lexists(target):
+        sidecar_of(target).unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a whole folder; fine when there is nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_same(temporary: Path, target: Path) -> bool:
+    return temporary.is_file() and target.exists() and target.samefile(temporary)
+
+
+def _publish_record(record: Path, final: Path) -> None:
+    if record.is_file():
+        record.replace(final)
+    else:
+        final.unlink(missing_ok=True)  # that of an earlier delivery would tell of another file
+
+
+def _move_folder(temporary: Path, target: Path, *, replace: bool) -> None:
+    """An empty folder may be renamed over, anything else may not: the system sees to it."""
+    if replace:
+        _make_way(target, only_folders=False)
+    try:
+        temporary.rename(target)
+    except OSError as error:
+        if error.errno in TAKEN:
+            raise FileExistsError from error
+        raise
+
+
+def _make_way(target: Path, *, only_folders: bool) -> None:
+    """Takes an earlier delivery away where the system cannot exchange it for the new one in one step.
+
+    Under a hidden name first, since a folder is not removed at once. A crash here leaves the new one under
+    its attempt's name, and the item is made again.
+    """
+    if not os.path.lexists(target) or (only_folders and not target.is_dir()):
+        return
+    aside = target.with_name(f".giornata-{os.getpid():d}-0.part")
+    remove(aside)
+    target.rename(aside)
+    remove(aside)
 
 
 def _move_without_clobbering(temporary: Path, target: Path) -> None:
@@ -69,6 +138,6 @@ def sweep(folder: Path, *, items: Container[str] | None = None) -> list[Path]:
     for path in sorted(folder.rglob(".giornata-*")):
         name = ATTEMPT.fullmatch(path.name)
         if name and (items is None or name["item"] in items):
-            path.unlink(missing_ok=True)
+            remove(path)
             removed.append(path)
     return removed

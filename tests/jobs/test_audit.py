@@ -9,8 +9,11 @@ from sqlalchemy import insert, update
 
 from giornata.jobs.audit import audit
 from giornata.jobs.claim import Claim
+from giornata.jobs.digest import deliverable_sha256
 from giornata.jobs.errors import UnknownJob
+from giornata.jobs.naming import attempt_name
 from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.places import sidecar_of
 from giornata.jobs.recovery import take_over
 from giornata.jobs.schema import attempt, counter, item, job
 from giornata.jobs.states import ItemState, JobEvent, JobState
@@ -221,3 +224,42 @@ def do_harm(store: JobStore, job_id: str, out: Path, harm: str) -> bool:
 def test_an_unknown_job_is_refused(store: JobStore, out: Path) -> None:
     with pytest.raises(UnknownJob):
         audit(store, "none", destination=out)
+
+
+def tiled(claim: Claim) -> Outcome:
+    """Delivers a folder of tiles with a record beside it."""
+    folder = Path(claim.temporary)
+    (folder / "tiles").mkdir(parents=True)
+    (folder / "tiles" / "0_0.jpeg").write_bytes(b"tile")
+    sidecar_of(folder).write_text("how it was made")
+    plain = done(claim.model_copy(update={"attempt": claim.attempt + 1000}))
+    Path(claim.model_copy(update={"attempt": claim.attempt + 1000}).temporary).unlink()
+    return plain.model_copy(
+        update={"attempt": claim.attempt, "sha256": deliverable_sha256(folder), "bytes": 4}
+    )
+
+
+def test_delivered_folders_and_records_are_accounted_for(store: JobStore, tmp_path: Path, out: Path) -> None:
+    job_id = new_job(store, tmp_path, ["a.png"])
+    settle(store, take_claims(store, job_id), tiled)
+    assert audit(store, job_id, destination=out) == []
+    (item,) = store.items(job_id)
+    assert sidecar_of(Path(item.target)).read_text() == "how it was made"
+    (Path(item.target) / "tiles" / "0_0.jpeg").write_bytes(b"TILE")
+    (problem,) = audit(store, job_id, destination=out)
+    assert "other content" in problem
+
+
+def test_a_record_without_its_picture_and_a_folder_of_a_dead_attempt_are_told(
+    store: JobStore, tmp_path: Path, out: Path
+) -> None:
+    job_id = new_job(store, tmp_path, ["a.png"])
+    settle(store, take_claims(store, job_id))
+    (out / "gone.png.provenance.json").write_text("{}")
+    left = attempt_name(out / "a", "0" * 20, 7, job_id=job_id)
+    left.mkdir()
+    (left / "half").write_text("half")
+    assert audit(store, job_id, destination=out) == [
+        f"{out}/gone.png.provenance.json stands in the destination, and no job delivered it",
+        f"{left} was left behind",
+    ]

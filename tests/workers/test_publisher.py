@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
+from giornata.jobs.claim import Claim, Published
+from giornata.jobs.digest import deliverable_sha256, file_sha256
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.task import RenderTask
-from giornata.workers.encode import file_sha256
 from giornata.workers.publisher import LocalPublisher
 
 
@@ -55,3 +55,22 @@ def test_an_attempt_that_is_not_as_long_as_reported_is_not_published(tmp_path: P
     assert LocalPublisher().size(claim.task.target) is None
     LocalPublisher().discard(claim)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_published_and_known_by_all_its_files(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    words = {"source": "/a.png", "style_label": "s", "mix": {"s": 1}, "format": PictureFormat.DZI}
+    task = RenderTask.model_validate({"item_id": "i", "target": str(target), **words})
+    claim = Claim(job_id="j", task=task, attempt=1, epoch=1)
+    folder = Path(claim.temporary)
+    (folder / "out_files").mkdir(parents=True)
+    (folder / "out.dzi").write_text("12 bytes of.")
+    (folder / "out_files" / "0_0.jpeg").write_text("tile")
+    whole = deliverable_sha256(folder)
+    outcome = Outcome(item_id="i", attempt=1, outcome_class=OutcomeClass.DONE, sha256=whole, bytes=16)
+    publisher = LocalPublisher()
+    assert publisher.publish(claim, outcome) == Published(whole, 16)
+    assert (publisher.size(str(target)), publisher.sha256(str(target))) == (16, whole)
+    (target / "out_files" / "0_0.jpeg").write_text("TILE")
+    assert publisher.size(str(target)) == 16
+    assert publisher.sha256(str(target)) != whole

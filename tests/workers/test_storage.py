@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from giornata.jobs.naming import attempt_name
+from giornata.jobs.places import sidecar_of
 from giornata.workers.errors import TargetRefused
-from giornata.workers.storage import publish, sweep
+from giornata.workers.storage import discard, publish, sweep
 
 
 @pytest.fixture
@@ -84,3 +85,88 @@ def test_sweeping_for_one_batch_leaves_the_others_attempts(part: Path, tmp_path:
     other.touch()
     assert sweep(tmp_path, items={"3f2a"}) == [part]
     assert other.exists()
+
+
+def filled(folder: Path, words: str = "new") -> Path:
+    """A folder of tiles, as an attempt leaves it."""
+    (folder / "picture_files" / "0").mkdir(parents=True)
+    (folder / "picture.dzi").write_text(words)
+    (folder / "picture_files" / "0" / "0_0.jpeg").write_text("tile")
+    return folder
+
+
+@pytest.fixture
+def tiles(tmp_path: Path) -> Path:
+    return filled(attempt_name(tmp_path / "out", "3f2a", 1))
+
+
+def test_a_folder_gets_its_name_as_one(tiles: Path, tmp_path: Path) -> None:
+    publish(tiles, tmp_path / "out", replace=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "picture_files" / "0" / "0_0.jpeg").read_text() == "tile"
+
+
+@pytest.mark.parametrize("there", ["file", "folder"])
+def test_a_folder_never_takes_the_place_of_anything_unasked(tiles: Path, tmp_path: Path, there: str) -> None:
+    target = tmp_path / "out"
+    if there == "file":
+        target.write_text("old")
+    else:
+        filled(target, "old")
+    with pytest.raises(TargetRefused, match="exists"):
+        publish(tiles, target, replace=False)
+    assert tiles.is_dir()
+    assert (target if there == "file" else target / "picture.dzi").read_text() == "old"
+
+
+@pytest.mark.parametrize("there", ["file", "folder"])
+@pytest.mark.parametrize("made", ["file", "folder"])
+def test_whatever_was_delivered_before_is_replaced_when_asked(tmp_path: Path, there: str, made: str) -> None:
+    target, temporary = tmp_path / "out", attempt_name(tmp_path / "out", "3f2a", 2)
+    for path, kind, words in ((target, there, "old"), (temporary, made, "new")):
+        filled(path, words) if kind == "folder" else path.write_text(words)
+    publish(temporary, target, replace=True)
+    assert (target if made == "file" else target / "picture.dzi").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_record_takes_its_place_with_its_picture(part: Path, tmp_path: Path) -> None:
+    sidecar_of(part).write_text("how it was made")
+    publish(part, tmp_path / "out.png", replace=False)
+    assert (tmp_path / "out.png.provenance.json").read_text() == "how it was made"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_record_of_a_refused_picture_does_not_touch_the_one_there(part: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"old")
+    sidecar_of(target).write_text("of the old one")
+    sidecar_of(part).write_text("of the new one")
+    with pytest.raises(TargetRefused):
+        publish(part, target, replace=False)
+    assert sidecar_of(target).read_text() == "of the old one"
+    discard(part, target)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.png", "out.png.provenance.json"}
+
+
+def test_a_picture_without_a_record_takes_away_the_record_of_the_one_before(
+    part: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.png"
+    target.write_bytes(b"old")
+    sidecar_of(target).write_text("of the old one")
+    publish(part, target, replace=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_a_record_that_a_crash_left_alone_goes_with_its_attempt(part: Path, tmp_path: Path) -> None:
+    sidecar_of(tmp_path / "out.png").write_text("its picture never came")
+    discard(part, tmp_path / "out.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweeping_removes_folders_and_records_of_attempts(tiles: Path, part: Path, tmp_path: Path) -> None:
+    sidecar_of(part).touch()
+    sidecar_of(tiles).touch()
+    assert len(sweep(tmp_path)) == 4
+    assert list(tmp_path.iterdir()) == []
