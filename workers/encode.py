@@ -1,6 +1,5 @@
 """Writes a finished canvas in the source's own colours or sRGB: streamed, tagged, checked, or not at all."""
 
-import mmap
 import shutil
 from pathlib import Path
 from typing import Any, Self
@@ -29,6 +28,7 @@ from giornata.workers.errors import EncodeFailed
 from giornata.workers.formats import HOLDS, Sample, Space, fits, limit_words, same_format
 from giornata.workers.icc import profile_name
 from giornata.workers.ifd import read_tags
+from giornata.workers.mapped import ebbing
 from giornata.workers.resize import Size, resize, target_size
 from giornata.workers.savers import SaveOptions, check, save, tiff_compression
 from giornata.workers.source import Format, SourceFacts
@@ -126,7 +126,8 @@ def encode(
         image = _outgoing(canvas, kept, size, plan, options.crop)
         image = tagged(image, options.format, blocks=blocks, profile=profile, dpi=facts.dpi)
         warnings = (*plan.warnings, *told, *told_too, *_compression_warning(image, options))
-        _write(image, target, facts, options, blocks)
+        with ebbing(canvas, kept):
+            _write(image, target, facts, options, blocks)
         return Encoded(
             path=target,
             bytes=deliverable_bytes(target),
@@ -190,14 +191,10 @@ def _outgoing(
 
 
 def _wrapped(samples: Samples, *, bands: int) -> pyvips.Image:
-    """The samples as a libvips picture. Files are read through small windows, arrays in place."""
+    """The samples as a libvips picture; the arrays' memory is read in place, not copied."""
     kind = "uchar" if samples.dtype == np.uint8 else "ushort"
     size = (samples.shape[1], samples.shape[0], bands)
-    if isinstance(samples, np.memmap) and isinstance(samples.base, mmap.mmap) and samples.filename:
-        samples.flush()
-        image = pyvips.Image.rawload(str(samples.filename), *size, format=kind, offset=samples.offset)
-    else:
-        image = pyvips.Image.new_from_memory(np.ascontiguousarray(samples).data, *size, kind)
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(samples).data, *size, kind)
     return image.copy(interpretation=INTERPRETATIONS.get((samples.dtype.name, bands), "multiband"))
 
 
