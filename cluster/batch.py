@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from giornata.cluster.handover import deliver_papers
 from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
 from giornata.jobs.claim import Claim
-from giornata.jobs.manifest_delivery import deliver_manifest
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.report import Summary, summarise
@@ -96,6 +96,6 @@ def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher) 
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = None
     if state.is_terminal:
-        manifests = deliver_manifest(session.store, submission.job_id, session.publisher)
+        manifests = deliver_papers(session.store, submission.job_id, session.publisher)
     reason = session.store.job(submission.job_id).reason
     return Ending(submission.job_id, state, reason, summary, submission.resumed, manifests)

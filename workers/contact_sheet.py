@@ -13,18 +13,23 @@ GAP_PX = 16
 CAPTION_PX = 14
 PAPER = (250, 248, 244)
 INK = (40, 38, 36)
+FAINT = (200, 196, 190)
 JPEG_QUALITY = 90
 
 
 def contact_sheet(
-    entries: Sequence[tuple[Path, str]], target: Path, *, columns: int = 4, cell_px: int = 320
+    entries: Sequence[tuple[Path | None, str]], target: Path, *, columns: int = 4, cell_px: int = 320
 ) -> Path:
     """Writes a sheet of `entries`, pictures and their captions, to `target` and returns it.
 
-    Every picture is fitted into a square of `cell_px`. Raises `EncodeFailed`; then no file is left.
+    Every picture is fitted into a square of `cell_px`; one that is missing leaves an empty frame. Raises
+    `EncodeFailed`; then no file is left.
     """
     try:
-        pictures = [(thumbnail(path, side_px=cell_px), caption) for path, caption in entries]
+        pictures = [
+            (thumbnail(path, side_px=cell_px) if path else _frame(cell_px), caption)
+            for path, caption in entries
+        ]
         rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
         heights = [max(picture.height for picture, _ in row) + GAP_PX + 2 * CAPTION_PX for row in rows]
         width = GAP_PX + columns * (cell_px + GAP_PX)
@@ -49,6 +54,12 @@ def _place(
         sheet.paste(picture, (left + (cell_px - picture.width) // 2, top + height - picture.height))
         words = _fitted(caption, font, cell_px)
         ImageDraw.Draw(sheet).text((left + cell_px / 2, top + height + 4), words, INK, font, anchor="ma")
+
+
+def _frame(cell_px: int) -> Image.Image:
+    frame = Image.new("RGB", (cell_px, cell_px // 2), PAPER)
+    ImageDraw.Draw(frame).rectangle((0, 0, cell_px - 1, cell_px // 2 - 1), outline=FAINT)
+    return frame
 
 
 def thumbnail(path: Path, *, side_px: int) -> Image.Image:

@@ -14,6 +14,7 @@ from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
+from giornata.jobs.heritage import Price
 from giornata.jobs.plan import PlanReport, plan
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.store import JobStore
@@ -27,15 +28,15 @@ MEGAPIXELS_PER_S_PER_CORE = 0.2
 STORE_NAME = "jobs.sqlite"
 
 
-def make_plan(spec: JobSpec, base: Path) -> PlanReport:
+def make_plan(spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
     """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`."""
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     with JobStore(home / STORE_NAME) as store:
-        return plan_on(store, spec, base)
+        return plan_on(store, spec, base, price=price)
 
 
-def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
+def plan_on(store: JobStore, spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.delivery)
     with NearMeasure(files.places, spec.storage) as measure:
@@ -46,6 +47,7 @@ def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
             styles=LibraryStyles(user_library()),
             measure=measure,
             megapixels_per_s=MEGAPIXELS_PER_S_PER_CORE * Machine.detect().cpus,
+            price=price,
             # A batch that goes on meets its own outputs.
             ours=(lambda _: True) if known else store.owns,
             files=files,
@@ -56,12 +58,15 @@ def plan_on(store: JobStore, spec: JobSpec, base: Path) -> PlanReport:
 def plan_command(
     spec_path: Annotated[Path, typer.Argument(metavar="SPEC", help="a batch in YAML or JSON")],
     names: Annotated[int, typer.Option(min=0, help="how many output names to show")] = 10,
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="what an hour here costs")] = None,
     endpoint_url: EndpointUrl = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Expand a batch, check every name, and estimate the work. Renders nothing."""
     spec, base = load_spec_at(spec_path, endpoint_url), spec_path.absolute().parent
-    report = make_plan(spec, base)
+    currency = spec.price.currency if spec.price else ""
+    price = None if price_per_hour is None else Price(per_hour=price_per_hour, currency=currency)
+    report = make_plan(spec, base, price=price)
     styles = LibraryStyles(user_library())
     tasks = islice(expand(spec, base=base, styles=styles, places=AllPlaces()), names)
     first = [task.target for task in tasks]
@@ -71,6 +76,13 @@ def plan_command(
     show(report, first)
 
 
+def _price(report: PlanReport) -> dict[str, str]:
+    """What the time costs, if somebody said what an hour does."""
+    if report.price is None:
+        return {}
+    return {"price": f"about {report.price:.2f} {report.currency}".rstrip()}
+
+
 def show(report: PlanReport, first: list[str]) -> None:
     """The plan as a table."""
     table = Table(title=f"plan of {report.name}", show_header=False, title_justify="left")
@@ -78,10 +90,13 @@ def show(report: PlanReport, first: list[str]) -> None:
     rows = {
         "pictures": report.pictures,
         "outputs": report.items,
+        "styled pictures": report.masters,
         "already delivered": report.delivered,
         "tiles": report.tiles,
         "pixels": f"{report.pixels / 1e6:.1f} Mpx",
         "time": estimate,
+        **_price(report),
+        **({"enlarged outputs": report.enlarged} if report.enlarged else {}),
         "unreadable": report.unreadable_total,
     }
     for name, value in rows.items():

@@ -1,0 +1,40 @@
+"""What a job leaves beside its outputs when it has ended: manifests, contact sheets, checksums, a bag."""
+
+from pathlib import Path
+
+import bagit
+
+from giornata.jobs.delivered import Files
+from giornata.jobs.errors import TargetTaken
+from giornata.jobs.folders import destination_of
+from giornata.jobs.manifest_delivery import deliver_manifest
+from giornata.jobs.packaging import deliver_package
+from giornata.jobs.places import is_url
+from giornata.jobs.store import JobStore
+from giornata.workers.asset_sheets import deliver_sheets
+
+
+def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:
+    """Write all that a job's spec asks for; the names of the manifests.
+
+    Raises `TargetTaken` when something of such a name was not written here or a bag is not whole, `OSError`,
+    `PlaceError`, `EncodeFailed`.
+    """
+    manifests = deliver_manifest(store, job_id, files)
+    package = store.job(job_id).spec.package
+    if package.contact_sheets:
+        deliver_sheets(store, job_id, files)
+    deliver_package(store, job_id, files)
+    if package.bag is not None:
+        _check_bag(destination_of(store.job(job_id)))
+    return manifests
+
+
+def _check_bag(destination: str) -> None:
+    """Ask the reference implementation whether the bag is complete; hashes are for `verify` to read."""
+    if is_url(destination):
+        return
+    try:
+        bagit.Bag(str(Path(destination).parent)).validate(fast=True)
+    except bagit.BagError as error:
+        raise TargetTaken(destination, f"the bag around it is not whole: {error}") from error
