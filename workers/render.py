@@ -23,15 +23,33 @@ from giornata.styles.engine import Engine, Totals
 from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas, new_canvas
+from giornata.workers.checks import Measures, measure, output_complaints, picture_complaints, refuse
+from giornata.workers.crops import to_style
 from giornata.workers.delivery import hand_over
+from giornata.workers.effects import Effects, bare, canvas_depth, prepare_effects
 from giornata.workers.errors import OutOfMemory
 from giornata.workers.features import FeatureFiles, Keep
+from giornata.workers.fidelity import BACK, ROUNDS, TRIAL_PX, faithful_strength
+from giornata.workers.finish import finish, finished_path
 from giornata.workers.keeping import SAY_AT_BYTES, Keeping, choose_keeping, room_for_features
 from giornata.workers.limits import Limits
-from giornata.workers.program import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
+from giornata.workers.masters import RECORD, Masters
+from giornata.workers.picture import reduced
+from giornata.workers.program import (
+    TileDesk,
+    exact_totals,
+    grid_for,
+    render_tiles,
+    styled_in_one,
+    thumbnail_totals,
+)
 from giornata.workers.pulse import Pulse
 from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
+from giornata.workers.shelf import keep_totals, kept_totals, reference_task, totals_key
+from giornata.workers.similarity import LUMA, ssim
+from giornata.workers.source import Depth
+from giornata.workers.strokes import native_stroke_px
 from giornata.workers.tiles import TileGrid
 from giornata.workers.workbook import Workbook
 from giornata.workers.working import WorkingPicture
@@ -73,8 +91,18 @@ class Prepared(BaseModel):
     working: WorkingPicture
     canvas_path: Path
     core_px: int
+    effects: Effects = Effects()
     keeping: Keeping = Keeping()
     lasting: bool = False  # the folder outlives the process, and is removed when the item is at its end
+
+    strength: float | None = None  # chosen for this picture, where the task asks for fidelity
+    finished: bool = False  # the canvas holds the styled picture, with all effects
+    measures: Measures | None = None
+
+    @property
+    def painting(self) -> WorkingPicture:
+        """What the tiles are made of: the picture itself, unless its strokes are sized."""
+        return self.effects.painting or self.working
 
 
 class Rendered(BaseModel):
@@ -90,6 +118,7 @@ class Rendered(BaseModel):
     core_px: int
     keeping: Keeping = Keeping()
     warnings: tuple[str, ...] = ()
+    facts: dict[str, str | int | float] = {}
     seconds: dict[str, float] = {}
 
 
@@ -117,6 +146,7 @@ class Renderer:
         self.library = Library(settings.style_folders)
         self.sandbox = Sandbox(settings.limits)
         self.pulse = Pulse()
+        self.masters = Masters(settings.scratch / "masters")
         settings.scratch.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
@@ -128,6 +158,12 @@ class Renderer:
 
         Raises `RenderError` or `StyleError`; then nothing is left at `target`.
         """
+        with self.shared(task) as master:
+            if master is not None:
+                return self.deliver(task, master, target)
+            return self._render(task, target)
+
+    def _render(self, task: RenderTask, target: Path) -> Rendered:
         clock = Stopwatch()
         folder, lasting = self.workplace(task)
         try:
@@ -145,6 +181,23 @@ class Renderer:
             raise
         shutil.rmtree(folder, ignore_errors=True)
         return rendered
+
+    @contextmanager
+    def shared(self, task: RenderTask) -> Iterator[Prepared | None]:
+        """The styled picture that another output of the same one has left; nothing when this is the first.
+
+        Who gets nothing should make it: until the end of the `with` the others wait for it. Raises `Dropped`.
+        """
+        if task.siblings == 1:
+            yield None
+            return
+        key = task.master_key()
+        with self.masters.turn(key, self.pulse.tick) as turn, self.masters.use(key) as folder:
+            if folder is None:
+                yield None
+                return
+            turn.close()
+            yield Prepared.model_validate_json((folder / RECORD).read_text())
 
     def new_folder(self) -> Path:
         """A fresh folder of scratch space, which the caller removes."""
@@ -190,26 +243,80 @@ class Renderer:
         record = folder / "prepared.json"
         if lasting and record.is_file():
             return Prepared.model_validate_json(record.read_text())
-        working = self.sandbox.decode(task.source, folder / "source", self._reading(task))
+        decoded = self.sandbox.decode(task.source, folder / "source", self._reading(task))
         self.pulse.tick()
-        engine = self.engine(task)
-        grid = self._grid_of(task, engine, working.width, working.height)
-        keeping = self._keeping(engine, grid, folder, working.depth.bytes)
-        canvas = new_canvas(
-            folder / "canvas.npy", working.height, working.width, np.dtype(working.depth.value)
-        )
-        prepared = Prepared(
-            folder=folder,
-            working=working,
-            canvas_path=canvas,
-            core_px=grid.core_px,
-            keeping=keeping,
-            lasting=lasting,
-        )
+        working = to_style(decoded, task.crop, folder / "crop")
+        prepared = self._with_effects(task, working, folder, strength=self._faithful(task, working))
+        prepared = prepared.model_copy(update={"lasting": lasting})
         if lasting:  # written last, so that its presence says that all of it is there
             record.with_suffix(".part").write_text(prepared.model_dump_json())
             record.with_suffix(".part").replace(record)
         return prepared
+
+    def _faithful(self, task: RenderTask, working: WorkingPicture) -> float | None:
+        """The strength at which a small copy is as close to its source as was asked; nothing if not asked."""
+        if task.min_ssim is None:
+            return None
+        source = reduced(working.pixels, TRIAL_PX)
+
+        def likeness(strength: float) -> float:
+            engine = self.engine(task.model_copy(update={"strength": strength}))
+            styled = styled_in_one(engine, source)
+            self.pulse.tick()
+            return ssim((task.blend * styled + (1 - task.blend) * source) @ LUMA, source @ LUMA)
+
+        strength, _ = faithful_strength(likeness, strength=task.strength, floor=task.min_ssim)
+        return strength
+
+    def told(self, task: RenderTask, prepared: Prepared) -> RenderTask:
+        """The task with the strength that was chosen for its picture."""
+        if prepared.strength is None:
+            return task
+        return task.model_copy(update={"strength": prepared.strength})
+
+    def _with_effects(
+        self, task: RenderTask, working: WorkingPicture, folder: Path, *, strength: float | None
+    ) -> Prepared:
+        """An empty canvas in `folder`, and beside it what the effects of `task` need."""
+        if strength is not None:
+            task = task.model_copy(update={"strength": strength})
+        effects = prepare_effects(
+            task,
+            working,
+            folder / "effects",
+            sandbox=self.sandbox,
+            native_px=lambda mix: native_stroke_px(self.library, mix),
+            paint=self._paint_aside,
+        )
+        laid_out = self._laid_out(task, working, folder, effects, canvas_depth(task, working))
+        return laid_out.model_copy(update={"strength": strength})
+
+    def _laid_out(
+        self, task: RenderTask, working: WorkingPicture, folder: Path, effects: Effects, depth: Depth
+    ) -> Prepared:
+        """An empty canvas in `folder` for what is to be painted, and what its tiles need."""
+        painting, engine = effects.painting or working, self.engine(task)
+        grid = self._grid_of(task, engine, painting.width, painting.height)
+        canvas = new_canvas(folder / "canvas.npy", painting.height, painting.width, np.dtype(depth.value))
+        return Prepared(
+            folder=folder,
+            working=working,
+            canvas_path=canvas,
+            core_px=grid.core_px,
+            effects=effects,
+            keeping=self._keeping(engine, grid, folder, depth.bytes),
+        )
+
+    def _paint_aside(self, task: RenderTask, picture: WorkingPicture, folder: Path, effects: Effects) -> Path:
+        """Paint `picture` whole, in this process, for an effect of another; the canvas, 16 bits a sample."""
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        folder.mkdir(parents=True)
+        prepared = self._laid_out(task, picture, folder, effects, Depth.UINT16)
+        self.paint_whole(task, prepared)
+        self.canvas(prepared, self.grid(task, prepared)).finish()
+        for left in ("strips", "features"):
+            shutil.rmtree(folder / left, ignore_errors=True)
+        return prepared.canvas_path
 
     def _keeping(self, engine: Engine, grid: TileGrid, folder: Path, sample_bytes: int) -> Keeping:
         settings = self.settings
@@ -236,11 +343,11 @@ class Renderer:
 
     def grid(self, task: RenderTask, prepared: Prepared) -> TileGrid:
         """The tiles of a prepared picture: the same on every process."""
-        working = prepared.working
+        painting = prepared.painting
         return grid_for(
             self.engine(task),
-            working.width,
-            working.height,
+            painting.width,
+            painting.height,
             core_px=prepared.core_px,
             overlap_px=task.overlap_px,
         )
@@ -251,9 +358,9 @@ class Renderer:
         if prepared.keeping.keep is Keep.DISK:
             files = FeatureFiles(prepared.folder / "features", prepared.keeping.phases)
         return TileDesk(
-            self.engine(task),
+            self.engine(self.told(task, prepared)),
             self.grid(task, prepared),
-            prepared.working.pixels,
+            prepared.painting.pixels,
             memory_bytes=self.settings.memory_bytes,
             tick=self.pulse.tick,
             files=files,
@@ -266,23 +373,41 @@ class Renderer:
 
     def borrowed_totals(self, task: RenderTask, prepared: Prepared) -> Totals | None:
         """Totals that do not come from the picture's own tiles, or None when they do (`exact`)."""
+        task = self.told(task, prepared)
         if task.statistics is Statistics.THUMBNAIL:
-            return thumbnail_totals(self.engine(task), prepared.working.pixels)
+            return thumbnail_totals(self.engine(task), prepared.painting.pixels)
         if task.statistics is Statistics.REFERENCE and task.reference:
-            with self.folder() as folder:
-                other = self.prepare(task.model_copy(update={"source": task.reference}), folder)
-                desk = self.desk(task, other)
-                return exact_totals(desk, desk.grid)
+            return self._totals_of_reference(task)
         return None
+
+    def _totals_of_reference(self, task: RenderTask) -> Totals:
+        """Found once for all pictures of this session that borrow them: they have one mapping."""
+        shelf, key = self.settings.scratch / "totals", totals_key(task)
+        with self.masters.turn(f"totals-{key}", self.pulse.tick):
+            known = kept_totals(shelf, key)
+            if known is not None:
+                return known
+            with self.folder() as folder:
+                # With the brush, so that both are painted at one scale; without masks, which are not its own.
+                like = bare(reference_task(task)).model_copy(update={"brush": task.brush})
+                other = self.prepare(like, folder)
+                desk = self.desk(task, other)
+                return keep_totals(shelf, key, exact_totals(desk, desk.grid))
 
     def paint(
         self, task: RenderTask, prepared: Prepared, desk: TileDesk, tiles: Iterable[int], totals: Totals
     ) -> int:
         """Render the tiles of these indexes into the canvas; returns how many. Raises `OutOfMemory`."""
         canvas = self.canvas(prepared, desk.grid)
-        wanted = (desk.grid[index] for index in tiles)
+        effects = prepared.effects
+        wanted, blend = [], effects.tile_blend(task)
+        for tile in (desk.grid[index] for index in tiles):
+            if effects.shows(tile.reach):
+                wanted.append(tile)
+            else:
+                canvas.skip(tile)
         with memory_errors(prepared.core_px):
-            return sum(1 for _ in render_tiles(desk, canvas, wanted, totals, blend=task.blend))
+            return sum(1 for _ in render_tiles(desk, canvas, wanted, totals, blend=blend))
 
     def paint_whole(self, task: RenderTask, prepared: Prepared) -> Totals:
         """All phases and all tiles in this process; returns the totals."""
@@ -300,14 +425,21 @@ class Renderer:
     def deliver(
         self, task: RenderTask, prepared: Prepared, target: Path, *, clock: "Stopwatch | None" = None
     ) -> Rendered:
-        """Blend the strips, encode to `target`. Raises `IncompleteCanvas`, `EncodeFailed`."""
+        """Finish the picture, encode it to `target`.
+
+        Raises `IncompleteCanvas`, `EncodeFailed`, `EffectRefused`, `QualityRefused`.
+        """
         clock = clock or Stopwatch()
+        shared = prepared.finished
+        prepared = self.finish(task, prepared)
+        task = self.told(task, prepared)
         grid, working = self.grid(task, prepared), prepared.working
-        pixels = self.canvas(prepared, grid).finish()
-        self.pulse.tick()
+        pixels = np.load(prepared.canvas_path, mmap_mode="r")
+        clock.lap("finish")
         target.parent.mkdir(parents=True, exist_ok=True)
         handed = hand_over(task, working=working, pixels=pixels, target=target)
         encoded = handed.encoded
+        refuse(task.source, output_complaints(task.checks, encoded, working), target)
         clock.lap("encode")
         return Rendered(
             sha256=encoded.sha256,
@@ -317,9 +449,83 @@ class Renderer:
             tiles=len(grid),
             core_px=prepared.core_px,
             keeping=prepared.keeping,
-            warnings=(*working.facts.warnings, *_costly(prepared.keeping), *handed.warnings),
+            warnings=(
+                *working.facts.warnings,
+                *prepared.effects.warnings,
+                *_costly(prepared.keeping),
+                *handed.warnings,
+            ),
+            facts={
+                **task.outline(),
+                "profile": encoded.profile or "",
+                **({} if handed.quality is None else {"quality": handed.quality}),
+                **(prepared.measures.model_dump() if prepared.measures else {}),
+                **({"shared": 1} if shared else {}),
+            },
             seconds=clock.laps,
         )
+
+    def finish(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        """Blend the strips, apply the effects, measure; render weaker what is less faithful than was asked.
+
+        Leaves the result to other outputs of the same picture. Raises `IncompleteCanvas`, `EffectRefused`,
+        `QualityRefused`.
+        """
+        if prepared.finished:
+            return prepared
+        for _ in range(ROUNDS):
+            prepared = self._finished(task, prepared)
+            if not _is_too_far(task, prepared):
+                break
+            prepared = self._weaker(task, prepared)
+        else:
+            prepared = self._finished(task, prepared)
+        refuse(task.source, picture_complaints(task, prepared.measures))
+        if task.siblings > 1:
+            self._share(task, prepared)
+        return prepared
+
+    def _finished(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        if prepared.finished:
+            return prepared
+        task, working = self.told(task, prepared), prepared.working
+        canvas = self.canvas(prepared, self.grid(task, prepared)).finish()
+        place, tick = prepared.folder / "finish", self.pulse.tick
+        styled = finish(task, working, prepared.effects, canvas, folder=place, tick=tick)
+        path = finished_path(task, place) or prepared.canvas_path
+        asked = task.checks is not None or task.min_ssim is not None
+        # Strokes of another size are painted on another grid, and resampled: no border of it is left.
+        grid = None if prepared.effects.painting else self.grid(task, prepared)
+        measures = measure(styled, working.pixels, grid) if asked else None
+        self.pulse.tick()
+        return prepared.model_copy(update={"canvas_path": path, "finished": True, "measures": measures})
+
+    def _weaker(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        """The picture rendered again, here, with less strength."""
+        folder = Path(tempfile.mkdtemp(prefix="weaker-", dir=prepared.folder))
+        less = (prepared.strength or 0.0) * BACK
+        weaker = self._with_effects(task, prepared.working, folder, strength=less)
+        self.paint_whole(task, weaker)
+        return weaker
+
+    def _share(self, task: RenderTask, prepared: Prepared) -> None:
+        """Leave a finished picture to its other outputs."""
+        working = prepared.working
+        files = {"canvas.npy": prepared.canvas_path, **working.files}
+
+        def record(folder: Path) -> str:
+            place = {"folder": folder, "canvas_path": folder / "canvas.npy", "lasting": False}
+            told = Effects(painting=prepared.effects.painting, warnings=prepared.effects.warnings)
+            moved = {**place, "effects": told, "working": working.moved(folder)}
+            return prepared.model_copy(update=moved).model_dump_json()
+
+        self.masters.keep(task.master_key(), files, record)
+
+
+def _is_too_far(task: RenderTask, prepared: Prepared) -> bool:
+    if task.min_ssim is None or prepared.measures is None:
+        return False
+    return prepared.measures.ssim < task.min_ssim
 
 
 def _costly(keeping: Keeping) -> tuple[str, ...]:
