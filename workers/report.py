@@ -18,6 +18,7 @@ from giornata.workers.errors import (
     EffectRefused,
     EncodeFailed,
     OutOfMemory,
+    QualityRefused,
     Rejected,
     RenderError,
     SandboxUnavailable,
@@ -33,6 +34,7 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (BadTiling, OutcomeClass.BAD_INPUT),
     (BadLimits, OutcomeClass.BAD_INPUT),
     (EffectRefused, OutcomeClass.BAD_INPUT),
+    (QualityRefused, OutcomeClass.QUALITY),
     (OutOfMemory, OutcomeClass.OOM_DEVICE),
     (TargetRefused, OutcomeClass.TARGET_TAKEN),
     (Unreadable, OutcomeClass.TRANSIENT_IO),
@@ -67,6 +69,7 @@ def delivered(claim: Claim, rendered: Rendered, *, seconds: float, worker: str =
         height=rendered.height,
         tile_px=rendered.core_px,
         warnings=rendered.warnings[:10],
+        facts=rendered.facts,
         worker=worker,
     )
 
