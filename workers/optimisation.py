@@ -182,7 +182,7 @@ def _style_sums(
     encoder: Encoder, options: GatysOptions, pixels: NDArray[np.float32], tile: Tile, device: str
 ) -> dict[str, LayerSums]:
     work = TileWork(encoder, options, tile.core.within(tile.input), (WHOLE,))
-    piece = torch.from_numpy(np.ascontiguousarray(read_box(pixels, tile.input))).to(device)
+    piece = torch.from_numpy(np.array(read_box(pixels, tile.input), order="C")).to(device)
     return {layer: sums for (_, layer), sums in work.forward(piece).styles.items()}
 
 

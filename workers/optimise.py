@@ -190,7 +190,9 @@ def position_record(position: Position) -> dict[str, Any]:
         "rate": position.rate,
         "halvings": position.halvings,
         "table": position.table,
-        "products": None if products is None else (products.rows, products.slope, products.reach),
+        "products": None
+        if products is None
+        else (products.rows, products.slope, products.reach, products.count),
     }
 
 

@@ -22,6 +22,7 @@ from giornata.styles.gatys.wolfe import Point, strong_wolfe
 
 HALVINGS = 10
 RISE_LBFGS = 3.0  # against the step before
+FIRST_STEP = 1e-4  # of the range, on average: small against a level, large against rounding
 RISE_ADAM = 10.0  # against the start of the scale: Adam may climb a little
 
 
@@ -126,8 +127,9 @@ class Conductor:
         if not way.slope < 0:
             return False
         rate = self.position.rate
-        # As torch.optim.LBFGS: a first step whose 1-norm is at most the rate.
-        length = rate * min(1.0, 1 / products.reach) if len(way.coefficients) == 1 else rate
+        # Nothing is known of curvature at first: a step that is felt and does no harm.
+        first = rate * FIRST_STEP * products.count / products.reach
+        length = first if len(way.coefficients) == 1 else rate
         yield Round(Verb.OBEY, Aim(way.coefficients, length, way.remember, self.options.history))
         if self.options.line_search:
             yield from self._search(way, length)

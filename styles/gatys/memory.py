@@ -12,7 +12,7 @@ from torch import Tensor
 
 from giornata.styles.gatys.shard import Products
 
-LEAST_CURVATURE = 1e-10  # of a pair: the product of step and gradient change; as torch.optim.LBFGS
+LEAST_CURVATURE = 1e-8  # of a pair: the cosine between step and gradient change
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Memory:
 
     def next(self, products: Products) -> Direction:
         """Take the newest pair in when it curves the right way; the quasi-Newton direction after it."""
-        curvature = float(products.rows[0, -2])
-        remember = curvature > LEAST_CURVATURE
+        step, change = float(products.rows[0, -3]), float(products.rows[1, -2])
+        remember = float(products.rows[0, -2]) > LEAST_CURVATURE * (step * change) ** 0.5
         if remember:
             self._grow(products.rows)
         return self._direction(products.rows, remember)

@@ -59,15 +59,22 @@ class Products:
     """Scalar products over a core: of the newest step, gradient change and gradient with everything.
 
     `rows` is 3 x (2·k + 3), float64: with the k steps and k changes of the history, oldest first, and with
-    the three themselves. `slope` is that of the gradient along the direction; `reach` its 1-norm.
+    the three themselves. `slope` is that of the gradient along the direction, `reach` the gradient's
+    1-norm, and `count` how many numbers it has.
     """
 
     rows: Tensor
     slope: float
     reach: float
+    count: int
 
     def __add__(self, other: "Products") -> "Products":
-        return Products(self.rows + other.rows, self.slope + other.slope, self.reach + other.reach)
+        return Products(
+            self.rows + other.rows,
+            self.slope + other.slope,
+            self.reach + other.reach,
+            self.count + other.count,
+        )
 
 
 def dot(left: Tensor, right: Tensor) -> float:
@@ -95,7 +102,8 @@ class Shard:
         own = (self.picture - self.origin, gradient - self.gradient, gradient)
         basis = (*self.steps, *self.changes, *own)
         rows = torch.tensor([[dot(mine, other) for other in basis] for mine in own], dtype=torch.float64)
-        return Products(rows, dot(gradient, self.direction), float(gradient.abs().sum(dtype=torch.float64)))
+        reach = float(gradient.abs().sum(dtype=torch.float64))
+        return Products(rows, dot(gradient, self.direction), reach, gradient.numel())
 
     def obey(self, order: Order) -> None:
         """Carry out an order."""
