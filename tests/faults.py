@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+from botocore.exceptions import ClientError
+
+from tests import s3
 
 BLOCK = 1 << 16
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+UNMET = b"<Error><Code>PreconditionFailed</Code><Message>It is there.</Message></Error>"
 EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 
 
@@ -32,6 +37,7 @@ class Kind(StrEnum):
     EXPIRED = "400 ExpiredToken"
     OTHER_ETAG = "an answer with another ETag"
     LOST_ANSWER = "done, and the answer lost"
+    HEEDED_COPY = "no fault: conditions of copies are heeded, which the service behind does not do"
 
 
 ANSWERS = {Kind.SLOW_DOWN: (503, SLOW_DOWN), Kind.DENIED: (403, DENIED), Kind.EXPIRED: (400, EXPIRED)}
@@ -109,6 +115,9 @@ class FaultProxy:
         length = int(_header(head, b"content-length") or 0)
         if _header(head, b"expect"):
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if kind is Kind.HEEDED_COPY and not self._may_copy(head):
+            _answer(connection, 412, UNMET)
+            return
         if kind in ANSWERS:
             _swallow(connection, length - len(rest))
             _answer(connection, *ANSWERS[kind])
@@ -122,6 +131,20 @@ class FaultProxy:
                 _reset(connection)
                 return
             self._answered(connection, upstream, kind)
+
+    def _may_copy(self, head: bytes) -> bool:
+        if not _header(head, b"x-amz-copy-source"):
+            return True
+        bucket, _, key = unquote(head.split(b" ", 2)[1].decode()).strip("/").partition("/")
+        host, port = self._upstream
+        try:
+            etag = s3.client(f"http://{host}:{port}").head_object(Bucket=bucket, Key=key)["ETag"]
+        except ClientError:
+            etag = ""
+        if _header(head, b"if-none-match"):
+            return not etag
+        wanted = _header(head, b"if-match").decode()
+        return not wanted or etag == wanted
 
     def _answered(self, connection: socket.socket, upstream: socket.socket, kind: Kind | None) -> None:
         head, rest = _head(upstream)
