@@ -22,6 +22,7 @@ from giornata.jobs.choices import (
     TiffCompression,
 )
 from giornata.jobs.cropping import CropStyling, TaskCrop
+from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.storage import HERE, Storage
 
 # What does not change the pixels stays out of the content key.
@@ -134,6 +135,7 @@ class RenderTask(BaseModel):
     rendered (`source_version` finds it in a bucket that keeps versions); `engine_version` tells those of
     the engine and its weights. `min_ssim` lowers the strength until the output is at least that similar to
     its source. `siblings` is how many outputs are made of the same styled picture, this one included.
+    `optimise` goes with engine optimization, whose `mix` is empty.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -144,6 +146,7 @@ class RenderTask(BaseModel):
     style_label: str
     engine: EngineKind = EngineKind.FEEDFORWARD
     mix: dict[str, float]
+    optimise: TaskOptimise | None = None
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     blend: Annotated[float, Field(ge=0, le=1)] = 1.0
     tile_px: int | None = None
@@ -209,6 +212,8 @@ class RenderTask(BaseModel):
             left_out -= {"size"}
         elif self.crop is not None:
             left_out.add("crop")
+        if self.brush is not None and self.brush.unit is not BrushUnit.RELATIVE:
+            left_out -= {"size", "crop"}  # such strokes have their size in the delivered picture
         needs = [need.model_dump_json() for need in self.crop.all_needs] if self.crop else []
         return _hash(self.model_dump_json(exclude=left_out, exclude_defaults=True)) + _hash("\n".join(needs))
 

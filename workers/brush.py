@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.task import Brush, BrushUnit, RenderTask
 from giornata.workers.bands import Rows, laid_out, to_depth, written
+from giornata.workers.crops import to_show
 from giornata.workers.errors import EffectRefused
 from giornata.workers.mapped import give_back
 from giornata.workers.picture import to_float
@@ -55,24 +56,31 @@ class Strokes(BaseModel):
 
 
 def wanted_px(task: RenderTask, brush: Brush, working: WorkingPicture) -> float:
-    """The wanted stroke in px of the working picture, which delivery may still resize.
+    """The wanted stroke in px of the working picture, which delivery may still crop and resize.
 
+    A relative one is a share of the working picture's long side, so that all outputs of a picture share it.
     Raises `EffectRefused` for millimetres without a resolution.
     """
-    width, height = target_size(width=working.width, height=working.height, wanted=task.size)
-    delivered = max(width / working.width, height / working.height)
     match brush.unit:
-        case BrushUnit.PX:
-            px = brush.value
         case BrushUnit.RELATIVE:
-            px = brush.value * max(width, height)
+            return brush.value * max(working.width, working.height)
+        case BrushUnit.PX:
+            return brush.value / delivered_scale(task, working)
         case BrushUnit.MM:
             dpi = working.facts.dpi
             if dpi is None:
                 needed = "a picture that says its DPI, or a brush in px or as a share of the long side"
                 raise EffectRefused("sizing strokes", f"{brush.value:g} mm and no resolution", needed)
             px = brush.value / MM_PER_INCH * math.sqrt(dpi[0] * dpi[1])
-    return px / delivered
+            return px / delivered_scale(task, working)
+
+
+def delivered_scale(task: RenderTask, working: WorkingPicture) -> float:
+    """How many delivered px a px of the working picture becomes."""
+    box, shown = to_show((working.width, working.height), task.crop)
+    width, height = (working.width, working.height) if box is None else (box.width, box.height)
+    size = shown or target_size(width=width, height=height, wanted=task.size)
+    return max(size[0] / width, size[1] / height)
 
 
 def scale_for(native_px: float, wanted_px: float, size: Size) -> float:

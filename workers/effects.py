@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.choices import PreserveColour
-from giornata.jobs.task import RenderTask, TaskMasks
+from giornata.jobs.task import RenderTask
 from giornata.workers.brush import Strokes, sized_strokes, wanted_px
 from giornata.workers.masks import protected_plane, style_weights
 from giornata.workers.regions import region_labels, region_share, shows
@@ -112,7 +112,7 @@ def prepare_effects(
     if not asked_effects(task):
         return Effects()
     folder.mkdir(parents=True, exist_ok=True)
-    effects = _with_masks(Effects(), task.masks, working, folder, sandbox)
+    effects = _with_masks(Effects(), task, working, folder, sandbox)
     if task.regions:
         effects = _with_labels(effects, task, working, folder, sandbox)
     own = _sized(task, working, folder / "own", effects, native_px, paint)
@@ -126,20 +126,23 @@ def prepare_effects(
 
 
 def _with_masks(
-    effects: Effects, masks: TaskMasks, working: WorkingPicture, folder: Path, sandbox: Sandbox
+    effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
 ) -> Effects:
-    kept = protected_plane(masks, (working.height, working.width), sandbox=sandbox, folder=folder)
+    size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
+    kept = protected_plane(task.masks, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop)
     if kept is None:
         return effects
-    style_weights(kept.inside, feather_px=masks.feather_px, target=folder / "weights.npy")
+    style_weights(kept.inside, feather_px=task.masks.feather_px, target=folder / "weights.npy")
     return effects.model_copy(update={"weights": folder / "weights.npy", "warnings": kept.warnings})
 
 
 def _with_labels(
     effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
 ) -> Effects:
-    size = (working.height, working.width)
-    labels, warnings = region_labels(task.regions, size, sandbox=sandbox, folder=folder)
+    size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
+    labels, warnings = region_labels(
+        task.regions, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop
+    )
     feather_px = task.masks.feather_px
     shares = [folder / f"share-{label}.npy" for label in range(len(task.regions) + 1)]
     for label, target in enumerate(shares):

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.task import TaskMasks
 from giornata.workers.bands import Rows, bands, laid_out, to_depth, written
+from giornata.workers.crops import to_style
 from giornata.workers.picture import to_float
 from giornata.workers.resample import Kernel, Resampler
 from giornata.workers.sandbox import Sandbox
@@ -38,19 +40,29 @@ class Mask:
     warnings: tuple[str, ...] = ()
 
 
-def read_mask(path: str, size: Size, *, sandbox: Sandbox, target: Path) -> Mask:
+def read_mask(
+    path: str,
+    size: Size,
+    *,
+    sandbox: Sandbox,
+    target: Path,
+    drawn: Size | None = None,
+    crop: TaskCrop | None = None,
+) -> Mask:
     """The mask at `path`, upright, brought to `size`, kept in the file `target`.
 
+    It was drawn for a picture of the size `drawn`, that of the source, and is cropped as that one was.
     Raises `Rejected`, `Unreadable`, `ScratchFull` as for any picture.
     """
     folder = target.with_suffix(".decoded")
     try:
-        working = sandbox.decode(path, folder)
+        decoded = sandbox.decode(path, folder)
+        working = to_style(decoded, crop, folder / "crop")
         grey, levels = _grey_rows(working)
         inside = _inside(grey, (working.height, working.width), size, levels, target=target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Mask(inside, tuple(_complaints(path, (working.height, working.width), inside)))
+    return Mask(inside, tuple(_complaints(path, (decoded.height, decoded.width), drawn or size, inside)))
 
 
 def _grey_rows(working: WorkingPicture) -> tuple[Callable[[slice], NDArray[Any]], np.dtype[Any]]:
@@ -95,23 +107,31 @@ def _inside(
     return np.load(target, mmap_mode="r")
 
 
-def _complaints(path: str, size: Size, inside: Plane) -> Iterator[str]:
-    name, wanted = Path(path).name, inside.shape
+def _complaints(path: str, size: Size, wanted: Size, inside: Plane) -> Iterator[str]:
+    name = Path(path).name
     if any(abs(a - b) > ROUNDING_PX for a, b in zip(size, wanted, strict=True)):
         # A side may be rounded to whole px either way before it counts as another shape.
         stretched = abs(size[0] * wanted[1] - size[1] * wanted[0]) > max(*size, *wanted)
         how = "stretched to another shape" if stretched else "resized"
         sizes = f"{size[1]}×{size[0]} px, the picture {wanted[1]}×{wanted[0]}"
         yield f"mask {name} has {sizes}: it was {how}"
-    filled = sum(int(np.count_nonzero(inside[band])) for band in bands(*wanted))
+    filled = sum(int(np.count_nonzero(inside[band])) for band in bands(*inside.shape))
     if filled in (0, inside.size):
         yield f"mask {name} covers {'nothing' if filled == 0 else 'the whole picture'}"
 
 
-def protected_plane(masks: TaskMasks, size: Size, *, sandbox: Sandbox, folder: Path) -> Mask | None:
+def protected_plane(
+    masks: TaskMasks,
+    size: Size,
+    *,
+    sandbox: Sandbox,
+    folder: Path,
+    drawn: Size | None = None,
+    crop: TaskCrop | None = None,
+) -> Mask | None:
     """What must stay untouched: all that `protect` covers, and all that `apply` does not. None: nothing."""
     read = {
-        what: read_mask(path, size, sandbox=sandbox, target=folder / f"{what}.npy")
+        what: read_mask(path, size, sandbox=sandbox, target=folder / f"{what}.npy", drawn=drawn, crop=crop)
         for what, path in (("protect", masks.protect), ("apply", masks.apply))
         if path is not None
     }

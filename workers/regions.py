@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.task import TaskRegion
 from giornata.workers.bands import Rows, laid_out, to_depth
 from giornata.workers.errors import EffectRefused
@@ -24,7 +25,13 @@ MOST = 255  # labels are a byte, and nought is the picture's own style
 
 
 def region_labels(
-    regions: Sequence[TaskRegion], size: Size, *, sandbox: Sandbox, folder: Path
+    regions: Sequence[TaskRegion],
+    size: Size,
+    *,
+    sandbox: Sandbox,
+    folder: Path,
+    drawn: Size | None = None,
+    crop: TaskCrop | None = None,
 ) -> tuple[Labels, tuple[str, ...]]:
     """Who owns each pixel: a memory map of uint8, H x W, in `folder`; and warnings about the masks.
 
@@ -37,7 +44,7 @@ def region_labels(
     warnings: list[str] = []
     for label, region in enumerate(regions, start=1):
         target = folder / f"region-{label}.npy"
-        mask = read_mask(region.mask, size, sandbox=sandbox, target=target)
+        mask = read_mask(region.mask, size, sandbox=sandbox, target=target, drawn=drawn, crop=crop)
         warnings += mask.warnings
         labels[mask.inside] = label
         target.unlink()
