@@ -12,7 +12,7 @@ import pyvips
 from giornata.jobs.choices import Container, PictureFormat
 from giornata.workers.digest import tree_files
 from giornata.workers.formats import HOLDS
-from giornata.workers.savers import SaveOptions, save
+from giornata.workers.savers import SaveOptions, jpeg_options
 
 DZI_TILE_PX, DZI_OVERLAP_PX = 254, 1  # what OpenSeadragon wants: 256 px files
 IIIF_TILE_PX = 512
@@ -127,11 +127,8 @@ def _resized(image: pyvips.Image, size: Size) -> pyvips.Image:
 
 def _write_jpeg(image: pyvips.Image, folder: Path, quality: int) -> None:
     (folder / "0").mkdir(parents=True, exist_ok=True)
-    plain = image.copy()
-    for field in plain.get_fields():
-        if field.endswith("-data"):
-            plain.remove(field)
-    save(plain, folder / "0" / "default.jpg", PictureFormat.JPEG, SaveOptions(quality=quality))
+    how = jpeg_options(image, SaveOptions(quality=quality))
+    image.jpegsave(os.fsencode(folder / "0" / "default.jpg"), keep="none", **how)
 
 
 def _sync(folder: Path) -> None:

@@ -31,6 +31,7 @@ from giornata.workers.tiff_header import refuse_tiff, tiff_flags
 from giornata.workers.tiff_pages import ORIENTATION
 
 MM_PER_INCH = 25.4
+EXIF_CM = 3  # EXIF 2.32, ResolutionUnit
 UNKNOWN_PX_PER_MM = 1.0  # libvips' word for "not known", which its writers put into files as 25.4 DPI
 ASSUMED_PX_PER_MM = 72 / MM_PER_INCH  # what it fills in for JPEG and PNG that say nothing
 CLAIMED_ORIENTATION = "exif-ifd0-Orientation"
@@ -191,8 +192,27 @@ def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
     known = image.xres > 0 and image.yres > 0 and image.xres != UNKNOWN_PX_PER_MM
     declared = image.get_typeof("resolution-unit") != 0 or abs(image.xres - ASSUMED_PX_PER_MM) > 1e-3
     if not (known and declared):
-        return None
+        return _exif_dpi(image)
     return image.xres * MM_PER_INCH, image.yres * MM_PER_INCH
+
+
+def _exif_dpi(image: pyvips.Image) -> tuple[float, float] | None:
+    """The only place that WebP and AVIF have for a resolution; libvips does not look there."""
+    if image.get("vips-loader").partition("load")[0] not in ("webp", "heif"):
+        return None
+    across, down = (_exif_number(image, f"exif-ifd0-{axis}Resolution") for axis in "XY")
+    per_inch = MM_PER_INCH / 10 if _exif_number(image, "exif-ifd0-ResolutionUnit") == EXIF_CM else 1
+    return (across * per_inch, down * per_inch) if across > 0 and down > 0 else None
+
+
+def _exif_number(image: pyvips.Image, field: str) -> float:
+    """What libvips writes as `300/1 (300, Rational, 1 components, 8 bytes)`; 0 for what is not there."""
+    words = image.get(field).partition(" ")[0] if image.get_typeof(field) != 0 else ""
+    above, _, below = words.partition("/")
+    try:
+        return float(above) / float(below or 1)
+    except (ValueError, ZeroDivisionError):
+        return 0.0
 
 
 def _warnings(

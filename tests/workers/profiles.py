@@ -14,9 +14,9 @@ def l_star(code: float) -> float:
     return code * 100 / (100 * L_STAR_SLOPE) if code <= L_STAR_KNEE else ((code + 0.16) / 1.16) ** 3
 
 
-def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def profile(space: bytes, tags: dict[bytes, bytes], *, name: str = "made for a test") -> bytes:
     """A version 2 display profile of these tags."""
-    tags = {b"desc": description("made for a test"), b"wtpt": xyz(D50)} | tags
+    tags = {b"desc": description(name), b"wtpt": xyz(D50)} | tags
     body, table, at = b"", struct.pack(">I", len(tags)), 128 + 4 + 12 * len(tags)
     for name, data in tags.items():
         data += b"\0" * (-len(data) % 4)
@@ -57,15 +57,15 @@ def table(curve: Curve, *, steps: int = 4096) -> bytes:
     return b"curv" + bytes(4) + struct.pack(f">I{steps}H", steps, *values)
 
 
-def rgb_profile(red: Column, green: Column, blue: Column, curve: bytes) -> bytes:
+def rgb_profile(red: Column, green: Column, blue: Column, curve: bytes, *, name: str = "RGB") -> bytes:
     """An RGB space of these primaries (XYZ relative to D50) and one curve for all."""
     columns = {b"rXYZ": xyz(red), b"gXYZ": xyz(green), b"bXYZ": xyz(blue)}
-    return profile(b"RGB ", columns | {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve})
+    return profile(b"RGB ", columns | {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}, name=name)
 
 
 def grey_profile(curve: bytes) -> bytes:
     """A grey space."""
-    return profile(b"GRAY", {b"kTRC": curve})
+    return profile(b"GRAY", {b"kTRC": curve}, name="Grey")
 
 
 def adobe_rgb() -> bytes:
@@ -75,11 +75,16 @@ def adobe_rgb() -> bytes:
         (0.20528, 0.62567, 0.06087),
         (0.14919, 0.06322, 0.74457),
         gamma(2.19921875),
+        name="Adobe RGB (1998)",
     )
 
 
 def eci_rgb() -> bytes:
     """eciRGB v2."""
     return rgb_profile(
-        (0.65026, 0.32027, 0.0), (0.17804, 0.60207, 0.06783), (0.13593, 0.07765, 0.75710), table(l_star)
+        (0.65026, 0.32027, 0.0),
+        (0.17804, 0.60207, 0.06783),
+        (0.13593, 0.07765, 0.75710),
+        table(l_star),
+        name="eciRGB v2",
     )
