@@ -21,7 +21,7 @@ Curve = tuple[float, ...]  # 65536 values 0..1 that never fall: the linear light
 Row = tuple[float, float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart by identity: the numbers are too many to compare
 class Shaper:
     """A profile as curves and a matrix: one curve and no columns for grey, three of each for RGB.
 

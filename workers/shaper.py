@@ -25,7 +25,7 @@ def convert(image: pyvips.Image, source: Shaper, target: Shaper, *, depth: Depth
     matrix = _matrix(source, target)
     if matrix is None:
         return None
-    linear = image.maplut(_to_linear(source.curves, codes=256 if image.format == "uchar" else FULL + 1))
+    linear = image.maplut(_to_linear(source, codes=256 if image.format == "uchar" else FULL + 1))
     if len(source.curves) == GREY_CURVES and len(target.curves) > GREY_CURVES:
         linear = linear.bandjoin([linear, linear])
     elif len(source.curves) > GREY_CURVES:
@@ -37,14 +37,14 @@ def _coded(linear: pyvips.Image, target: Shaper, depth: Depth) -> pyvips.Image:
     """Linear light, float, as codes of `target`; what lies outside 0..1 is clipped."""
     # Roots spread the dark codes: 65536 steps of light itself would leave a few for the deepest shadows.
     roots = (linear.clamp(min=0, max=1) ** 0.5 * FULL).rint().cast("ushort")
-    coded = roots.maplut(_from_roots(target.curves, depth))
+    coded = roots.maplut(_from_roots(target, depth))
     return coded.copy(interpretation=_interpretation(target, depth))
 
 
 def to_lab(image: pyvips.Image, source: Shaper) -> pyvips.Image:
     """`image`, uchar or ushort in the RGB space `source`, as CIELAB relative to D50: float, L 0..100."""
     codes = 256 if image.format == "uchar" else FULL + 1
-    linear = image.maplut(_to_linear(source.curves, codes=codes))
+    linear = image.maplut(_to_linear(source, codes=codes))
     xyz = linear.recomb([[100 * value for value in row] for row in _to_xyz(source)])
     return xyz.copy(interpretation="xyz").XYZ2Lab(temp=_white(source))
 
@@ -75,20 +75,20 @@ def _interpretation(target: Shaper, depth: Depth) -> str:
 
 
 @lru_cache(maxsize=8)
-def _to_linear(curves: tuple[Curve, ...], *, codes: int) -> pyvips.Image:
+def _to_linear(shaper: Shaper, *, codes: int) -> pyvips.Image:
     step = FULL // (codes - 1)
-    values = array("f", (curve[code * step] for code in range(codes) for curve in curves))
-    return pyvips.Image.new_from_memory(values.tobytes(), codes, 1, len(curves), "float")
+    values = array("f", (curve[code * step] for code in range(codes) for curve in shaper.curves))
+    return pyvips.Image.new_from_memory(values.tobytes(), codes, 1, len(shaper.curves), "float")
 
 
 @lru_cache(maxsize=8)
-def _from_roots(curves: tuple[Curve, ...], depth: Depth) -> pyvips.Image:
+def _from_roots(shaper: Shaper, depth: Depth) -> pyvips.Image:
     full = 255 if depth is Depth.UINT8 else FULL
-    columns = [_inverse(curve) for curve in curves]
+    columns = [_inverse(curve) for curve in shaper.curves]
     kind = "B" if depth is Depth.UINT8 else "H"
     values = array(kind, (round(code * full) for row in zip(*columns, strict=True) for code in row))
     vips = "uchar" if depth is Depth.UINT8 else "ushort"
-    return pyvips.Image.new_from_memory(values.tobytes(), FULL + 1, 1, len(curves), vips)
+    return pyvips.Image.new_from_memory(values.tobytes(), FULL + 1, 1, len(shaper.curves), vips)
 
 
 @lru_cache(maxsize=8)
