@@ -60,7 +60,7 @@ def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
             _write_samples(image, facts, folder)
         except pyvips.Error as error:
             _refuse_full_scratch(facts, folder)
-            raise source.damage(error) from error
+            raise source.damage(error, complaints) from error
     if source.format is Format.TIFF:  # others have raised
         _refuse_silent_damage(source, [words for words in complaints if words not in about_header])
     return facts

@@ -1,12 +1,17 @@
 """Hears what decoders only log: they go on after a warning, and nobody would know of it."""
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import pyvips
 
 MOST_WORDS = 1000  # a damaged file complains about every line
+MOST_TOLD, LONGEST = 3, 300  # complaints and characters in a reason
+# Which part of libvips speaks says nothing to a person, nor that it gave up.
+SPEAKER = re.compile(r"^(source input|\w*(vips|load|webp|heif|source)\w*)\s*:\s+", re.I)
+GAVE_UP = re.compile(r"^(error in tile|unable to (open source|call)|libpng read error|read error)", re.I)
 
 
 class _Listener(logging.Handler):
@@ -28,8 +33,19 @@ def forget_errors() -> None:
 
 def noted_errors() -> str:
     """What libvips wrote into its book since then, raised or not; nothing if nothing went wrong."""
-    words = pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace")
-    return "; ".join(dict.fromkeys(line.strip() for line in words.splitlines() if line.strip()))[:300]
+    return plain(pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace").splitlines())
+
+
+def plain(lines: Iterable[str]) -> str:
+    """A decoder's complaints as a person would be told them: each once, without the names of its parts."""
+    told = {}
+    for line in lines:
+        words = line.strip()
+        while (shorter := SPEAKER.sub("", words)) != words:
+            words = shorter
+        if words and not GAVE_UP.match(words):
+            told[words] = None
+    return "; ".join(list(told)[:MOST_TOLD])[:LONGEST]
 
 
 @contextmanager

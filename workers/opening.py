@@ -6,12 +6,14 @@ Runs inside the decoding process only.
 import os
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyvips
 
 from giornata.jobs.choices import Pages
+from giornata.workers.decoder_log import plain
 from giornata.workers.errors import Rejected
 from giornata.workers.jpeg_header import tidy
 from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits
@@ -102,18 +104,18 @@ class Source:
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         return pyvips.Source.new_from_descriptor(self.descriptor)
 
-    def damage(self, error: pyvips.Error) -> Rejected:
-        """The verdict behind a decoder's complaint."""
-        words = "; ".join(dict.fromkeys(filter(None, map(str.strip, error.detail.splitlines()))))[:300]
-        if MISSING_CODEC.search(words):
+    def damage(self, error: pyvips.Error, said: Iterable[str] = ()) -> Rejected:
+        """The verdict behind a decoder's complaint; `said` is what it only logged before."""
+        words = plain(error.detail.splitlines()) or plain(said)
+        if MISSING_CODEC.search(error.detail):
             return Rejected(
                 self.name, RejectCode.UNSUPPORTED_FORMAT, f"{self.format} of a kind not read: {words}"
             )
-        if OUT_OF_MEMORY_WORDS.search(words):
+        if OUT_OF_MEMORY_WORDS.search(error.detail):
             reason = f"decoding used up its memory, see memory_mb ({words})"
             return Rejected(self.name, RejectCode.MEMORY, reason)
         # libheif seeks beyond the end of good files too: AVIF's own boxes tell instead.
-        told = self.format is not Format.AVIF and TRUNCATION_WORDS.search(words)
+        told = self.format is not Format.AVIF and TRUNCATION_WORDS.search(error.detail)
         if told or self._ends_early():
             reason = f"the {self.format} data ends early"
             return Rejected(self.name, RejectCode.TRUNCATED, f"{reason} ({words})" if words else reason)
