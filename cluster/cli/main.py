@@ -25,6 +25,7 @@ class Command:
 COMMANDS = {
     "render": Command("render", "Style one picture, in this process."),
     "run": Command("run", "Render a whole batch and wait for it; run again to go on where it stopped."),
+    "init": Command("init", "Write a commented spec and sample pictures to begin with."),
     "up": Command("up", "Start the service that people submit to."),
     "submit": Command("submit", "Hand a batch to the service."),
     "ls": Command("jobs", "List jobs, the newest first.", "ls_app"),

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
+from giornata.cluster.reporting.wording import duration
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
 from giornata.jobs.heritage import Price
@@ -26,6 +27,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`; only for estimates.
 MEGAPIXELS_PER_S_PER_CORE = 0.2
 STORE_NAME = "jobs.sqlite"
+LEAST_PRICE = 0.005
 
 
 def make_plan(spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
@@ -80,13 +82,14 @@ def _price(report: PlanReport) -> dict[str, str]:
     """What the time costs, if somebody said what an hour does."""
     if report.price is None:
         return {}
-    return {"price": f"about {report.price:.2f} {report.currency}".rstrip()}
+    amount = "less than 0.01" if report.price < LEAST_PRICE else f"about {report.price:.2f}"
+    return {"price": f"{amount} {report.currency}".rstrip()}
 
 
 def show(report: PlanReport, first: list[str]) -> None:
     """The plan as a table."""
     table = Table(title=f"plan of {report.name}", show_header=False, title_justify="left")
-    estimate = "unknown" if report.estimated_s is None else f"about {report.estimated_s / 60:.1f} min here"
+    estimate = "unknown" if report.estimated_s is None else f"about {duration(report.estimated_s)} here"
     rows = {
         "pictures": report.pictures,
         "outputs": report.items,
