@@ -12,7 +12,7 @@ class EngineKind(StrEnum):
     OPTIMIZATION = "optimization"
 
 
-AVAILABLE_ENGINES = frozenset({EngineKind.FEEDFORWARD})  # what this version can render; specs may say more
+AVAILABLE_ENGINES = frozenset(EngineKind)  # what this version can render; specs may say more
 
 
 class Statistics(StrEnum):

@@ -14,6 +14,7 @@ from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, located, refuse
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
+from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.places import LOCAL, wrong_url
 from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
@@ -55,12 +56,12 @@ def expand(
 
 def check_whole(spec: JobSpec, base: Path, styles: StyleCheck) -> None:
     """Say once what is wrong with every picture alike. Raises `PlanRefused`."""
-    problems = [*_style_problems(spec, styles.names()), *_place_problems(spec, base)]
+    problems = [*_style_problems(spec, styles.names(), base), *_place_problems(spec, base)]
     if problems:
         raise PlanRefused(tuple(problems[:SHOWN]), len(problems))
 
 
-def _style_problems(spec: JobSpec, known: Collection[str]) -> Iterator[str]:
+def _style_problems(spec: JobSpec, known: Collection[str], base: Path) -> Iterator[str]:
     for position, style in enumerate(spec.styles):
         engine = style.resolved_engine
         if engine not in AVAILABLE_ENGINES:
@@ -69,12 +70,54 @@ def _style_problems(spec: JobSpec, known: Collection[str]) -> Iterator[str]:
                 f"available: {available}"
             )
             continue
+        for problem in _picture_problems(style, base):
+            yield f"planning styles[{position}]: {problem}"
         for name in _all_weights(style):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
                 known_words = f"known styles: {listed(sorted(known)) or 'none'}"
                 yield f"planning styles[{position}]: unknown style {name!r}; {hint}{known_words}"
+
+
+def _picture_problems(style: StyleChoice, base: Path) -> Iterator[str]:
+    """What is wrong with the pictures of an optimisation."""
+    found = _optimisation(style, base)
+    if found is None:
+        return
+    paths = [one for image in found.images for one in (image.path, image.mask)]
+    for path in (*paths, found.previous):
+        if path and is_url(path):
+            yield f"style picture {path}: not yet available in this version, needed a local file"
+        elif path and not Path(path).is_file():
+            yield f"style picture {path}: no such file"
+
+
+def _optimisation(style: StyleChoice, base: Path) -> TaskOptimise | None:
+    """The pictures and options of a style that is a picture, with absolute paths."""
+    if style.image is None:
+        return None
+    choice = style.optimise or OptimiseChoice()
+
+    def place(path: str | None) -> str | None:
+        return None if path is None else located(path, base=base)
+
+    images = tuple(
+        image.model_copy(update={"path": place(image.path), "mask": place(image.mask)})
+        for image in (StyleImage(path=style.image), *choice.images)
+    )
+    previous = place(choice.previous)
+    read = [one for image in images for one in (image.path, image.mask)]
+    return TaskOptimise(
+        images=images,
+        previous=previous,
+        encoder=place(choice.encoder)
+        if choice.encoder and "/" in choice.encoder
+        else choice.encoder or "auto",
+        steps=style.steps,
+        choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
+        stamps=tuple(source_stamp(path) for path in (*read, previous) if path and not is_url(path)),
+    )
 
 
 def _all_weights(style: StyleChoice) -> dict[str, float]:
@@ -174,6 +217,7 @@ class _TaskMaker:
             dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
         )
         self._versions = {style.resolved_label: styles.version(_all_weights(style)) for style in spec.styles}
+        self._optimise = {style.resolved_label: _optimisation(style, base) for style in spec.styles}
         self._templates = {output: spec.template_of(output) for output in spec.outputs}
         self._destination = Destination(located(spec.destination, base=base))
 
@@ -193,6 +237,7 @@ class _TaskMaker:
             style_label=style.resolved_label,
             engine=style.resolved_engine,
             mix=style.weights,
+            optimise=self._optimise[style.resolved_label],
             strength=strength,
             blend=render.blend,
             tile_px=render.tile,

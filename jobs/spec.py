@@ -33,6 +33,7 @@ from giornata.jobs.errors import BadSpec
 from giornata.jobs.heritage import BAG_PAYLOAD, Fidelity, Package, Price, QualityChecks
 from giornata.jobs.marks import MarkedData, read_marked
 from giornata.jobs.naming import DEFAULT_TEMPLATE, NameField, NameTemplate, parse_template
+from giornata.jobs.optimise import OptimiseChoice
 from giornata.jobs.parts import Part, Share, Weight, named, one_or_many
 from giornata.jobs.pixels import (
     BRUSH_NEEDED,
@@ -84,6 +85,7 @@ class StyleChoice(Part):
     label: str | None = Field(None, min_length=1, description="a word for file names")
     strength: Share | None = None
     steps: int | None = Field(None, ge=1, le=100_000, description="a whole number from 1 to 100000")
+    optimise: OptimiseChoice | None = Field(None, description="a group of keys")
     regions: Annotated[tuple[RegionChoice, ...], BeforeValidator(one_or_many)] = Field((), max_length=16)
 
     @model_validator(mode="after")
@@ -94,6 +96,12 @@ class StyleChoice(Part):
             raise ValueError(f"a style image needs engine {EngineKind.OPTIMIZATION}")
         if self.steps and self.resolved_engine is EngineKind.FEEDFORWARD:
             raise ValueError(f"steps are for engine {EngineKind.OPTIMIZATION}")
+        if self.optimise and self.resolved_engine is EngineKind.FEEDFORWARD:
+            raise ValueError(f"optimise is for engine {EngineKind.OPTIMIZATION}")
+        if self.resolved_engine is EngineKind.OPTIMIZATION and not self.image:
+            raise ValueError(f"engine {EngineKind.OPTIMIZATION} needs image, the path of a style picture")
+        if self.regions and self.image:
+            raise ValueError("regions are for styles by name; needed optimise.images with a mask each")
         return self
 
     @property

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.jobs.choices import DeviceChoice, Precision, Statistics
+from giornata.jobs.choices import DeviceChoice, EngineKind, Precision, Statistics
 from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Engine, Totals
 from giornata.styles.library import Library
@@ -25,7 +25,7 @@ from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas, new_canvas
 from giornata.workers.checks import Measures, measure, output_complaints, picture_complaints, refuse
 from giornata.workers.crops import to_style
-from giornata.workers.delivery import hand_over
+from giornata.workers.delivery import hand_over, record_of, write_sidecar
 from giornata.workers.effects import Effects, bare, canvas_depth, prepare_effects
 from giornata.workers.errors import OutOfMemory
 from giornata.workers.features import FeatureFiles, Keep
@@ -34,6 +34,9 @@ from giornata.workers.finish import finish, finished_path
 from giornata.workers.keeping import SAY_AT_BYTES, Keeping, choose_keeping, room_for_features
 from giornata.workers.limits import Limits
 from giornata.workers.masters import RECORD, Masters
+from giornata.workers.optimisation import Optimisation
+from giornata.workers.optimise import OptimisationProgress, optimise
+from giornata.workers.optimised import StillEngine, Studio, hang, refuse_effects, set_up, threads
 from giornata.workers.picture import reduced
 from giornata.workers.program import (
     TileDesk,
@@ -146,6 +149,7 @@ class Renderer:
         self.library = Library(settings.style_folders)
         self.sandbox = Sandbox(settings.limits)
         self.pulse = Pulse()
+        self.watch: Callable[[OptimisationProgress], None] = lambda progress: None
         self.masters = Masters(settings.scratch / "masters")
         settings.scratch.mkdir(parents=True, exist_ok=True)
 
@@ -169,9 +173,9 @@ class Renderer:
         try:
             prepared = self.prepare(task, folder, lasting=lasting)
             clock.lap("decode")
-            self.paint_whole(task, prepared)
+            totals = self.paint_whole(task, prepared)
             clock.lap("style")
-            rendered = self.deliver(task, prepared, target, clock=clock)
+            rendered = self.deliver(task, prepared, target, totals=totals, clock=clock)
         except Exception:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -205,7 +209,10 @@ class Renderer:
 
     def workplace(self, task: RenderTask) -> tuple[Path, bool]:
         """The folder to work on `task` in, and whether it is a lasting one. Raises as `prepare` does."""
-        if self.settings.pictures is not None and self._is_large(task):
+        lasts = task.engine is EngineKind.OPTIMIZATION or (
+            self.settings.pictures is not None and self._is_large(task)
+        )
+        if self.settings.pictures is not None and lasts:
             places = Workplaces(self.settings.pictures, self.settings.owner_pid or os.getpid())
             names = {name for mix in (task.mix, *(one.mix for one in task.regions)) for name in mix}
             weights = sorted(self.library.find(name).card.sha256 for name in names)
@@ -225,6 +232,9 @@ class Renderer:
 
     def engine(self, task: RenderTask) -> Engine:
         """The engine that `task` asks for, on the device it asks for."""
+        if task.engine is EngineKind.OPTIMIZATION:
+            refuse_effects(task)
+            return StillEngine()
         dtype = torch.bfloat16 if task.precision is Precision.BF16 else torch.float32
         return load_engine(
             self.library,
@@ -411,11 +421,33 @@ class Renderer:
 
     def paint_whole(self, task: RenderTask, prepared: Prepared) -> Totals:
         """All phases and all tiles in this process; returns the totals."""
+        if task.engine is EngineKind.OPTIMIZATION:
+            self._optimise(task, prepared)
+            return ()
         desk = self.desk(task, prepared)
         with memory_errors(prepared.core_px):
             totals = self.borrowed_totals(task, prepared) or exact_totals(desk, desk.grid)
         self.paint(task, prepared, desk, range(len(desk.grid)), totals)
         return totals
+
+    def _optimise(self, task: RenderTask, prepared: Prepared) -> None:
+        """Style by optimisation, in this process, from the last checkpoint on."""
+        work = self.optimisation(task, prepared)
+        with memory_errors(work.core_px), threads(self.settings.lanes):
+            for progress in optimise(work, tick=self.pulse.tick):
+                self.watch(progress)
+        self.hang(task, prepared, work)
+
+    def optimisation(self, task: RenderTask, prepared: Prepared) -> Optimisation:
+        """The optimisation of a prepared picture: the same on every process."""
+        studio = Studio(self.sandbox, self.settings.memory_bytes, pick_device(task.device), self.pulse.tick)
+        return set_up(task, prepared.painting, prepared.folder / "optimisation", studio)
+
+    def hang(self, task: RenderTask, prepared: Prepared, work: Optimisation) -> None:
+        """Put the picture of a finished optimisation on the canvas."""
+        grid, picture = self.grid(task, prepared), work.finished_picture(len(work.scales) - 1)
+        canvas, blend = self.canvas(prepared, grid), prepared.effects.tile_blend(task)
+        hang(picture, canvas, grid, prepared.painting.pixels, blend=blend)
 
     def canvas(self, prepared: Prepared, grid: TileGrid) -> Canvas:
         """The prepared picture's canvas, open for writing."""
@@ -423,9 +455,15 @@ class Renderer:
         return Canvas(grid, pixels, prepared.folder / "strips")
 
     def deliver(
-        self, task: RenderTask, prepared: Prepared, target: Path, *, clock: "Stopwatch | None" = None
+        self,
+        task: RenderTask,
+        prepared: Prepared,
+        target: Path,
+        *,
+        totals: Totals | None = None,
+        clock: "Stopwatch | None" = None,
     ) -> Rendered:
-        """Finish the picture, encode it to `target`.
+        """Finish the picture, encode it to `target`, and write its record beside it if the task wants one.
 
         Raises `IncompleteCanvas`, `EncodeFailed`, `EffectRefused`, `QualityRefused`.
         """
@@ -441,6 +479,21 @@ class Renderer:
         encoded = handed.encoded
         refuse(task.source, output_complaints(task.checks, encoded, working), target)
         clock.lap("encode")
+        told = (*prepared.effects.warnings, *_costly(prepared.keeping))
+        if task.sidecar:
+            record = record_of(
+                task,
+                handed,
+                working=working,
+                library=self.library,
+                grid=grid,
+                totals=totals,
+                device=pick_device(task.device),
+                lanes=self.settings.lanes,
+                seconds=clock.laps,
+                warnings=told,
+            )
+            write_sidecar(record, target)
         return Rendered(
             sha256=encoded.sha256,
             bytes=encoded.bytes,
@@ -449,12 +502,7 @@ class Renderer:
             tiles=len(grid),
             core_px=prepared.core_px,
             keeping=prepared.keeping,
-            warnings=(
-                *working.facts.warnings,
-                *prepared.effects.warnings,
-                *_costly(prepared.keeping),
-                *handed.warnings,
-            ),
+            warnings=(*working.facts.warnings, *told, *handed.warnings),
             facts={
                 **task.outline(),
                 "profile": encoded.profile or "",

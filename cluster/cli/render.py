@@ -14,19 +14,27 @@ from rich.console import Console
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.choices import (
-    AVAILABLE_ENGINES,
     DeviceChoice,
     EngineKind,
     PictureFormat,
     Precision,
     Statistics,
-    listed,
     resolve_format,
 )
 from giornata.jobs.naming import attempt_name, item_id_of
+from giornata.jobs.optimise import (
+    GrowthKind,
+    OptimiseChoice,
+    OptimiserKind,
+    StartKind,
+    StyleImage,
+    TaskOptimise,
+)
 from giornata.jobs.task import RenderTask
+from giornata.jobs.works import PICTURES
+from giornata.workers.optimise import OptimisationProgress
 from giornata.workers.render import Rendered, Renderer, RenderSettings
-from giornata.workers.storage import publish
+from giornata.workers.storage import discard, publish
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
@@ -59,11 +67,41 @@ def check_target(source: Path, target: Path, *, force: bool) -> None:
         )
 
 
+def style_pictures(style: str, pictures: list[Path], engine: EngineKind | None) -> list[Path]:
+    """The pictures of an optimisation, none for a style by name. Raises `CommandRefused`."""
+    if engine is EngineKind.OPTIMIZATION and style:
+        pictures = [Path(style), *pictures]
+    elif pictures and (style or engine is EngineKind.FEEDFORWARD):
+        words = f"--style-image goes with --engine {EngineKind.OPTIMIZATION} and without --style NAME"
+        raise CommandRefused(words, Exit.USAGE)
+    if not pictures and (not style or engine is EngineKind.OPTIMIZATION):
+        raise CommandRefused("needed --style NAME or --style-image PICTURE", Exit.USAGE)
+    for path in pictures:
+        if not path.is_file():
+            raise CommandRefused(f"reading style picture {path}: no such file", Exit.REJECTED)
+    return pictures
+
+
+def optimisation(
+    pictures: list[Path], choice: dict[str, object], steps: int | None, encoder: str
+) -> TaskOptimise:
+    """What the flags say about an optimisation."""
+    return TaskOptimise(
+        images=tuple(StyleImage(path=str(path.absolute())) for path in pictures),
+        steps=steps,
+        encoder=encoder,
+        choice=OptimiseChoice.model_validate(choice),
+    )
+
+
 @app.command()
 def render(
     source: Annotated[Path, typer.Argument(help="the picture to style")],
     output: Annotated[Path, typer.Option("-o", "--output", help="where the result goes")],
-    style: Annotated[str, typer.Option(help="NAME, or NAME=SHARE,NAME=SHARE for a mix")],
+    style: Annotated[str, typer.Option(help="NAME, or NAME=SHARE,NAME=SHARE for a mix")] = "",
+    style_image: Annotated[
+        list[Path] | None, typer.Option(help="a picture to take the style from; may be given several times")
+    ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="1 the style, 0 the picture itself")] = 1.0,
     blend: Annotated[float, typer.Option(min=0, max=1, help="pixel blend of result and picture")] = 1.0,
     tile: Annotated[int | None, typer.Option(min=64, max=2048, help="core side in px")] = None,
@@ -72,15 +110,32 @@ def render(
     reference: Annotated[Path | None, typer.Option(help="picture to take statistics from")] = None,
     precision: Annotated[Precision, typer.Option()] = Precision.FP32,
     device: Annotated[DeviceChoice, typer.Option()] = DeviceChoice.AUTO,
-    engine: Annotated[EngineKind, typer.Option()] = EngineKind.FEEDFORWARD,
+    engine: Annotated[EngineKind | None, typer.Option(help="by the style if left out")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="at the smallest scale")] = None,
+    alpha: Annotated[float | None, typer.Option(min=0, help="weight of the content")] = None,
+    beta: Annotated[float | None, typer.Option(min=0, help="weight of the style")] = None,
+    tv: Annotated[float | None, typer.Option(min=0, help="weight of smoothness")] = None,
+    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "auto",
+    optimiser: Annotated[OptimiserKind | None, typer.Option()] = None,
+    start: Annotated[StartKind | None, typer.Option()] = None,
+    growth: Annotated[GrowthKind | None, typer.Option(help="how sizes grow from scale to scale")] = None,
     format_: Annotated[PictureFormat | None, typer.Option("--format", help="by name if left out")] = None,
     quality: Annotated[int, typer.Option(min=1, max=100)] = 92,
     force: Annotated[bool, typer.Option("--force", help="replace an existing output")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
     """Style one picture. The output has the size of the source."""
-    if engine not in AVAILABLE_ENGINES:
-        words = f"engine {engine}: not available in this version; needed one of {listed(AVAILABLE_ENGINES)}"
+    pictures = style_pictures(style, style_image or [], engine)
+    choice = {
+        "alpha": alpha,
+        "beta": beta,
+        "tv": tv,
+        "optimiser": optimiser,
+        "start": start,
+        "growth": growth,
+    }
+    if not pictures and (steps is not None or any(value is not None for value in choice.values())):
+        words = "--steps, --alpha, --beta, --tv, --optimiser, --start, --growth: needed --style-image PICTURE"
         raise CommandRefused(words, Exit.USAGE)
     if (statistics is Statistics.REFERENCE) != (reference is not None):
         raise CommandRefused("--statistics reference and --reference PICTURE go together", Exit.USAGE)
@@ -90,8 +145,10 @@ def render(
         item_id=item_id_of(target),
         source=str(source.absolute()),
         target=str(target),
-        style_label=style,
-        mix=parse_mix(style),
+        style_label=style or pictures[0].stem,
+        engine=EngineKind.OPTIMIZATION if pictures else EngineKind.FEEDFORWARD,
+        mix={} if pictures else parse_mix(style),
+        optimise=optimisation(pictures, choice, steps, encoder) if pictures else None,
         strength=strength,
         blend=blend,
         tile_px=tile and tile - tile % 16,
@@ -111,8 +168,10 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
     """Render to an attempt's name beside the target, then move it there."""
     torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution
     home = home_folder()
+    scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
     settings = RenderSettings(
-        scratch=Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch"),
+        scratch=scratch,
+        pictures=scratch / PICTURES,
         style_folders=(home / "styles",),
         memory_bytes=MEMORY_BYTES,
         lanes=Machine.detect().cpus,
@@ -122,13 +181,26 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
     renderer = Renderer(settings)
     console = Console(stderr=True)
     try:
-        with console.status(f"rendering {Path(task.source).name} …"):
+        with console.status(f"rendering {Path(task.source).name} …") as status:
+            renderer.watch = lambda progress: status.update(progress_words(task, progress))
             rendered = renderer.render(task, temporary)
         publish(temporary, target, replace=force)
     finally:
-        temporary.unlink(missing_ok=True)
+        discard(temporary, target)
         renderer.close()
     return rendered
+
+
+def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:
+    """Such as "optimising a.jpg: scale 2 of 3, 512×340 px, step 40 of 100, loss 1.23, 2.1 steps/s, 3 min left"."""
+    pace = (
+        f"{1 / progress.seconds:.1f} steps/s, {progress.left_s / 60:.0f} min left" if progress.seconds else ""
+    )
+    return (
+        f"optimising {Path(task.source).name}: scale {progress.scale} of {progress.scales}, "
+        f"{progress.width}×{progress.height} px, step {progress.step} of {progress.steps}, "
+        f"loss {progress.loss.total:.4g}, {pace}"
+    )
 
 
 def report(task: RenderTask, rendered: Rendered, *, as_json: bool) -> None:
