@@ -1,7 +1,8 @@
 """Quality checks of one output: what is measured, and the sentence for each bound it does not keep."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
 
 Samples = NDArray[Any]
+SHORTEST_EDGE_PX = 32  # along fewer pixels strokes do not cancel
 
 
 class Measures(BaseModel):
@@ -48,29 +50,40 @@ def measure(styled: Samples, source: Samples, grid: TileGrid | None) -> Measures
 
 
 def seam_without_reference(styled: Samples, source: Samples, grid: TileGrid) -> float:
-    """By how much the jump across a core border exceeds all those beside it, at the worst border, in 1/255.
+    """By how much the jump across one tile's edge exceeds all those beside it, at the worst edge, in 1/255.
 
     As `seam_step`, but with the source for the motif, since nobody rendered the picture untiled. Strokes fall
-    anywhere, a seam always in the same place: over the length of a border they cancel and it does not.
+    anywhere, a seam always in the same place: along an edge they cancel and it does not. Tiles that differ in
+    tone show in the mean of the jumps, broken strokes in the mean of their sizes.
     """
-    steps = [
-        _excess(styled, source, axis, cut)
-        for axis, cuts, length in ((0, grid.rows, grid.height), (1, grid.columns, grid.width))
-        for cut in cuts[1:-1]
-        if BESIDE_PX < cut < length - BESIDE_PX
-    ]
+    sides = ((0, grid.rows, grid.columns, grid.height), (1, grid.columns, grid.rows, grid.width))
+    worst = 0.0
+    for axis, cuts, across, length in sides:
+        for cut in cuts[1:-1]:
+            if BESIDE_PX < cut < length - BESIDE_PX:
+                worst = max(worst, _excess(_jumps(styled, source, axis, cut), across))
     give_back(styled, source)
-    return max(0.0, *steps) if steps else 0.0
+    return worst
 
 
-def _excess(styled: Samples, source: Samples, axis: int, cut: int) -> float:
-    """The mean jump across one border, less the largest of the jumps on both sides of it."""
+def _jumps(styled: Samples, source: Samples, axis: int, cut: int) -> Samples:
+    """What the style added to the jumps across and beside one border, in 1/255: lines x length x 3."""
     near = slice(cut - BESIDE_PX - 1, cut + BESIDE_PX + 1)
     where = (near, slice(None)) if axis == 0 else (slice(None), near)
     difference = to_float(np.asarray(styled[where])) - to_float(np.asarray(source[where]))
-    jumps = np.abs(np.diff(difference, axis=axis)).mean(axis=(1 - axis, 2))
-    beside = np.delete(jumps, BESIDE_PX)
-    return 255 * float(jumps[BESIDE_PX] - beside.max())
+    jumps = np.diff(difference, axis=axis) * np.float32(255)
+    return jumps if axis == 0 else jumps.swapaxes(0, 1)
+
+
+def _excess(jumps: Samples, cuts: Sequence[int]) -> float:
+    """The most by which the border's line exceeds the lines beside it, along one tile."""
+    worst = 0.0
+    for first, last in pairwise(cuts):
+        edge = jumps[:, first : min(last, jumps.shape[1])]
+        if edge.shape[1] >= SHORTEST_EDGE_PX:
+            for means in (np.abs(edge.mean(axis=1)).max(axis=1), np.abs(edge).mean(axis=(1, 2))):
+                worst = max(worst, float(means[BESIDE_PX] - np.delete(means, BESIDE_PX).max()))
+    return worst
 
 
 def clipped_share(picture: Samples) -> float:

@@ -4,19 +4,22 @@ import csv
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyvips
 import skimage.data
 import typer
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 STARTERS = Path(__file__).resolve().parent / "starters"
+Samples = NDArray[Any]
 BRAND, LETTERS = "#0033aa", "#ffcc00"  # what the campaign's palette keeps
 PAGE_DPI = 300
 SIXTEEN = 257  # 65535 / 255
@@ -55,11 +58,11 @@ def campaign_samples(folder: Path) -> None:
     """Two photographs, one of them with a badge in brand colours, and the list that says where to look."""
     photos = folder / "photos"
     photos.mkdir(exist_ok=True)
-    _unless_there(photos / "astronaut.jpg", lambda path: _photo(skimage.data.astronaut(), path))
+    _unless_there(photos / "astronaut.jpg", partial(_photo, skimage.data.astronaut()))
     _unless_there(photos / "coffee.jpg", _with_badge)
     header = ["path", "locale", "focal_x", "focal_y", "safe_left", "safe_top", "safe_right", "safe_bottom"]
     face, badge = [0.44, 0.22, 0.3, 0.03, 0.6, 0.45], [0.6, 0.4, 0.62, 0.05, 0.97, 0.31]
-    rows = [["photos/astronaut.jpg", "en", *face], ["photos/coffee.jpg", "en", *badge]]
+    rows: list[list[object]] = [["photos/astronaut.jpg", "en", *face], ["photos/coffee.jpg", "en", *badge]]
     rows.append(["photos/coffee.jpg", "fr", *badge])
     _list(folder / "assets.csv", header, rows)
 
@@ -72,11 +75,11 @@ def heritage_samples(folder: Path) -> None:
         "scans/stars/page1.tif": skimage.data.hubble_deep_field()[300:556, 200:520],
         "scans/stars/page2.tif": skimage.data.hubble_deep_field()[500:756, 500:820],
     }
-    rows = []
+    rows: list[list[object]] = []
     for number, (name, samples) in enumerate(pages.items(), start=1):
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        _unless_there(place, lambda path, samples=samples: _scan(samples, path))
+        _unless_there(place, partial(_scan, samples))
         rows.append([name, "MOE", f"1904.{number}"])
     _list(folder / "collection.csv", ["path", "institution", "identifier"], rows)
 
@@ -92,7 +95,7 @@ def _unless_there(path: Path, write: Callable[[Path], None]) -> None:
         write(path)
 
 
-def _photo(samples: np.ndarray, path: Path) -> None:
+def _photo(samples: Samples, path: Path) -> None:
     Image.fromarray(samples).save(path, quality=92)
 
 
@@ -104,7 +107,7 @@ def _with_badge(path: Path) -> None:
     picture.save(path, quality=95, subsampling=0)
 
 
-def _scan(samples: np.ndarray, path: Path) -> None:
+def _scan(samples: Samples, path: Path) -> None:
     deep = samples.astype(np.uint16) * SIXTEEN
     image = pyvips.Image.new_from_array(deep, interpretation="rgb16")
     per_mm = PAGE_DPI / 25.4
