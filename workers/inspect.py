@@ -135,10 +135,11 @@ def _pages(source: Source, image: pyvips.Image, reading: Reading) -> tuple[int, 
         raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
     if reading.pages is Pages.FIRST:
         return pages, (*copies, f"{pages} {kind}: only the first is rendered")
-    if reading.pages is Pages.ALL and source.format is Format.TIFF:
+    if reading.pages is Pages.ALL and reading.page is not None and source.format is Format.TIFF:
         return pages, copies
-    choices = [Pages.FIRST, Pages.ALL] if source.format is Format.TIFF else [Pages.FIRST]
-    reason = f"got {pages} {kind}, needed one; say pages: {' or '.join(choices)}, or split the file"
+    # Rendering one of them and calling it all would lose the others without a word.
+    refusal = "not all can go into one output" if reading.pages is Pages.ALL else "needed one"
+    reason = f"got {pages} {kind}, {refusal}; say pages: {Pages.FIRST}, or split the file"
     raise Rejected(source.name, RejectCode.MULTI_PAGE, reason)
 
 
@@ -250,7 +251,7 @@ def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Re
         dpi=dpi[::-1] if dpi and orientation >= 5 else dpi,
         resolution_unit=_unit(image) if dpi else ResolutionUnit.NONE,
         pages=1,
-        page=reading.page,
+        page=reading.page or 0,
         interlaced=_interlaced(image),
         file_bytes=source.file_bytes,
         **_samples(image, reading, check),

@@ -180,7 +180,7 @@ def _with_page(source: Source, reading: Reading) -> Source:
     full = full or found[:1]
     if not full:
         return source  # libvips says what is wrong with it
-    number = reading.page if reading.pages is Pages.ALL else 0
+    number = (reading.page or 0) if reading.pages is Pages.ALL else 0
     if number >= len(full):
         raise Rejected(
             source.name, RejectCode.MULTI_PAGE, f"got {len(full)} pages, page {number + 1} was asked for"

@@ -13,14 +13,14 @@ class Reading(BaseModel):
     """Travels to the decoding process with every request.
 
     `float_range` is the lowest and the highest value of samples that have no range of their own: floats and
-    whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0; with `pages: all` the
-    caller asks for one after another.
+    whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0: whoever delivers
+    `pages: all` asks for one after another. Without it, `all` is refused where there is more than one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pages: Pages = Pages.REFUSE
-    page: int = 0
+    page: int | None = None
     float_range: tuple[float, float] | None = None
     limits: Limits = Limits()
 
@@ -31,7 +31,7 @@ class Reading(BaseModel):
         return self
 
     @classmethod
-    def of(cls, task: RenderTask, *, limits: Limits, page: int = 0) -> Self:
+    def of(cls, task: RenderTask, *, limits: Limits, page: int | None = None) -> Self:
         """What `task` asks for, with the worker's own `limits` where it asks for none. Raises `BadLimits`."""
         return cls(
             pages=task.pages,

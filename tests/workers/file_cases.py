@@ -44,7 +44,7 @@ FILE_CASES = [
     ),
     Case(2, "a JPEG's header alone", holding("a.jpg", hostile.jpeg_header_only), "rejected:truncated"),
     Case(3, "a hole in a JPEG's scan", holding("a.jpg", hostile.jpeg_with_a_hole), "rejected:corrupt"),
-    Case(13, "TIFF of three pages", pages, "rejected:multi_page", "pages: first or all"),
+    Case(13, "TIFF of three pages", pages, "rejected:multi_page", "pages: first"),
     Case(
         13,
         "TIFF of three pages, the first",
@@ -53,6 +53,9 @@ FILE_CASES = [
         "only the first",
         FIRST,
         same(lambda: photo()[:, :40]),
+    ),
+    Case(
+        13, "TIFF of three pages, all", pages, "rejected:multi_page", "pages: first", Reading(pages=Pages.ALL)
     ),
     Case(
         13,
