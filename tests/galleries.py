@@ -1,6 +1,7 @@
 """A service with real photographs and a manager that works: a painter that is quick and needs no network."""
 
 import hashlib
+import shutil
 import threading
 import time
 from collections import deque
@@ -37,7 +38,10 @@ def hang_photos(folder: Path, *, count: int, side_px: int = 640) -> None:
         cut = 0.45 + 0.5 * ((number * 37) % 100) / 100
         wide, high = int(width * cut), int(width * cut * 0.75)
         high = min(high, height)
-        left, top = (width - wide) * ((number * 53) % 100) // 100, (height - high) * ((number * 71) % 100) // 100
+        left, top = (
+            (width - wide) * ((number * 53) % 100) // 100,
+            (height - high) * ((number * 71) % 100) // 100,
+        )
         piece = photo.crop((left, top, left + wide, top + high))
         piece.resize((side_px, side_px * high // wide)).save(folder / f"plate-{number:04}.jpg", quality=88)
     piece.resize((320, 240)).save(folder / NASTY)
@@ -46,7 +50,7 @@ def hang_photos(folder: Path, *, count: int, side_px: int = 640) -> None:
 
 
 class Painter:
-    """A runner with two workers that paint in two inks; what is torn it cannot read, unless it is `mended`."""
+    """Two workers that paint in two inks; what is torn they cannot read, unless `mended`."""
 
     def __init__(self, *, pause_s: float = 0.05) -> None:
         self.pause_s = pause_s
@@ -107,6 +111,11 @@ class Painter:
         """Nothing is ever quiet."""
         return {}
 
+    def mend(self, torn: Path) -> None:
+        """Put a whole picture in the place of the torn one, and try it when asked again."""
+        shutil.copy(torn.with_name("plate-0003.jpg"), torn)
+        self.mended = True
+
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """Nothing is ever abandoned."""
 
@@ -114,7 +123,9 @@ class Painter:
         """Two."""
         states = ["busy" if self._line else "idle", "busy" if len(self._line) > 1 else "idle"]
         job = self._line[0].job_id if self._line else ""
-        return [WorkerView(f"render-{n}.0", state, "here", 100 + n, job, "") for n, state in enumerate(states)]
+        return [
+            WorkerView(f"render-{n}.0", state, "here", 100 + n, job, "") for n, state in enumerate(states)
+        ]
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
         """All go on."""

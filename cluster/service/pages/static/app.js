@@ -36,6 +36,8 @@ for (const kind of ["load", "error"]) {
 for (const image of document.images) if (image.complete) look(image);
 
 document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
+  stop(); // what is still being loaded would be refused
+  dispatchEvent(new Event("pagehide"));
   await ask("/logout", {}).catch((error) => say(error.message, true));
   location.assign("/login");
 });

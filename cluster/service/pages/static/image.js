@@ -120,6 +120,10 @@ async function zoom() {
     frame.replaceChildren(image);
     return;
   }
+  // It would add a style sheet of its own, which our policy forbids, unless it finds one by this name.
+  const marker = document.createElementNS("urn:giornata:none", "style");
+  marker.setAttribute("data-openseadragon-mobile-css", "true");
+  document.head.append(marker);
   const folder = root().dataset.folder;
   const source = folder ? `/zoom/${address()}/${folder}` : { type: "image", url: picture };
   viewer = window.OpenSeadragon({

@@ -2,7 +2,7 @@
 import { colours, drawTile, LETTERS, STATES, tile } from "./patterns.js";
 import { whole } from "./words.js";
 
-const MOST_CELLS = 10000, HEIGHT = 420, SMALLEST = 5, LARGEST = 26;
+const MOST_CELLS = 10000, HEIGHT = 420, SMALLEST = 5, LARGEST = 36;
 const CODES = Object.keys(LETTERS).map((letter) => letter.charCodeAt(0));
 const STATE_OF = Object.fromEntries(Object.entries(LETTERS).map(([letter, state]) => [letter.charCodeAt(0), state]));
 const WORST = ["quarantined", "failed", "leased"]; // what a range is coloured by when it holds one
