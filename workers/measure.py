@@ -4,19 +4,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from giornata.jobs.choices import Pages
 from giornata.jobs.plan import Size
 from giornata.workers.errors import RenderError
 from giornata.workers.limits import Limits
+from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
 
 
 def header_size(path: Path | str, *, sandbox: Sandbox) -> tuple[int, int] | None:
-    """Upright width and height in px of the picture at `path`, or None if it cannot be rendered."""
+    """Upright width and height in px of the picture at `path`, or None if no job could render it."""
     try:
-        facts = sandbox.inspect(path)
+        facts = sandbox.inspect(path, _lenient(sandbox.limits))
     except RenderError:
         return None
     return facts.width, facts.height
+
+
+def _lenient(limits: Limits) -> Reading:
+    """Whether pages and ranges suit the job is not a question of size."""
+    return Reading(pages=Pages.FIRST, float_range=(0, 1), limits=limits)
 
 
 class HeaderMeasure:
