@@ -104,9 +104,9 @@ class RenderActor:
                 cleanup.pop_all()  # whoever leads the spread removes the folder
                 spreading = self._handed_back(task, prepared, tiles)
                 return spreading.model_copy(update={"seconds": time.monotonic() - started})
-            renderer.paint_whole(task, prepared)
+            totals = renderer.paint_whole(task, prepared)
             target = self.sender.path(claim, folder)
-            rendered = renderer.deliver(task, prepared, target)
+            rendered = renderer.deliver(task, prepared, target, totals=totals)
             self.sender.send(claim, target, rendered)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
@@ -154,12 +154,14 @@ class RenderActor:
         self._desks.pop(claim.key, None)
         return painted
 
-    def deliver(self, claim: Claim, prepared: Prepared) -> Outcome:
+    def deliver(self, claim: Claim, prepared: Prepared, totals: Totals) -> Outcome:
         """Blend, encode to the attempt's own name and report. Raises `Dropped`."""
         try:
             with self._at(claim), self.fetcher.naming():
                 target = self.sender.path(claim, prepared.folder)
-                rendered = self.renderer.deliver(self.fetcher.local(claim.task), prepared, target)
+                rendered = self.renderer.deliver(
+                    self.fetcher.local(claim.task), prepared, target, totals=totals
+                )
                 self.sender.send(claim, target, rendered)
         except Dropped:
             self.sender.discard(claim)

@@ -131,7 +131,7 @@ class Spread:
         if key.step is Step.BORROW:
             return Wanted(Call(key, "borrowed", (self.claim, prepared), limit_s))
         if key.step is Step.DELIVER:
-            return Wanted(Call(key, "deliver", (self.claim, prepared), limit_s))
+            return Wanted(Call(key, "deliver", (self.claim, prepared, self.totals), limit_s))
         method = "partials" if key.step is Step.PHASE else "paint"
         args = (self.claim, prepared, self.groups[key.group], self.totals)
         return Wanted(Call(key, method, args, limit_s), self.holders[key.group])

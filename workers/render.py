@@ -83,6 +83,7 @@ class RenderSettings(BaseModel):
     memory_bytes: int = Field(default=GIB, gt=0, description="for the features of one picture's tiles")
     lanes: int = Field(default=1, ge=1, description="blocks computed at once on a CPU")
     limits: Limits = Limits()
+    keep_every_s: float = Field(default=60.0, ge=0, description="between checkpoints of an optimisation")
 
 
 class Prepared(BaseModel):
@@ -434,7 +435,7 @@ class Renderer:
         """Style by optimisation, in this process, from the last checkpoint on."""
         work = self.optimisation(task, prepared)
         with memory_errors(work.core_px), threads(self.settings.lanes):
-            for progress in optimise(work, tick=self.pulse.tick):
+            for progress in optimise(work, tick=self.pulse.tick, keep_every_s=self.settings.keep_every_s):
                 self.watch(progress)
         self.hang(task, prepared, work)
 

@@ -1,6 +1,5 @@
 """`Sender`: where an attempt writes its output, and how that reaches the bucket it is meant for."""
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from giornata.jobs.errors import PlaceAway, PlaceError
 from giornata.jobs.places import base_name, is_url
 from giornata.workers.places import AllPlaces
 from giornata.workers.render import Rendered
+from giornata.workers.storage import discard
 
 OUTBOX = "outbox"
 
@@ -42,8 +42,7 @@ class Sender:
     def discard(self, claim: Claim) -> None:
         """Remove what an attempt wrote, as far as that can be done now."""
         if not is_url(claim.temporary):
-            path = Path(claim.temporary)
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            discard(Path(claim.temporary), Path(claim.task.target))
             return
         with suppress(PlaceError):
             self._places.bucket(claim.temporary, claim.task.storage).delete(claim.temporary)

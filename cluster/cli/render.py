@@ -192,10 +192,10 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
 
 
 def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:
-    """Such as "optimising a.jpg: scale 2 of 3, 512×340 px, step 40 of 100, loss 1.23, 2.1 steps/s, 3 min left"."""
-    pace = (
-        f"{1 / progress.seconds:.1f} steps/s, {progress.left_s / 60:.0f} min left" if progress.seconds else ""
-    )
+    """Such as "optimising a: scale 2 of 3, 512×340 px, step 4 of 9, loss 1.2, 2.1 steps/s, 3 min left"."""
+    pace = "ready"
+    if progress.seconds:
+        pace = f"{1 / progress.seconds:.1f} steps/s, {progress.left_s / 60:.0f} min left"
     return (
         f"optimising {Path(task.source).name}: scale {progress.scale} of {progress.scales}, "
         f"{progress.width}×{progress.height} px, step {progress.step} of {progress.steps}, "

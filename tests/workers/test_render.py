@@ -42,7 +42,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(8)
-    y, x = np.mgrid[:448, :600]
+    y, x = np.mgrid[:360, :488]
     waves = np.stack([np.sin(x / (9 + c)) + np.cos(y / (13 - c)) for c in range(3)], 2) * 50 + 128
     path = tmp_path_factory.mktemp("source") / "large.tif"
     tifffile.imwrite(path, (waves + rng.normal(0, 12, waves.shape)).clip(0, 255).astype(np.uint8))
@@ -50,7 +50,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def task_of(source: Path, target: Path, **words: object) -> RenderTask:
-    plain = {"item_id": "a" * 20, "style_label": "s", "mix": {"ochre": 1.0}, "tile_px": 80, "overlap_px": 16}
+    plain = {"item_id": "a" * 20, "style_label": "s", "mix": {"ochre": 1.0}, "tile_px": 64, "overlap_px": 16}
     made = {**plain, "source": str(source), "target": str(target), "format": PictureFormat.PNG, **words}
     return RenderTask.model_validate(made)
 

@@ -71,7 +71,12 @@ def test_render_makes_a_picture_of_the_same_size_and_never_overwrites(home: Path
     assert giornata(*words, "--force", cwd=home).returncode == 0
     over = giornata("render", "cat.png", "--style", "udnie", "--force", "-o", "cat.png", cwd=home)
     assert over.returncode == Exit.REJECTED
-    assert sorted(path.name for path in home.iterdir()) == ["cat.png", "home", "out.jpg"]
+    assert sorted(path.name for path in home.iterdir()) == [
+        "cat.png",
+        "home",
+        "out.jpg",
+        "out.jpg.provenance.json",
+    ]
 
 
 def test_tiles_do_not_change_a_render(home: Path) -> None:

@@ -1,0 +1,244 @@
+"""One large picture, killed in the middle: it goes on where it was, no finished tile is done twice, and the
+output is the same to the last byte.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import psutil
+import pytest
+import tifffile
+
+from giornata.jobs.audit import audit
+from giornata.jobs.digest import file_sha256
+from giornata.jobs.states import ItemState
+from giornata.jobs.store import JobStore
+from giornata.jobs.works import PICTURES
+from tests.end_to_end.chaos import write_styles
+
+pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1200)]
+TILES, PHASES = 70, 7
+PATIENCE_S = 400.0
+SPEC = """
+name: giant
+inputs: [{source}]
+styles: [ochre]
+destination: out
+outputs: [{{format: png}}]
+render: {{tile: 96, overlap: 16}}
+"""
+# Workers without memory for features keep them on disk.
+POOR = """
+import sys
+from giornata.cluster import session
+session.WORKER_BYTES = 1000
+from giornata.cluster.cli.main import main
+main()
+"""
+RICH = POOR.replace("session.WORKER_BYTES = 1000", "pass")
+
+
+class Giant:
+    """A folder with a spec of one picture, a home of its own, and the command that renders it."""
+
+    def __init__(self, folder: Path, source: Path, styles: Path, *, poor: bool) -> None:
+        self.folder, self.home, self.out = folder, folder / "home", folder / "out"
+        self.home.mkdir(parents=True)
+        (self.home / "styles").symlink_to(styles)
+        (folder / "batch.yaml").write_text(SPEC.format(source=source))
+        self._code = POOR if poor else RICH
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def works(self) -> Path:
+        """Where its work lasts."""
+        return self.home / "scratch" / PICTURES
+
+    def start(self, workers: int = 2) -> None:
+        """The command in a process of its own."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self._code, "run", "batch.yaml", "--workers", str(workers)],
+            cwd=self.folder,
+            env={**os.environ, "GIORNATA_HOME": str(self.home)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def finish(self) -> str:
+        """Wait for the command; the hash of the output, which the audit finds in order."""
+        assert self.process is not None
+        words, _ = self.process.communicate(timeout=PATIENCE_S)
+        assert self.process.returncode == 0, words
+        with JobStore(self.home / "jobs.sqlite") as store:
+            (job_id,) = store.job_ids()
+            assert store.snapshot(job_id).counts[ItemState.DONE] == 1
+            assert audit(store, job_id, destination=self.out) == []
+        assert [path.name for path in self.works.iterdir()] == [".lock"]
+        (output,) = self.out.glob("*.png")
+        return file_sha256(output)
+
+    def kill_a_worker(self, rng: random.Random) -> None:
+        """SIGKILL one of the render actors."""
+        with JobStore(self.home / "jobs.sqlite") as store:
+            pids = [one.pid for one in store.workers() if one.pid and psutil.pid_exists(one.pid)]
+        os.kill(rng.choice(pids), signal.SIGKILL)
+
+    def kill_everything(self) -> None:
+        """SIGKILL the command and all below it, at once."""
+        assert self.process is not None
+        root = psutil.Process(self.process.pid)
+        for process in [root, *root.children(recursive=True)]:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        self.process.communicate()
+
+
+class Witness:
+    """Keeps the records of finished tiles, which go when the picture is delivered."""
+
+    def __init__(self, giant: Giant) -> None:
+        self._giant = giant
+        self._logs: dict[str, bytes] = {}
+        self._painted: dict[str, set[int]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            for path in self._giant.works.glob("*/book/moments-*.log"):
+                try:
+                    data = path.read_bytes()
+                except OSError:
+                    continue
+                self._logs[path.name] = max(self._logs.get(path.name, b""), data, key=len)
+            for path in self._giant.works.glob("*/strips/strips-*.npz"):
+                try:
+                    self._painted.setdefault(path.name, set()).add(path.stat().st_ino)
+                except OSError:
+                    continue
+
+    def tiles(self) -> Counter[tuple[str, int]]:
+        """How often each tile was noted in each phase, by whatever process."""
+        found: Counter[tuple[str, int]] = Counter()
+        for name, data in list(self._logs.items()):
+            at = 0
+            while at + 24 <= len(data):
+                index, _, channels = np.frombuffer(data, np.int64, 3, at)
+                at += 24 + 16 * int(channels)
+                if at <= len(data):
+                    found[name.split("-")[1], int(index)] += 1
+        return found
+
+    def painted(self) -> dict[str, set[int]]:
+        """The files that say that a tile is in the canvas, by their inodes."""
+        return dict(self._painted)
+
+    def wait_for(self, share: float) -> None:
+        """Until this share of all there is to do has been noted; fails when the command ends before."""
+        wanted, deadline = share * TILES * (PHASES + 1), time.monotonic() + PATIENCE_S
+        while len(self.tiles()) + len(self.painted()) < wanted:
+            process = self._giant.process
+            assert process is not None
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Nothing that was finished was done again."""
+        again = {tile: count for tile, count in self.tiles().items() if count > 1}
+        assert not again
+        assert not {name for name, inodes in self.painted().items() if len(inodes) > 1}
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A folder, a source of seventy tiles, and styles."""
+    folder = tmp_path_factory.mktemp("giants")
+    write_styles(folder / "styles")
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:672, :960]
+    waves = np.stack([np.sin(x / (9 + c)) + np.cos(y / (13 - c)) for c in range(3)], 2) * 50 + 128
+    samples = (waves + rng.normal(0, 12, waves.shape)).clip(0, 255).astype(np.uint8)
+    tifffile.imwrite(folder / "large.tif", samples)
+    return folder, folder / "large.tif", folder / "styles"
+
+
+@pytest.fixture(scope="module")
+def expected(ground: tuple[Path, Path, Path]) -> str:
+    """The hash of an undisturbed output."""
+    folder, source, styles = ground
+    giant = Giant(folder / "undisturbed", source, styles, poor=False)
+    giant.start(workers=1)
+    return giant.finish()
+
+
+@pytest.fixture(params=[True, False], ids=["disk", "memory"])
+def giant(ground: tuple[Path, Path, Path], request: pytest.FixtureRequest) -> Iterator[Giant]:
+    folder, source, styles = ground
+    made = Giant(folder / request.node.name, source, styles, poor=request.param)
+    yield made
+    if made.process and made.process.poll() is None:
+        made.kill_everything()
+
+
+def test_a_killed_worker_costs_its_own_tiles_only(giant: Giant, expected: str) -> None:
+    with Witness(giant) as witness:
+        giant.start()
+        for share in (0.3, 0.6):
+            witness.wait_for(share)
+            giant.kill_a_worker(random.Random(share))
+        assert giant.finish() == expected
+    witness.check()
+
+
+def test_after_a_kill_of_everything_the_rest_is_done(giant: Giant, expected: str) -> None:
+    with Witness(giant) as witness:
+        for share, workers in ((0.2, 2), (0.55, 1), (0.95, 3)):
+            giant.start(workers)
+            witness.wait_for(share)
+            giant.kill_everything()
+        noted = len(witness.tiles())
+        assert noted > PHASES * TILES * 0.9
+        giant.start()
+        assert giant.finish() == expected
+    witness.check()
+
+
+def test_cancelled_work_does_not_stay(giant: Giant) -> None:
+    with Witness(giant) as witness:
+        giant.start()
+        witness.wait_for(0.3)
+        giant.kill_everything()
+        assert len(list(giant.works.glob("*/owner.json"))) == 1
+        cancel = [sys.executable, "-m", "giornata.cluster.cli.main"]
+        environment = {**os.environ, "GIORNATA_HOME": str(giant.home)}
+        with JobStore(giant.home / "jobs.sqlite") as store:
+            (job_id,) = store.job_ids()
+        for words in (["cancel", job_id, "--yes"], ["gc", "--yes"]):
+            done = subprocess.run([*cancel, *words], env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert list(giant.works.glob("*/owner.json")) == []
