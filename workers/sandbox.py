@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 import giornata
+from giornata.jobs.choices import Pages
 from giornata.workers.errors import (
     Rejected,
     RenderError,
@@ -140,8 +141,10 @@ class Sandbox:
     ) -> SourceFacts:
         """Writes the picture at `path` as a small JPEG to `target`, within a square of `side_px`.
 
+        Of several pages or frames, the first, unless `reading` says otherwise.
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
         """
+        reading = reading or Reading(pages=Pages.FIRST, limits=self.limits)
         facts = self.inspect(path, reading)
         request = {"verb": "thumbnail", "path": _absolute(path), "target": _absolute(target)}
         try:

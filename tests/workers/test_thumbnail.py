@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from giornata.workers.errors import Rejected, ScratchFull
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 from giornata.workers.thumbnail import PAPER
+from tests.workers import hostile
 from tests.workers.pictures import (
     Samples,
     built_in_profile,
@@ -88,3 +90,14 @@ def test_a_thumbnail_that_cannot_be_written_is_told(sandbox: Sandbox, tmp_path: 
     picture = written(tmp_path / "a.png", encoded("png"))
     with pytest.raises(ScratchFull):
         sandbox.thumbnail(picture, tmp_path / "none" / "small.jpg", side_px=48)
+
+
+def test_of_several_frames_the_first_is_shown(sandbox: Sandbox, tmp_path: Path) -> None:
+    seen = small(sandbox, written(tmp_path / "a.gif", hostile.animation("gif")))
+    assert seen.shape == (48, 30, 3)
+
+
+def test_lab_is_shown_in_its_colours(sandbox: Sandbox, tmp_path: Path) -> None:
+    samples = np.zeros((60, 60, 3), np.uint8) + np.array([138, 81, 70], np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric="cielab")
+    assert np.abs(small(sandbox, tmp_path / "a.tif")[20, 20] - np.array([255, 0, 0])).max() < 12
