@@ -1,7 +1,7 @@
 """Bands of rows: how effects walk a picture of any size in bounded memory.
 
-A band holds about a megapixel whatever the picture's width, so that integer statistics of one band are exact
-in float64 and nothing depends on how much memory there is.
+A band holds about half a megapixel whatever the picture's width, so that integer statistics of one band are
+exact in float64 and nothing depends on how much memory there is.
 """
 
 import os
@@ -18,7 +18,7 @@ from giornata.workers.features import FULL
 from giornata.workers.mapped import give_back
 
 Rows = NDArray[np.float32]
-BAND_PX = 1 << 20
+BAND_PX = 1 << 19
 
 
 def silent() -> None:

@@ -58,7 +58,7 @@ def finish(
         original = np.asarray(source[band])
         made = recolour(styled(band), to_float(original))
         made = made if keeper is None else keeper.held(band, made)
-        give_back(source, canvas, painted)
+        give_back(source, canvas, painted, weights)
         return to_depth(made, source.dtype) if weights is None else composited(made, original, weights[band])
 
     return written(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)

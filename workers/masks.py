@@ -19,6 +19,7 @@ from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.task import TaskMasks
 from giornata.workers.bands import Rows, bands, laid_out, to_depth, written
 from giornata.workers.crops import to_style
+from giornata.workers.mapped import give_back
 from giornata.workers.picture import to_float
 from giornata.workers.resample import Kernel, Resampler
 from giornata.workers.sandbox import Sandbox
@@ -102,6 +103,7 @@ def _inside(
     made = laid_out(target, wanted, np.bool_)
     for band in resampler.bands():
         made[band] = resampler.rows(plane, band) >= np.float32(0.5)
+        give_back(plane, made)
     made.flush()
     stored.unlink()
     return np.load(target, mmap_mode="r")
@@ -161,6 +163,7 @@ def style_weights(protected: Plane, *, feather_px: float, target: Path) -> NDArr
         distance = distance_to(lambda near: protected[near], box, size, reach_px=feather_px + 1)
         ramp = eased(distance / np.float32(feather_px + 1))
         weights[box.top : box.bottom, box.left : box.right] = to_depth(ramp, weights.dtype)
+        give_back(protected, weights)
     weights.flush()
     return np.load(target, mmap_mode="r")
 
@@ -181,7 +184,9 @@ def distance_to(
     `inside` gives any box of a bool plane of `size`.
     """
     near = box.grown(math.ceil(reach_px), *size)
-    plane = inside((slice(near.top, near.bottom), slice(near.left, near.right)))
+    plane = np.asarray(inside((slice(near.top, near.bottom), slice(near.left, near.right))))
+    if plane.all():
+        return np.zeros((box.height, box.width), np.float32)
     if not plane.any():
         return np.full((box.height, box.width), np.inf, np.float32)
     distance = distance_transform_edt(~plane)[box.within(near)]

@@ -150,12 +150,11 @@ def by_histogram(
     16-bit result, and a picture matched to itself stays as it is.
     """
     half = 0.5 / 255 if like_depth == np.uint8 else 0.5 / (LEVELS - 1)
-    curves = [_level_curve(styled[c], wanted[c], half=half) for c in range(3)]
-    knots = np.linspace(0, 1, LEVELS)
+    curves = [_level_curve(styled[c], wanted[c], half=half).astype(np.float32) for c in range(3)]
 
     def recolour(rows: Rows, _: Rows) -> Rows:
-        moved = [np.interp(rows[:, :, c], knots, curves[c]) for c in range(3)]
-        return np.stack(moved, axis=2).astype(np.float32)
+        levels = sixteen_bit(rows)
+        return np.stack([curves[c][levels[:, :, c]] for c in range(3)], axis=2)
 
     return recolour
 

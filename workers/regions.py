@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.task import TaskRegion
-from giornata.workers.bands import Rows, laid_out, to_depth
+from giornata.workers.bands import Rows, bands, laid_out, to_depth
 from giornata.workers.errors import EffectRefused
+from giornata.workers.mapped import give_back
 from giornata.workers.masks import Size, blocks, distance_to, eased, read_mask
 from giornata.workers.picture import to_float
 from giornata.workers.sandbox import Sandbox
@@ -46,7 +47,9 @@ def region_labels(
         target = folder / f"region-{label}.npy"
         mask = read_mask(region.mask, size, sandbox=sandbox, target=target, drawn=drawn, crop=crop)
         warnings += mask.warnings
-        labels[mask.inside] = label
+        for band in bands(*size):
+            labels[band][mask.inside[band]] = label
+            give_back(labels, mask.inside)
         target.unlink()
     labels.flush()
     return np.load(folder / "labels.npy", mmap_mode="r"), tuple(warnings)
@@ -67,6 +70,7 @@ def region_share(labels: Labels, label: int, *, feather_px: float, target: Path)
         from_border: Rows = np.where(inside > 0, inside - np.float32(0.5), np.float32(0.5) - outside)
         ramp = eased(np.float32(0.5) + from_border / np.float32(max(feather_px, 0.5)))
         share[box.top : box.bottom, box.left : box.right] = to_depth(ramp, share.dtype)
+        give_back(labels, share)
     share.flush()
     return np.load(target, mmap_mode="r")
 
