@@ -156,32 +156,50 @@ def test_rows_do_not_depend_on_bands(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def rendered(renderer: Renderer, source: Path, target: Path, **words: Any) -> Samples:
     plain = {"item_id": "a" * 20, "style_label": "l", "mix": {"great-wave": 1.0}, "metadata": "minimal"}
-    one = RenderTask(**plain, source=str(source), target=str(target), format=PictureFormat.PNG, **words)
+    paths = {"source": str(source), "target": str(target)}
+    one = RenderTask(**{**plain, **paths, "format": PictureFormat.PNG, **words})
     renderer.render(one, target)
     return to_float(pyvips.Image.new_from_file(str(target)).numpy())
 
 
-@pytest.mark.slow
-def test_a_poster_and_a_postcard_of_one_photo_look_alike(tmp_path: Path) -> None:
-    """What differs (one minus the likeness) is at most a third of what it is without a brush."""
-    poster = skimage.data.astronaut()
-    postcard = Resampler((512, 512), (160, 160), Kernel.LANCZOS).whole(poster)
-    for name, samples in (
-        ("poster", poster),
-        ("postcard", np.rint(postcard.clip(0, 1) * 255).astype(np.uint8)),
-    ):
-        image(samples).write_to_file(str(tmp_path / f"{name}.png"))
-    renderer = Renderer(RenderSettings(scratch=tmp_path / "scratch"))
-    shrink = Resampler((512, 512), (160, 160), Kernel.LANCZOS)
-    differs = {}
+def differences(
+    folder: Path, poster: Samples, postcard_px: int, brush: float, style: str
+) -> dict[str, float]:
+    """One minus the likeness of a poster, made small, and its postcard: without a brush and with one."""
+    size = poster.shape[:2]
+    shrink = Resampler(size, tuple(round(side * postcard_px / max(size)) for side in size), Kernel.LANCZOS)
+    postcard = np.rint(shrink.whole(poster).clip(0, 1) * 255).astype(np.uint8)
+    for name, samples in (("poster", poster), ("postcard", postcard)):
+        image(samples).write_to_file(str(folder / f"{name}.png"))
+    renderer, found = Renderer(RenderSettings(scratch=folder / "scratch")), {}
     try:
-        for how, words in (("plain", {}), ("brush", {"brush": {"value": 0.06, "unit": "relative"}})):
-            small = rendered(renderer, tmp_path / "postcard.png", tmp_path / "a.png", **words)
-            large = rendered(renderer, tmp_path / "poster.png", tmp_path / "b.png", **words)
-            differs[how] = 1 - ssim(shrink.whole(large) @ LUMA, small @ LUMA)
+        for how, words in (("plain", {}), ("brush", {"brush": {"value": brush, "unit": "relative"}})):
+            words |= {"mix": {style: 1.0}}
+            small = rendered(renderer, folder / "postcard.png", folder / "a.png", **words)
+            large = rendered(renderer, folder / "poster.png", folder / "b.png", **words)
+            found[how] = 1 - ssim(shrink.whole(large) @ LUMA, small @ LUMA)
     finally:
         renderer.close()
-    assert differs["brush"] < differs["plain"] / 3
+    return found
+
+
+@pytest.mark.slow
+def test_a_poster_and_a_postcard_of_one_photo_look_alike(tmp_path: Path) -> None:
+    found = differences(tmp_path, skimage.data.astronaut(), 160, 0.06, "great-wave")
+    assert found["brush"] < found["plain"] / 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("style", ["great-wave", "starry-night"])
+def test_a_poster_of_four_times_the_size_differs_eight_times_less_with_a_brush(
+    tmp_path: Path, test_data: Path, style: str
+) -> None:
+    path = test_data / "photos" / "public_domain" / "akc_nyc_mulberry_street_c1900.jpg"
+    photo = pyvips.Image.new_from_file(str(path))
+    poster = photo.resize(2048 / photo.width).numpy()
+    found = differences(tmp_path, poster, 512, 0.02, style)
+    assert found["brush"] < found["plain"] / 8
 
 
 @pytest.mark.slow
