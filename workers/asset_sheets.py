@@ -20,6 +20,7 @@ from giornata.workers.contact_sheet import contact_sheet
 OPEN_PICTURES = 64  # whose outputs are gathered at once; a job has them a few pictures apart
 MOST_OUTPUTS = 60  # on one sheet
 COLUMNS = 4
+_THERE = (ItemState.DONE, ItemState.SKIPPED)
 
 
 def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
@@ -32,7 +33,7 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     place, count = files.places.at(destination, record.spec.storage), 0
     for source, items in by_source(store.items(job_id)):
         with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
-            entries = [_entry(item, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
+            entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
             sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
             place.put(sheet, f"{destination}/{SHEETS}/{sheet_name(source)}")
             count += 1
@@ -55,19 +56,15 @@ def sheet_name(source: str) -> str:
     return safe_component(f"{base_name(source).rsplit('.', 1)[0]}~{tag}.jpg")
 
 
-def caption_of(item: ItemRecord) -> str:
-    """Style, strength and shape, and the size or what became of it instead."""
-    told = [
-        item.style_label,
-        *(str(item.facts[name]) for name in ("strength", "ratio") if name in item.facts),
-    ]
-    size = f"{item.width}×{item.height} px" if item.width else item.state.value
-    return " · ".join([*told, size])
+def caption_of(item: ItemRecord, destination: str) -> str:
+    """The name people know it by, less its suffix, and what became of it when it was not delivered."""
+    name = item.target.removeprefix(f"{destination}/").rsplit(".", 1)[0]
+    return name if item.state in _THERE else f"{item.state}: {name}"
 
 
-def _entry(item: ItemRecord, place: Place, folder: Path) -> tuple[Path | None, str]:
-    there = item.state in (ItemState.DONE, ItemState.SKIPPED) and is_picture(item.target)
-    return (_near(item.target, place, folder) if there else None), caption_of(item)
+def _entry(item: ItemRecord, destination: str, place: Place, folder: Path) -> tuple[Path | None, str]:
+    there = item.state in _THERE and is_picture(item.target)
+    return (_near(item.target, place, folder) if there else None), caption_of(item, destination)
 
 
 def _near(target: str, place: Place, folder: Path) -> Path | None:
