@@ -12,10 +12,14 @@ from giornata.jobs.errors import UnknownItem
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.retry import Decision
+from giornata.jobs.states import JobState
 from giornata.jobs.store import JobStore
 
 PICTURES = "pictures"  # the folder for it, inside the scratch folder
 OWNER = "owner.json"  # who works on a picture, written by workers
+
+
+_CANCELLED = (JobState.CANCELLING, JobState.CANCELLED)  # whatever its dead manager left leased
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ def is_wanted(store: JobStore, item_id: str) -> bool | None:
     known = False
     for job_id in store.job_ids():
         try:
-            if not store.item(job_id, item_id).state.is_terminal:
+            at_rest = store.item(job_id, item_id).state.is_terminal
+            if not at_rest and store.snapshot(job_id).state not in _CANCELLED:
                 return True
             known = True
         except UnknownItem:
