@@ -123,6 +123,15 @@ def head_address() -> str | None:
     return ray.get_runtime_context().gcs_address or None
 
 
+def dashboard_url() -> str:
+    """Where Ray's own dashboard answers, with its token; empty where there is none."""
+    from ray._private import worker
+
+    node = worker._global_node
+    found = getattr(node, "webui_url", None) if node is not None else None
+    return f"http://{found}" if found else ""
+
+
 def core_has_died() -> bool:
     """Whether one of Ray's own processes that this process started has ended. Never waits on Ray."""
     from ray._private import worker

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
+from giornata import __version__
 from giornata.cluster.errors import ClusterUnreachable, RayFailedToStart, RayLoadedTooEarly, last_line
 from giornata.cluster.settings import ClusterSettings, usable_cpus
 from giornata.cluster.stdout import StdoutGuard
@@ -137,7 +138,7 @@ def start_ray(settings: ClusterSettings) -> str | None:
     import ray
 
     try:
-        context = ray.init(**init_arguments(settings))
+        context = ray.init(job_config=job_config(settings), **init_arguments(settings))
     except Exception as error:
         if ray.is_initialized():
             ray.shutdown()
@@ -160,6 +161,16 @@ def init_arguments(settings: ClusterSettings) -> dict[str, object]:
         "include_dashboard": settings.dashboard,
         "object_store_memory": settings.store_bytes,
     }
+
+
+def job_config(settings: ClusterSettings) -> object:
+    """What Ray's dashboard shows of us: which program this job is, and whose state it works on."""
+    from ray.job_config import JobConfig  # see start_ray
+
+    config = JobConfig()
+    config.set_metadata("giornata", __version__)
+    config.set_metadata("home", str(settings.home))
+    return config
 
 
 def stop_ray() -> None:

@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, TextIO
 
 import typer
 
+from giornata.cluster import actors
 from giornata.cluster.batch import StopFlag
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.local import database_place, desk_on
@@ -17,6 +19,7 @@ from giornata.cluster.service.access import Access, choose_access
 from giornata.cluster.service.addresses import TargetRule
 from giornata.cluster.service.app import create_app
 from giornata.cluster.service.manifests import Manifests
+from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.server import Server
 from giornata.cluster.service.standing import Standing
@@ -24,6 +27,7 @@ from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, O
 from giornata.cluster.session import managing
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.manager import JobManager
+from giornata.jobs.ports import Both
 from giornata.jobs.store import JobStore
 from giornata.workers.placed import new_publisher
 
@@ -39,6 +43,7 @@ def up(
     workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
     address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
     token_file: TokenFile = None,
+    ray_dashboard: Annotated[bool, typer.Option(help="Ray's own dashboard, on this machine only")] = False,
     allow_host: Annotated[list[str] | None, typer.Option(help="a name it is asked by, beside HOST")] = None,
     webhook_allow: Annotated[
         list[str] | None, typer.Option(help="a private host or network that webhooks may go to")
@@ -50,7 +55,7 @@ def up(
     )
     access = choose_access(host, token_file=token_file, allow_hosts=allow_host or ())
     rule = TargetRule.allowing([*(webhook_allow or ()), *os.environ.get(ALLOW_VARIABLE, "").split(",")])
-    settings = settings_for(Machine.detect(), workers=workers, address=address)
+    settings = settings_for(Machine.detect(), workers=workers, address=address, dashboard=ray_dashboard)
     settings.home.mkdir(parents=True, exist_ok=True)
     with JobStore(database_place(settings.home, database)) as store:
         stand(store, settings, access=access, rule=rule, host=host, port=port)
@@ -60,22 +65,29 @@ def stand(
     store: JobStore, settings: ClusterSettings, *, access: Access, rule: TargetRule, host: str, port: int
 ) -> None:
     """Serve a store until a signal. Raises `UnsafeService`, `ClusterError`, `StoreUnavailable`."""
-    stop = StopFlag()
+    stop, metrics, links = StopFlag(), Metrics(), Links()
     out = sys.stderr  # the session takes standard output away from everyone while Ray is up
     standing = Standing(
         store.manager_lock(),
-        lambda: managed(store, settings, stop, rule=rule),
+        lambda: managed(store, settings, stop, rule=rule, metrics=metrics, links=links),
         tell=lambda role, words: say(out, words),
     )
     desk = desk_on(store, role=standing.role, scratch=settings.scratch)
-    web = create_app(desk, access=access, around=around(settings))
+    web = create_app(desk, access=access, around=around(settings, links), metrics=metrics)
     with stop.installed(), Server(web, host=host, port=port) as server:
         say(out, f"listening on {server.url}{'' if access.needs_token else ', for this machine only'}")
         standing.run(stop)
     say(out, "stopped; nothing is lost")
 
 
-def around(settings: ClusterSettings, environment: Mapping[str, str] = os.environ) -> Around:
+@dataclass
+class Links:
+    """Addresses that are known once Ray is up."""
+
+    ray_url: str = ""
+
+
+def around(settings: ClusterSettings, links: Links, environment: Mapping[str, str] = os.environ) -> Around:
     """What the dashboard says of this service beside its jobs."""
     return Around(
         home=settings.home,
@@ -83,7 +95,7 @@ def around(settings: ClusterSettings, environment: Mapping[str, str] = os.enviro
         library=user_library(),
         threads_per_worker=settings.threads_per_worker,
         uses_gpu=settings.gpus_per_worker > 0,
-        ray_url=environment.get(RAY_URL_VARIABLE, ""),
+        ray_url=lambda: environment.get(RAY_URL_VARIABLE, "") or links.ray_url,
         grafana_url=environment.get(GRAFANA_URL_VARIABLE, ""),
     )
 
@@ -95,6 +107,8 @@ def managed(
     stop: StopFlag,
     *,
     rule: TargetRule,
+    metrics: Metrics,
+    links: Links,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[JobManager]:
     """The manager of a store that is locked, with everything that goes with being the active one."""
@@ -106,14 +120,16 @@ def managed(
             settings,
             styles=LibraryStyles(user_library()),
             library_folders=(settings.home / "styles",),
-            listener=manifests,
+            listener=Both(manifests, metrics),
         ) as session,
         stop.installed(),  # again: Ray has put handlers of its own in their place
     ):
+        links.ray_url = actors.dashboard_url()
         outbox.start()
         try:
             yield session.manager
         finally:
+            links.ray_url = ""
             outbox.end()
 
 

@@ -18,6 +18,7 @@ from giornata.cluster.service.asking import PROBLEMS
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.gate import BODY_BYTES, Gate
 from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.pages import (
     routes_files,
     routes_pages,
@@ -45,6 +46,7 @@ def create_app(
     access: Access,
     hub: Hub | None = None,
     around: Around | None = None,
+    metrics: Metrics | None = None,
     body_bytes: int = BODY_BYTES,
 ) -> FastAPI:
     """The service of `desk`; one look at the store a second starts and ends with it."""
@@ -75,6 +77,10 @@ def create_app(
     )
     app.state.desk, app.state.hub, app.state.access = desk, watching, access
     app.state.around, app.state.previews, app.state.studio = around, previews, studio
+    app.state.metrics = metrics = metrics or Metrics()
+    metrics.watch(
+        desk, streams=lambda: watching.streams, dropped=lambda: previews.line.dropped if previews else 0
+    )
     app.state.uploads = Turns(routes_styles.UPLOADS, routes_styles.UPLOADS_PER_S)
     app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
     api = APIRouter(prefix="/api", responses=PROBLEMS)

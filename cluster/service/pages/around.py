@@ -1,5 +1,6 @@
 """`Around`: what the dashboard says of the service that no job knows: what it runs on, and its neighbours."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ class Around:
     library: Library | None = None
     threads_per_worker: int = 1
     uses_gpu: bool = False
-    ray_url: str = ""
+    ray_url: Callable[[], str] = lambda: ""
     grafana_url: str = ""
 
     @property

@@ -1,6 +1,7 @@
-"""Routes for what pages are dressed with: style sheets, scripts, the icon."""
+"""Routes for what pages are dressed with: style sheets, scripts, the icon; and for Prometheus."""
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from giornata.cluster.service.pages.shelf import shelf
 
@@ -26,3 +27,9 @@ def icon() -> Response:
     """The mark of the house."""
     file = shelf().files["mark.svg"]
     return Response(file.data, media_type=file.kind, headers={"cache-control": "public, max-age=86400"})
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Prometheus' series; a scraper brings a viewer's token."""
+    return Response(request.app.state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
