@@ -207,6 +207,15 @@ def in_sample(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
     return in_integers(image, plan.sample)
 
 
+def veil_sample(alpha: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
+    """Alpha, uchar or ushort, as samples that stand beside the colours of `plan`."""
+    if plan.space is not Space.LAB:
+        return in_sample(alpha, plan)
+    # libvips writes all samples of Lab as signed: these are the same 16 bits.
+    wide = in_integers(alpha, Sample.UINT16).cast("int")
+    return (wide > 32_767).ifthenelse(wide - 65_536, wide).cast("short")
+
+
 def in_integers(image: pyvips.Image, sample: Sample) -> pyvips.Image:
     """Between 8 and 16 bits, rounded to nearest; any space."""
     if image.format == sample.vips or sample not in (Sample.UINT8, Sample.UINT16):

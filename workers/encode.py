@@ -20,7 +20,7 @@ from giornata.jobs.choices import (
 )
 from giornata.jobs.task import RenderTask
 from giornata.workers.blocks import NO_BLOCKS, Blocks, fitting, tagged
-from giornata.workers.color_out import ColourPlan, ColourWish, from_working, in_sample, plan_colour
+from giornata.workers.color_out import ColourPlan, ColourWish, from_working, plan_colour, veil_sample
 from giornata.workers.deepzoom import write_tiles
 from giornata.workers.digest import deliverable_bytes, deliverable_sha256
 from giornata.workers.digest import file_sha256 as file_sha256
@@ -163,8 +163,8 @@ def _kept_alpha(
         return None, ()
     if not HOLDS[format].alpha:
         return None, (f"{format} holds no transparency: it was left out",)
-    if plan.space is Space.LAB:
-        return None, ("Lab is written without transparency: it was left out",)
+    if plan.space is Space.LAB and plan.sample is Sample.FLOAT32:
+        return None, ("Lab in floats is written without transparency: it was left out",)
     return alpha, ()
 
 
@@ -187,7 +187,7 @@ def _outgoing(
         veil = (veil * (np.iinfo(canvas.dtype).max / full)).rint().cast(colour.format)
     joined = colour.bandjoin(veil)
     joined = resize(joined.crop(*crop) if crop else joined, size)
-    return from_working(joined.extract_band(0, n=3), plan).bandjoin(in_sample(joined[3], plan))
+    return from_working(joined.extract_band(0, n=3), plan).bandjoin(veil_sample(joined[3], plan))
 
 
 def _wrapped(samples: Samples, *, bands: int) -> pyvips.Image:

@@ -231,3 +231,16 @@ def test_transparency_comes_back_whatever_the_colours_went_through(sandbox: Sand
     with_profile(image(stored), built_in_profile("p3")).tiffsave(tmp_path / "a.tif")
     back, _ = there_and_back(sandbox, tmp_path)
     assert np.array_equal(back.numpy()[:, :, 3], stored[:, :, 3])
+
+
+def test_lab_keeps_its_transparency(sandbox: Sandbox, tmp_path: Path) -> None:
+    lab = working_to_lab(image(photo())).colourspace("labs")
+    veil = noise(width=96, height=64, bands=1, bits=16)
+    signed = image(veil).cast("int")
+    signed = (signed > 32_767).ifthenelse(signed - 65_536, signed).cast("short")
+    lab.bandjoin(signed).copy(interpretation="labs").tiffsave(tmp_path / "a.tif")
+    back, done = there_and_back(sandbox, tmp_path)
+    again = sandbox.decode(done.path, tmp_path / "again")
+    assert (back.bands, back.interpretation, done.warnings) == (4, "labs", ())
+    assert again.alpha is not None
+    assert np.array_equal(again.alpha, veil)
