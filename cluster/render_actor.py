@@ -5,10 +5,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from giornata.cluster.easels import EaselOrder, Easels
 from giornata.jobs.choices import Statistics
 from giornata.jobs.claim import Claim
 from giornata.jobs.cleaning import FETCHED
@@ -18,6 +20,7 @@ from giornata.styles.engine import Totals
 from giornata.styles.moments import Moments
 from giornata.workers import report
 from giornata.workers.fetching import Fetcher
+from giornata.workers.optimisation import Optimisation
 from giornata.workers.places import AllPlaces
 from giornata.workers.program import TileDesk
 from giornata.workers.pulse import Beat, ClaimKey, Dropped
@@ -38,6 +41,8 @@ class Spreading(BaseModel):
     needs_totals: bool
     totals: Totals = ()  # what an earlier process had found of them
     seconds: float = 0.0  # what decoding took
+    optimisation: Optimisation | None = None  # instead of phases
+    keep_every_s: float = 60.0
 
     def clear(self) -> None:
         """Remove the picture's scratch files, unless they are to outlive this attempt."""
@@ -58,6 +63,7 @@ class RenderActor:
         root = settings.pictures.parent if settings.pictures else settings.scratch
         self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
         self._desks: OrderedDict[tuple[str, int], TileDesk] = OrderedDict()
+        self.easels = Easels(self.renderer)
 
     def render(self, claim: Claim) -> Outcome | Spreading:
         """Render a claim whole, or decode it and hand it back when it has tiles for several workers."""
@@ -98,16 +104,18 @@ class RenderActor:
             if not lasting:  # a lasting one goes when its item has come to its end
                 cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
             prepared = renderer.prepare(task, folder, lasting=lasting)
-            tiles = len(renderer.grid(task, prepared))
+            work = renderer.optimisation(task, prepared) if task.optimise else None
+            tiles = work.tiles if work else len(renderer.grid(task, prepared))
             # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
             if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
                 spreading = self._handed_back(task, prepared, tiles)
-                return spreading.model_copy(update={"seconds": time.monotonic() - started})
+                also = {"optimisation": work, "keep_every_s": renderer.settings.keep_every_s}
+                return spreading.model_copy(update={"seconds": time.monotonic() - started, **also})
             totals = renderer.paint_whole(task, prepared)
             target = self.sender.path(claim, folder)
             rendered = renderer.deliver(task, prepared, target, totals=totals)
-            self.sender.send(claim, target, rendered)
+            self.sender.send(claim, target)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _cut(self, claim: Claim, task: RenderTask, master: Prepared, started: float) -> Outcome:
@@ -115,7 +123,7 @@ class RenderActor:
         with self.renderer.folder() as folder:
             target = self.sender.path(claim, folder)
             rendered = self.renderer.deliver(task, master, target)
-            self.sender.send(claim, target, rendered)
+            self.sender.send(claim, target)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _handed_back(self, task: RenderTask, prepared: Prepared, tiles: int) -> Spreading:
@@ -162,11 +170,16 @@ class RenderActor:
                 rendered = self.renderer.deliver(
                     self.fetcher.local(claim.task), prepared, target, totals=totals
                 )
-                self.sender.send(claim, target, rendered)
+                self.sender.send(claim, target)
         except Dropped:
             self.sender.discard(claim)
             raise
         return report.delivered(claim, rendered, seconds=0.0)
+
+    def optimise(self, claim: Claim, prepared: Prepared, order: EaselOrder) -> Any:
+        """One call of a spread optimisation, on tiles that stay here. Raises `Dropped`."""
+        with self._at(claim), self.fetcher.naming():
+            return self.easels.do(self.fetcher.local(claim.task), prepared, order)
 
     def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:
         desk = self._desks.pop(claim.key, None) or self.renderer.desk(claim.task, prepared)

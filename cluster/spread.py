@@ -28,6 +28,7 @@ class Step(StrEnum):
     BORROW = "borrow"
     PHASE = "phase"
     PAINT = "paint"
+    OPTIMISE = "optimise"
     DELIVER = "deliver"
 
 
@@ -94,11 +95,11 @@ class Spread:
         self._next_step()
         return self._calls()
 
-    def again(self, key: SpreadKey) -> Wanted:
+    def again(self, key: SpreadKey) -> list[Wanted]:
         """The same work for any worker, after its holder was lost."""
         if key.step in (Step.PHASE, Step.PAINT):
             self.holders[key.group] = None
-        return self._wanted(key)
+        return [self._wanted(key)]
 
     def settle_holder(self, key: SpreadKey, worker: str) -> None:
         """Remember which worker took a group that had lost its own."""

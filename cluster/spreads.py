@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
+from giornata.cluster.optimisation_spread import OptimisationSpread
 from giornata.cluster.pool import Result
 from giornata.cluster.render_actor import Spreading
 from giornata.cluster.spread import Spread, SpreadKey, Step, Wanted
@@ -20,7 +21,7 @@ class Spreads:
     """Says which calls a spread picture wants next; makes none itself."""
 
     def __init__(self) -> None:
-        self._line: deque[Spread] = deque()
+        self._line: deque[Spread | OptimisationSpread] = deque()
         self._losses: Counter[ClaimKey] = Counter()
 
     def __bool__(self) -> bool:
@@ -28,7 +29,8 @@ class Spreads:
 
     def begin(self, claim: Claim, spreading: Spreading, workers: Sequence[str]) -> list[Wanted]:
         """Put a decoded picture in line; the calls it wants now."""
-        self._line.append(Spread(claim, spreading, workers, time.monotonic() - spreading.seconds))
+        kind = Spread if spreading.optimisation is None else OptimisationSpread
+        self._line.append(kind(claim, spreading, workers, time.monotonic() - spreading.seconds))
         return self._line[0].begin() if len(self._line) == 1 else []
 
     def take(self, key: SpreadKey, result: Result) -> tuple[list[Wanted], Outcome | None]:
@@ -45,7 +47,7 @@ class Spreads:
             return spread.take(key, result.value), None
         self._losses[key.claim_key] += result.suspect
         if result.kind is OutcomeKind.WORKER_LOST and self._losses[key.claim_key] < LOSSES_PER_SPREAD:
-            return [spread.again(key)], None
+            return spread.again(key), None
         return self._end(), ended(spread.claim, result)
 
     def drop(self, keys: Collection[ClaimKey]) -> list[Wanted]:

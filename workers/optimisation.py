@@ -80,6 +80,11 @@ class Optimisation(BaseModel):
         scale = self.scales[index]
         return grid_of(encoder, self.options, scale.width, scale.height, core_px=self.core_px)
 
+    @property
+    def tiles(self) -> int:
+        """Tiles of the largest scale."""
+        return len(self.grid(len(self.scales) - 1, self.loaded_encoder()))
+
     def finished(self) -> int:
         """How many scales are done."""
         return sum((self.scale_folder(index) / DONE).is_file() for index in range(len(self.scales)))

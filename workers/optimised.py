@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from giornata.jobs.choices import EngineKind
 from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.task import RenderTask
 from giornata.styles.encoder import Encoder
@@ -74,7 +75,9 @@ class Studio:
 
 
 def refuse_effects(task: RenderTask) -> None:
-    """Raise `EffectRefused` for what only a network of strokes can do."""
+    """Raise `EffectRefused` when an optimisation is asked for what only a network of strokes can do."""
+    if task.engine is not EngineKind.OPTIMIZATION:
+        return
     for name, asked in (("brush", task.brush), ("fidelity", task.min_ssim), ("regions", task.regions)):
         if asked:
             raise EffectRefused(name, f"engine {task.engine}", "engine feedforward, or to leave it out")

@@ -234,7 +234,6 @@ class Renderer:
     def engine(self, task: RenderTask) -> Engine:
         """The engine that `task` asks for, on the device it asks for."""
         if task.engine is EngineKind.OPTIMIZATION:
-            refuse_effects(task)
             return StillEngine()
         dtype = torch.bfloat16 if task.precision is Precision.BF16 else torch.float32
         return load_engine(
@@ -251,6 +250,7 @@ class Renderer:
 
         A `lasting` folder may hold both already. Raises `Rejected`, `Unreadable`, `ScratchFull`.
         """
+        refuse_effects(task)
         record = folder / "prepared.json"
         if lasting and record.is_file():
             return Prepared.model_validate_json(record.read_text())

@@ -1,0 +1,97 @@
+"""What a render actor does for an optimisation that is spread: a verb a call, on tiles that stay with it."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from giornata.jobs.task import RenderTask
+from giornata.styles.gatys.conductor import Position, Round
+from giornata.workers.easel import Easel
+from giornata.workers.optimisation import Optimisation, lay_out, open_scale
+from giornata.workers.optimise import Standing, close_scale, standing_of
+from giornata.workers.optimised import threads
+from giornata.workers.render import Prepared, Renderer, memory_errors
+
+EASELS = 2  # scales an actor holds at once
+
+
+class EaselVerb(StrEnum):
+    """What one call does; PLAY, SAVE and FINISH are for some tiles, the others are done once."""
+
+    OPEN = "open"
+    PLAY = "play"
+    SAVE = "save"
+    FINISH = "finish"
+    CLOSE = "close"
+    HANG = "hang"
+
+
+@dataclass(frozen=True)
+class EaselOrder:
+    """One call. `generation` rises when tiles go back to a checkpoint: what was held before is void."""
+
+    verb: EaselVerb
+    scale: int = 0
+    generation: int = 0
+    tiles: tuple[int, ...] = ()
+    asked: Round | None = None
+    folder: Path | None = None
+    position: Position | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A scale ready to be played: its tiles, and where it stands. Without a standing all scales are done."""
+
+    tiles: int = 0
+    standing: Standing | None = None
+
+
+class Easels:
+    """The easels of one actor."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.renderer = renderer
+        self._held: OrderedDict[tuple[str, int, int], Easel] = OrderedDict()
+
+    def do(self, task: RenderTask, prepared: Prepared, order: EaselOrder) -> Any:
+        """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Dropped` between tiles."""
+        work = self.renderer.optimisation(task, prepared)
+        with memory_errors(work.core_px), threads(self.renderer.settings.lanes):
+            match order.verb:
+                case EaselVerb.OPEN:
+                    return self._open(work)
+                case EaselVerb.PLAY if order.asked is not None:
+                    return self._easel(work, order).play(order.asked, order.tiles)
+                case EaselVerb.SAVE if order.folder is not None:
+                    return self._easel(work, order).save(order.tiles, order.folder)
+                case EaselVerb.FINISH:
+                    return self._easel(work, order).finish(order.tiles)
+                case EaselVerb.CLOSE if order.position is not None:
+                    return close_scale(work, order.scale, order.position)
+                case _:
+                    return self.renderer.hang(task, prepared, work)
+
+    def _open(self, work: Optimisation) -> Opened:
+        standing, encoder = standing_of(work), work.loaded_encoder()
+        if standing.scale == len(work.scales):
+            return Opened()
+        if standing.checkpoint is None:
+            lay_out(work, standing.scale, encoder, tick=self.renderer.pulse.tick)
+        return Opened(len(work.grid(standing.scale, encoder)), standing)
+
+    def _easel(self, work: Optimisation, order: EaselOrder) -> Easel:
+        key = (str(work.folder), order.scale, order.generation)
+        if key not in self._held:
+            self._held[key] = open_scale(
+                work,
+                order.scale,
+                work.loaded_encoder(),
+                checkpoint=standing_of(work).checkpoint,
+                tick=self.renderer.pulse.tick,
+            )
+            while len(self._held) > EASELS:
+                self._held.popitem(last=False)
+        return self._held[key]
