@@ -70,10 +70,10 @@ def campaign_samples(folder: Path) -> None:
 def heritage_samples(folder: Path) -> None:
     """Two small books of two pages each, 16 bits a sample at 300 dpi, and the catalogue's list of them."""
     pages = {
-        "scans/flora/page1.tif": skimage.data.chelsea()[20:276, 60:380],
-        "scans/flora/page2.tif": skimage.data.chelsea()[40:296, 120:440],
-        "scans/stars/page1.tif": skimage.data.hubble_deep_field()[300:556, 200:520],
-        "scans/stars/page2.tif": skimage.data.hubble_deep_field()[500:756, 500:820],
+        "scans/fauna/page1.tif": skimage.data.chelsea()[20:276, 60:380],
+        "scans/fauna/page2.tif": skimage.data.chelsea()[40:296, 120:440],
+        "scans/voyages/page1.tif": skimage.data.rocket()[100:356, 160:480],
+        "scans/voyages/page2.tif": skimage.data.astronaut()[:256, 96:416],
     }
     rows: list[list[object]] = []
     for number, (name, samples) in enumerate(pages.items(), start=1):

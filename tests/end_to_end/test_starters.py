@@ -1,0 +1,91 @@
+"""The batches that `giornata init` writes, cut short, from spec to bag as a person runs them."""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import bagit
+import pytest
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]
+
+
+def run(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "GIORNATA_HOME": str(folder / "home")}
+    return subprocess.run(
+        [*WORDS, *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+    )
+
+
+def shortened(folder: Path, name: str, changes: dict[str, str]) -> None:
+    assert run(folder, "init", name).returncode == 0
+    path = folder / f"{name}.yaml"
+    text = path.read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path.write_text(text)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_campaign_goes_from_list_to_contact_sheet(tmp_path: Path) -> None:
+    changes = {
+        "strengths: [0.6, 1.0]": "strengths: [0.8]",
+        "  - {mix: {the-scream: 2, starry-night: 1}, strength: 0.7, label: dusk}\n": "",
+        "formats: [1.91:1, 1:1, 4:5, 9:16, 16:9]": "formats: [1:1, 9:16]",
+        "size: 400": "size: 160",
+    }
+    shortened(tmp_path, "campaign", changes)
+    ended = run(tmp_path, "run", "campaign.yaml", "--workers", "2")
+    assert ended.returncode == 0, ended.stderr
+    out = tmp_path / "rendered"
+    items = rows(out / "manifest.csv")
+    assert {(row["ratio"], row["width"], row["height"]) for row in items} == {
+        ("1x1", "160", "160"),
+        ("9x16", "90", "160"),
+    }
+    assert all(row["state"] == "done" and int(row["bytes"]) <= 60_000 for row in items)
+    assert len(items) == 5  # the square one is not for the French market
+    assert len(list((out / "contact-sheets").glob("*.jpg"))) == 2
+    for line in (out / "manifest-sha256.txt").read_text().splitlines():
+        sha256, name = line.split("  ", 1)
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256
+
+
+def test_a_collection_ends_in_a_bag_and_mends_what_is_damaged(tmp_path: Path) -> None:
+    shortened(tmp_path, "heritage", {"max_failed: 100%": "max_failed: 0"})
+    table = tmp_path / "collection.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:3]))  # two pages
+    ended = run(tmp_path, "run", "heritage.yaml", "--workers", "2")
+    assert ended.returncode == 0, ended.stderr
+    bagit.Bag(str(tmp_path / "bag")).validate()
+    data = tmp_path / "bag" / "data"
+    items = rows(data / "manifest.csv")
+    assert {Path(row["target"]).parent.name for row in items} == {"master", "access", "iiif"}
+    assert all(float(row["ssim"]) >= 0.5 and float(row["strength"]) <= 0.9 for row in items)
+    job = json.loads(run(tmp_path, "ls", "--json").stdout)[0]["job_id"]
+    before = {row["target"]: row["sha256"] for row in items}
+    with (data / "master" / "MOE--1904.1.tif").open("ab") as file:
+        file.write(b"x")
+    (data / "access" / "MOE--1904.2.jpg").unlink()
+    (data / "iiif" / "MOE--1904.1" / "info.json").unlink()
+    assert "3 queued again" in run(tmp_path, "verify", job, "--repair").stdout
+    again = run(tmp_path, "run", "heritage.yaml", "--workers", "2")
+    assert again.returncode == 0, again.stderr
+    assert "6 of 6 delivered files are intact" in run(tmp_path, "verify", job).stdout
+    assert {row["target"]: row["sha256"] for row in rows(data / "manifest.csv")} == before
