@@ -152,6 +152,8 @@ class SourceLimits(Part):
     max_bands: int | None = Field(None, gt=0)
     max_pages: int | None = Field(None, gt=0)
     max_metadata_bytes: int | None = Field(None, gt=0)
+    max_tile_pixels: int | None = Field(None, gt=0)
+    bomb_pixels: int | None = Field(None, gt=0)
     memory_mb: int | None = Field(None, ge=128)
 
     @property

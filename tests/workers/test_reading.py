@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from giornata.jobs.choices import Pages, PictureFormat
+from giornata.jobs.pixels import SourceLimits
 from giornata.jobs.task import RenderTask
 from giornata.workers.errors import BadLimits, Rejected
 from giornata.workers.limits import Limits
@@ -28,6 +29,12 @@ def test_a_task_overrides_only_what_it_names() -> None:
     )
     assert (reading.pages, reading.float_range) == (Pages.FIRST, (0, 4095))
     assert reading.limits == Limits(max_bands=4, max_pixels=7, cpu_s=2)
+
+
+def test_what_a_spec_may_limit_is_what_a_worker_knows() -> None:
+    """And with the same least values: a spec that is taken must not be refused by the worker."""
+    lowest = {name: 128 if name == "memory_mb" else 1 for name in SourceLimits.model_fields}
+    assert Limits().overridden(SourceLimits(**lowest).given).model_dump().items() >= lowest.items()
 
 
 @pytest.mark.parametrize(
