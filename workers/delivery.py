@@ -9,6 +9,7 @@ from pathlib import Path
 from giornata import __version__
 from giornata.jobs.choices import MetadataPolicy
 from giornata.jobs.pixels import LOSSY
+from giornata.jobs.places import sidecar_of
 from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Totals
 from giornata.styles.library import Library
@@ -20,7 +21,6 @@ from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EncodeFailed, Unreadable
 from giornata.workers.metadata import Making, new_blocks, read_metadata
 from giornata.workers.provenance import (
-    SUFFIX,
     Provenance,
     build_provenance,
     machine,
@@ -44,11 +44,6 @@ class Handed:
     warnings: tuple[str, ...]
     xmp: str | None  # where the output could not hold it
     quality: int | None = None  # what formats that lose something were written at
-
-
-def sidecar_of(target: Path) -> Path:
-    """The record's own path beside `target`, be that a final name or an attempt's."""
-    return target.with_name(target.name + SUFFIX)
 
 
 def making_of(task: RenderTask, source_sha256: str) -> Making:

@@ -30,7 +30,6 @@ from giornata.workers.source import SourceFacts
 from giornata.workers.tiles import TileGrid
 
 SCHEMA_PATH = Path(__file__).resolve().parent / "provenance.schema.json"
-SUFFIX = ".provenance.json"
 SHA256 = Field(pattern=r"^[0-9a-f]{64}$")
 LOCATIONS = frozenset({"item_id", "source", "target", "reference", "masks", "regions", "mix", "seed"})
 

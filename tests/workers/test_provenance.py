@@ -10,10 +10,11 @@ import pyvips
 import torch
 
 from giornata.jobs.choices import PictureFormat, Statistics
+from giornata.jobs.places import sidecar_of
 from giornata.jobs.task import RenderTask, TaskMasks, TaskRegion
 from giornata.styles.library import Library
 from giornata.styles.moments import Moments
-from giornata.workers.delivery import Handed, hand_over, record_of, sidecar_of, write_sidecar
+from giornata.workers.delivery import Handed, hand_over, record_of, write_sidecar
 from giornata.workers.digest import file_sha256
 from giornata.workers.errors import EncodeFailed, Unreadable
 from giornata.workers.provenance import Provenance, provenance_text, schema, totals_sha256

@@ -18,7 +18,7 @@ from tests.workers.round_trip import SOURCES, Seen, Source, picture_in, row, tab
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "docs" / "round-trip.md"
+PUBLISHED = (ROOT / "docs" / "round-trip.md", ROOT / "README.md")
 START, END = "<!-- table: written by tests/workers/test_round_trip.py -->\n", "<!-- end of table -->"
 
 
@@ -50,13 +50,13 @@ def rows(renderer: Renderer, tmp_path_factory: pytest.TempPathFactory) -> list[t
     return [sent(renderer, source, tmp_path_factory.mktemp("trip")) for source in SOURCES]
 
 
-def test_the_published_table_is_what_happens(rows: list[tuple[str, ...]]) -> None:
-    text = PUBLISHED.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
+@pytest.mark.parametrize("page", PUBLISHED, ids=lambda page: page.name)
+def test_the_published_table_is_what_happens(rows: list[tuple[str, ...]], page: Path) -> None:
+    before, _, rest = page.read_text(encoding="utf-8").partition(START)
     published, _, after = rest.partition(END)
     found = table(rows)
     if os.environ.get("GIORNATA_REWRITE"):
-        PUBLISHED.write_text(before + START + found + END + after, encoding="utf-8")
+        page.write_text(before + START + found + END + after, encoding="utf-8")
         return
     assert found.splitlines() == published.splitlines(), "if the change is meant, rewrite it: see above"
 
