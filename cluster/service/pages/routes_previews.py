@@ -19,8 +19,8 @@ from giornata.cluster.service.pages.line import Never
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.views import ItemView
+from giornata.jobs.naming import SIDECAR
 from giornata.jobs.states import ItemState
-from giornata.workers.provenance import SUFFIX
 
 router = APIRouter(include_in_schema=False)
 WAIT_S = 1.5  # for a preview that is being made; browsers ask for six at once
@@ -137,7 +137,7 @@ def stand_in(data: bytes) -> Response:
 
 def _sidecar(target: Path) -> Any:
     try:
-        with target.with_name(target.name + SUFFIX).open("rb") as file:
+        with target.with_name(target.name + SIDECAR).open("rb") as file:
             return json.loads(file.read(SIDECAR_BYTES))
     except (OSError, ValueError):
         return None
