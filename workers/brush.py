@@ -31,6 +31,7 @@ MM_PER_INCH = 25.4
 AS_IT_IS = 0.02  # a change of scale below this many octaves is not worth a resampling
 LARGEST_SCALE = 4.0  # finer strokes than this cost sixteen times the pixels
 SMALLEST_SIDE_PX = 32  # below this a network has nothing to paint
+STEP_PX = 8  # of a coarse side: two sizes of one picture, a rounded row apart, are painted at the same one
 DETAIL_WORTH = 0.05  # a fine pass that counts less than this is left out
 
 Size = tuple[int, int]  # height, width in px
@@ -108,7 +109,7 @@ def sized_strokes(
         return None
     painted = native_px / scale
     warnings = () if math.isclose(painted, wanted_px, rel_tol=1e-6) else (_bounded(wanted_px, painted),)
-    height, width = (max(1, round(side * scale)) for side in size)
+    height, width = (STEP_PX * max(1, round(side * scale / STEP_PX)) for side in size)
     folder.mkdir(parents=True, exist_ok=True)
     coarse = _resampled(working, (height, width), folder / "coarse.npy", Kernel.LANCZOS)
     strokes = Strokes(native_px=native_px, painted_px=painted, height=height, width=width, warnings=warnings)
