@@ -10,7 +10,7 @@ from pathlib import Path
 from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import PlaceError
 from giornata.jobs.folders import destination_of, outermost
-from giornata.jobs.places import is_url
+from giornata.jobs.places import PREFIX, base_name, is_url
 from giornata.jobs.storage import HERE, Storage
 from giornata.jobs.store import JobStore
 from giornata.jobs.temporaries import Holder, Temporaries, Temporary
@@ -29,6 +29,7 @@ class Leftover:
     bytes: int
     why: str
     storage: Storage = HERE
+    upload: bool = False  # the name may be that of a delivered object, which stays
 
 
 def find_leftovers(
@@ -85,11 +86,16 @@ def _seen(temporaries: Temporaries, files: Files, folder: str, storage: Storage)
 
 def _leftover(temporary: Temporary, quiet_s: float, storage: Storage) -> Leftover | None:
     if temporary.holder is Holder.NOBODY:
-        return Leftover(temporary.name, temporary.bytes, "its attempt is over", storage)
+        return Leftover(temporary.name, temporary.bytes, _over(temporary), storage, temporary.upload)
     if temporary.holder is Holder.UNKNOWN and temporary.quiet_s >= quiet_s:
         words = f"nobody has written to it for {temporary.quiet_s / 3600:.0f} h"
-        return Leftover(temporary.name, temporary.bytes, words, storage)
+        return Leftover(temporary.name, temporary.bytes, words, storage, temporary.upload)
     return None
+
+
+def _over(temporary: Temporary) -> str:
+    sent = temporary.upload and is_url(temporary.name)
+    return "an upload that nobody ended" if sent else "its attempt is over"
 
 
 def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]:
@@ -137,7 +143,9 @@ def _weight(folder: Path) -> int:
 def _is_gone(leftover: Leftover, files: Files) -> bool:
     if is_url(leftover.path):
         try:
-            files.places.at(leftover.path, leftover.storage).delete(leftover.path)
+            place = files.places.at(leftover.path, leftover.storage)
+            ours = base_name(leftover.path).startswith(PREFIX)
+            place.delete(leftover.path) if ours or not leftover.upload else place.abort(leftover.path)
         except PlaceError:
             return False
         return True

@@ -18,7 +18,7 @@ from giornata.jobs.storage import HERE, Storage
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://")
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|$)")
 _HIDDEN = "."
-_ATTEMPTS = ".giornata-"
+PREFIX = ".giornata-"  # of what is not meant to be seen
 
 
 def is_url(path: str) -> bool:
@@ -121,8 +121,11 @@ class LocalPlace:
             for name in [one for one in names if one.startswith(_HIDDEN)]:
                 names.remove(name)
                 found = Path(place) / name
-                if name.startswith(_ATTEMPTS) and (weight := _weighed(found)) is not None:
+                if name.startswith(PREFIX) and (weight := _weighed(found)) is not None:
                     yield Entry(str(found), weight, found.stat().st_mtime)
+
+    def abort(self, name: str) -> None:
+        """See `Place.abort`: nothing."""
 
 
 class LocalPlaces:
@@ -153,6 +156,12 @@ def sidecar_of(deliverable: Path) -> Path:
     return deliverable.with_name(
         name if len(os.fsencode(name)) <= MAX_COMPONENT_BYTES else safe_component(name)
     )
+
+
+def record_name(deliverable: str) -> str:
+    """The name of the record beside a deliverable, of a file or of an object."""
+    folder, _, last = deliverable.rpartition("/")
+    return f"{folder}/{sidecar_of(Path(last)).name}"
 
 
 def _weighed(folder: Path) -> int | None:

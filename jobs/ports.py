@@ -120,6 +120,9 @@ class Place(Protocol):
     def uploads(self, folder: str) -> Iterator[Entry]:
         """Names below a folder whose upload was begun and never ended."""
 
+    def abort(self, name: str) -> None:
+        """End such uploads of this very name; what stands at the name stays."""
+
 
 class Places(Protocol):
     """Finds the place of a name."""

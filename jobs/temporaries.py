@@ -5,16 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 
 from giornata.jobs.errors import UnknownItem
-from giornata.jobs.naming import ATTEMPT, job_tag
-from giornata.jobs.places import LocalPlace, base_name
+from giornata.jobs.naming import ATTEMPT, item_id_of, job_tag
+from giornata.jobs.places import PREFIX, LocalPlace, base_name
 from giornata.jobs.ports import Entry, Place
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
-
-PREFIX = ".giornata-"
 
 
 class Holder(StrEnum):
@@ -28,12 +25,13 @@ class Holder(StrEnum):
 
 @dataclass(frozen=True)
 class Temporary:
-    """A temporary file or object, or an upload of one, and how long nobody has written to it."""
+    """A temporary file or object, and how long nobody has written to it; or an `upload` that is open."""
 
     name: str
     bytes: int
     quiet_s: float
     holder: Holder
+    upload: bool = False
 
 
 class Temporaries:
@@ -47,14 +45,23 @@ class Temporaries:
 
     def below(self, folder: str, *, place: Place | None = None) -> Iterator[Temporary]:
         """Those in `folder` and below, those that are being sent there included."""
-        place = place or LocalPlace()
-        for entry in chain(place.list(folder, hidden=True), place.uploads(folder)):
+        where: Place = place or LocalPlace()
+        for entry in where.list(folder, hidden=True):
             if base_name(entry.name).startswith(PREFIX):
-                yield self._seen(entry)
+                yield self._seen(entry, self._holder(base_name(entry.name)))
+        for entry in where.uploads(folder):
+            if base_name(entry.name).startswith(PREFIX):
+                yield self._seen(entry, self._holder(base_name(entry.name)), upload=True)
+            elif self._store.owns(entry.name):  # the manager was publishing it
+                yield self._seen(entry, self._publisher_of(entry.name), upload=True)
 
-    def _seen(self, entry: Entry) -> Temporary:
-        quiet_s = time.time() - entry.changed_at
-        return Temporary(entry.name, entry.bytes, quiet_s, self._holder(base_name(entry.name)))
+    def _seen(self, entry: Entry, holder: Holder, *, upload: bool = False) -> Temporary:
+        return Temporary(entry.name, entry.bytes, time.time() - entry.changed_at, holder, upload)
+
+    def _publisher_of(self, target: str) -> Holder:
+        item_id = item_id_of(target)
+        jobs = (job_id for tagged in self._jobs.values() for job_id in tagged)
+        return Holder.ATTEMPT if any(self._is_leased(one, item_id) for one in jobs) else Holder.NOBODY
 
     def _holder(self, name: str) -> Holder:
         attempt = ATTEMPT.fullmatch(name)
@@ -66,9 +73,9 @@ class Temporaries:
         leased = any(self._is_leased(job_id, attempt["item"], int(attempt["attempt"])) for job_id in jobs)
         return Holder.ATTEMPT if leased else Holder.NOBODY
 
-    def _is_leased(self, job_id: str, item_id: str, attempt: int) -> bool:
+    def _is_leased(self, job_id: str, item_id: str, attempt: int | None = None) -> bool:
         try:
             item = self._store.item(job_id, item_id)
         except UnknownItem:
             return False
-        return item.state is ItemState.LEASED and item.attempt == attempt
+        return item.state is ItemState.LEASED and attempt in (None, item.attempt)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
@@ -53,16 +53,17 @@ class Fault:
     seconds: float = 1_000_000.0
     after: int = 0  # matching requests that pass before it strikes
     struck: int = 0
-    since: float = field(default_factory=time.monotonic)
+    since: float = 0.0  # its first strike
 
     def strikes(self, line: str) -> bool:
         """Whether it strikes this request."""
-        if not re.search(self.where, line) or time.monotonic() - self.since > self.seconds:
+        if not re.search(self.where, line):
             return False
         if self.after > 0:
             self.after -= 1
             return False
-        if self.struck >= self.times:
+        self.since = self.since or time.monotonic()
+        if self.struck >= self.times or time.monotonic() - self.since > self.seconds:
             return False
         self.struck += 1
         return True

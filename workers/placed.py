@@ -11,7 +11,7 @@ from giornata.jobs.records import Delivery
 from giornata.jobs.storage import HERE, Storage
 from giornata.workers.places import AllPlaces
 from giornata.workers.publisher import LocalPublisher
-from giornata.workers.s3_publisher import S3Publisher
+from giornata.workers.s3_publisher import S3Publisher, Shared
 
 
 def nothing_recorded(target: str) -> Delivery | None:
@@ -60,4 +60,4 @@ class PlacedPublisher:
 def new_publisher(recorded: Callable[[str], Delivery | None] = nothing_recorded) -> PlacedPublisher:
     """A publisher for every place; `recorded` knows what was delivered under a name, and may be replaced."""
     places = AllPlaces()
-    return PlacedPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, {}), places)
+    return PlacedPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)

@@ -12,10 +12,11 @@ from typing import Any
 
 from giornata.jobs.errors import PlaceAway, PlaceChanged, PlaceMissing
 from giornata.jobs.naming import safe_component
+from giornata.jobs.places import PREFIX, base_name
 from giornata.jobs.ports import Entry, Fetched
 from giornata.jobs.storage import Storage
 from giornata.workers.s3 import S3Client, joined, new_client, split, translated
-from giornata.workers.s3_upload import copy, upload
+from giornata.workers.s3_upload import abort, copy, upload
 
 MIB = 1 << 20
 PART_BYTES = 8 * MIB  # one range read; so many of them at once stay far below what a worker may hold
@@ -109,9 +110,16 @@ class S3Place:
         return upload(self.client, path, name, tick=self._tick, **more)
 
     def delete(self, name: str) -> None:
-        """See `Place.delete`."""
-        bucket, key = split(name)
+        """See `Place.delete`; of an attempt that is a folder, all of it."""
         self.abort(name)
+        self.remove(name)
+        if base_name(name).startswith(PREFIX):
+            for entry in list(self.list(name, hidden=True)):
+                self.remove(entry.name)
+
+    def remove(self, name: str) -> None:
+        """Remove one object, and nothing else of that name."""
+        bucket, key = split(name)
         with translated(name):
             self.client.delete_object(Bucket=bucket, Key=key)
 
@@ -126,17 +134,15 @@ class S3Place:
         return aside
 
     def uploads(self, folder: str) -> Iterator[Entry]:
-        """See `Place.uploads`; `version` is the upload's id."""
+        """See `Place.uploads`; and folders that attempts were filling."""
         bucket, key = split(folder)
-        yield from self._uploads(bucket, key.rstrip("/") + "/" if key else "")
+        root = key.rstrip("/") + "/" if key else ""
+        yield from self._uploads(bucket, root)
+        yield from self._attempted(bucket, root)
 
     def abort(self, name: str) -> None:
-        """End what an interrupted upload of this very name left."""
-        bucket, key = split(name)
-        for found in list(self._uploads(bucket, key)):
-            if found.name == name:
-                with translated(name):
-                    self.client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=found.version)
+        """See `Place.abort`."""
+        abort(self.client, name)
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """What the service says of an object; nothing when it is not there."""
@@ -178,6 +184,16 @@ class S3Place:
                 if reached >= last or not page.get("IsTruncated"):
                     return found
         return {name: seen for name, seen in found.items() if split(name)[1] <= reached}
+
+    def _attempted(self, bucket: str, root: str) -> Iterator[Entry]:
+        last = ""
+        for found in self._below(bucket, root, None):
+            parts = found["Key"].split("/")
+            cut = next((number for number, part in enumerate(parts[:-1], 1) if part.startswith(PREFIX)), 0)
+            name = joined(bucket, "/".join(parts[:cut]))
+            if cut and name != last:
+                last = name
+                yield Entry(name, found["Size"], found["LastModified"].timestamp())
 
     def _uploads(self, bucket: str, prefix: str) -> Iterator[Entry]:
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)

@@ -1,8 +1,10 @@
 """`S3Publisher`: attempts in a bucket become deliveries, once, and never over an object that is not ours."""
 
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -10,17 +12,26 @@ from urllib.parse import urlencode
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import PlaceChanged, PlaceError, PlaceMissing, TargetTaken
 from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import base_name
+from giornata.jobs.places import PREFIX, base_name, record_name
 from giornata.jobs.ports import Entry
 from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Storage
-from giornata.jobs.temporaries import PREFIX
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3 import split, translated
 from giornata.workers.s3_place import S3Place
-from giornata.workers.s3_upload import COPIED_BYTES, SHA256, begun, content_type, copy, copy_in_parts
+from giornata.workers.s3_tree import (
+    deliverable_head,
+    deliverable_heads,
+    deliverable_sha256,
+    each,
+    may_be_folder,
+    tree,
+)
+from giornata.workers.s3_upload import COPIED_BYTES, ITEM, SHA256, begun, content_type, copy, copy_in_parts
 
 Recorded = Callable[[str], Delivery | None]
+MOST_OWED = 10_000  # names in mind; the others go with the next cleaning
+PAID_AT_ONCE = 20
 PROBE = f"{PREFIX}probe-"
 
 
@@ -32,80 +43,141 @@ class Conditional(StrEnum):
     NEVER = "never"  # neither: a look before, and a look after
 
 
+@dataclass
+class Shared:
+    """What the publishers of one process know together: how endpoints behave, and what is still to go."""
+
+    rules: dict[tuple[Storage, str], Conditional] = field(default_factory=dict)
+    owed: deque[tuple[Storage, str]] = field(default_factory=lambda: deque(maxlen=MOST_OWED))
+
+
 class S3Publisher:
     """A `Publisher` for the buckets of one storage; `recorded` knows what we delivered under a name."""
 
-    def __init__(
-        self,
-        places: AllPlaces,
-        storage: Storage,
-        recorded: Recorded,
-        rules: dict[tuple[Storage, str], Conditional],
-    ) -> None:
+    def __init__(self, places: AllPlaces, storage: Storage, recorded: Recorded, shared: Shared) -> None:
         self.places = places
-        self._storage, self._recorded, self._rules = storage, recorded, rules
+        self._storage, self._recorded, self._shared = storage, recorded, shared
 
     def of(self, storage: Storage) -> "S3Publisher":
         """See `Publisher.of`."""
-        return S3Publisher(self.places, storage, self._recorded, self._rules)
+        return S3Publisher(self.places, storage, self._recorded, self._shared)
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
 
-        Raises `TargetTaken`, `PlaceError`.
+        A record goes to its name just before; of a folder, what leads to the rest comes last. Raises
+        `TargetTaken`, `PlaceError`.
         """
         source, target = claim.temporary, claim.task.target
         place = self._place(target)
-        self._check_attempt(place, source, outcome)
-        self._move(place, source, target, size=int(outcome.bytes or 0), over=self._ours(place, claim))
-        with suppress(PlaceError):  # it is hidden, and goes with the next cleaning
-            place.delete(source)
+        sent = self._sent(place, source, outcome)
+        over = self._ours(place, claim, folder=len(sent) > 1 or sent[0].name != source)
+        self._publish_record(place, claim)
+        for entry in sent[:-1] if len(sent) > 1 else []:
+            self._move(place, entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
+        last = sent[-1]
+        self._move(place, last.name, target + last.name[len(source) :], size=last.bytes, over=over)
+        for entry in sent:
+            self._drop(place, entry.name)
+        self._pay()
         return Published(str(outcome.sha256), int(outcome.bytes or 0))
 
     def discard(self, claim: Claim) -> None:
-        """See `Publisher.discard`; ends an upload of it that is under way as well."""
-        with suppress(PlaceError):
-            self._place(claim.temporary).delete(claim.temporary)
+        """See `Publisher.discard`; ends what a killed process had begun to send, or to publish."""
+        place = self._place(claim.temporary)
+        target = claim.task.target
+        try:
+            place.delete(claim.temporary)
+            place.remove(record_name(claim.temporary))
+            place.abort(target)
+            if deliverable_head(place, target) is None:
+                place.remove(record_name(target))  # a record without its picture was on its way
+        except PlaceError:
+            self._shared.owed.append((self._storage, claim.temporary))
 
     def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
         """See `Publisher.heads`."""
-        return self._place(targets[0]).heads(targets) if targets else []
+        return deliverable_heads(self._place(targets[0]), targets) if targets else []
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        found = self._place(target).head(target)
+        found = deliverable_head(self._place(target), target)
         return found.bytes if found else None
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`: all of it is read again."""
-        return self._place(target).sha256(target)
+        return deliverable_sha256(self._place(target), target)
 
     def _place(self, name: str) -> S3Place:
         return self.places.bucket(name, self._storage)
 
-    def _check_attempt(self, place: S3Place, source: str, outcome: Outcome) -> None:
+    def _sent(self, place: S3Place, source: str, outcome: Outcome) -> list[Entry]:
+        """The objects of an attempt, what leads to the others last. Raises `PlaceError` when not all are."""
         found = place.facts(source)
-        if found is None:
+        if found is not None:
+            if (found["ContentLength"], found["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
+                words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
+                raise PlaceError(source, words)
+            return [Entry(source, found["ContentLength"], 0.0)]
+        inside = tree(place, source) if may_be_folder(source) else []
+        if not inside:
             raise PlaceMissing(source, "what was sent is not there any more")
-        carried = found["Metadata"].get(SHA256)
-        if found["ContentLength"] != outcome.bytes or carried != outcome.sha256:
-            words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
-            raise PlaceError(source, words)
+        held = sum(one.bytes for one in inside)
+        if held != outcome.bytes:
+            raise PlaceError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
+        return sorted(inside, key=lambda one: -one.name.count("/"))
 
-    def _ours(self, place: S3Place, claim: Claim) -> str:
-        """The ETag of what may be replaced; empty when nothing is there, or nothing may be."""
+    def _ours(self, place: S3Place, claim: Claim, *, folder: bool) -> bool:
+        """Whether what stands at the target is ours and may be replaced. Raises `TargetTaken` for others'."""
         target = claim.task.target
-        found = place.facts(target) if claim.replace else None
-        if found is None:
-            return ""
-        ours, carried = self._recorded(target), found["Metadata"].get(SHA256)
-        if ours is None or (carried, found["ContentLength"]) != (ours.sha256, ours.bytes):
+        there = deliverable_head(place, target) if claim.replace or folder else None
+        if there is None:
+            return False
+        if folder and _is_of_item(place, target, claim.task.item_id):
+            return True  # what a crash in the middle left, or an earlier delivery of ours
+        ours = self._recorded(target) if claim.replace else None
+        if ours is None or there.bytes != ours.bytes or self._hash_of(place, target) != ours.sha256:
             raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
-        return str(found["ETag"])
+        return True
 
-    def _move(self, place: S3Place, source: str, target: str, *, size: int, over: str) -> None:
+    def _hash_of(self, place: S3Place, target: str) -> str:
+        found = place.facts(target)
+        return str(found["Metadata"].get(SHA256)) if found else deliverable_sha256(place, target)
+
+    def _publish_record(self, place: S3Place, claim: Claim) -> None:
+        """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
+        target = claim.task.target
+        if not claim.replace and place.head(target) is not None:
+            raise TargetTaken(target, "an object of that name exists and is left as it is")
+        record = record_name(claim.temporary)
+        found = place.head(record) if claim.task.sidecar else None
+        if found is not None:
+            copy(place.client, record, record_name(target), found.bytes, **self._carried())
+            self._drop(place, record)
+        elif claim.replace:
+            place.remove(record_name(target))
+
+    def _drop(self, place: S3Place, name: str) -> None:
+        try:
+            place.remove(name)
+        except PlaceError:
+            self._shared.owed.append((self._storage, name))
+
+    def _pay(self) -> None:
+        """Remove what could not be removed before: the storage answers again."""
+        for _ in range(min(PAID_AT_ONCE, len(self._shared.owed))):
+            storage, name = self._shared.owed.popleft()
+            try:
+                self.places.bucket(name, storage).delete(name)
+            except PlaceError:
+                self._shared.owed.append((storage, name))
+                return
+
+    def _move(self, place: S3Place, source: str, target: str, *, size: int, over: bool) -> None:
+        there = place.facts(target) if over else None
+        etag = str(there["ETag"]) if there else ""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         rule = self._rule(place, target)
-        condition = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
         try:
             if rule is Conditional.COPY and size <= COPIED_BYTES:
                 copy(place.client, source, target, size, **self._carried(), **condition)
@@ -113,7 +185,7 @@ class S3Publisher:
                 headers = {**self._headers(place, source, target), **self._carried(tags=True)}
                 copy_in_parts(place.client, source, target, size, headers=headers, **condition)
             else:
-                self._look_and_copy(place, source, target, size=size, over=over)
+                self._look_and_copy(place, source, target, size=size, over=etag)
         except PlaceChanged as error:
             raise TargetTaken(target, "an object of that name exists and is left as it is") from error
 
@@ -150,9 +222,15 @@ class S3Publisher:
     def _rule(self, place: S3Place, target: str) -> Conditional:
         """What the endpoint can do, tried once on an object of our own beside the target."""
         key = (place.storage, split(target)[0])
-        if key not in self._rules:
-            self._rules[key] = probe(place, target.rpartition("/")[0])
-        return self._rules[key]
+        if key not in self._shared.rules:
+            self._shared.rules[key] = probe(place, target.rpartition("/")[0])
+        return self._shared.rules[key]
+
+
+def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
+    """Whether all objects of a folder were made for this item, by what they carry."""
+    found = each(lambda one: place.facts(one.name), tree(place, folder))
+    return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)
 
 
 def probe(place: S3Place, folder: str) -> Conditional:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from giornata.jobs.errors import PlaceAway, PlaceError, PlaceMissing
-from giornata.workers.s3 import S3Client, joined, split, translated
+from giornata.workers.s3 import S3Client, split, translated
 
 MIB = 1 << 20
 SINGLE_BYTES = 16 * MIB  # more is sent in parts
@@ -19,6 +19,7 @@ MOST_PARTS = 10_000
 COPIED_BYTES = 5 << 30  # what one request can copy
 HELD_BYTES = 64 * MIB  # of parts in memory at once
 SENDERS = 4
+ITEM = "giornata-item"  # the name under which it carries the item it was made for
 SHA256 = "giornata-sha256"  # the name under which an object carries its hash
 
 
@@ -95,14 +96,28 @@ def copy_in_parts(
             )
 
 
+def abort(client: S3Client, name: str, *, but: str = "") -> None:
+    """End all uploads of this very name, except one. Raises `PlaceError`."""
+    bucket, key = split(name)
+    with translated(name):
+        pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
+        for found in [one for page in pages for one in page.get("Uploads", ())]:
+            if found["Key"] == key and found["UploadId"] != but:
+                client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=found["UploadId"])
+
+
 @contextmanager
 def begun(client: S3Client, name: str, headers: Mapping[str, Any]) -> Iterator[tuple[dict[str, str], str]]:
     """A multipart upload that is ended when the body fails; bucket and key for requests, and its id."""
     bucket, key = split(name)
     request = {"Bucket": bucket, "Key": key}
     with translated(name):
-        upload_id = client.create_multipart_upload(**request, **headers)["UploadId"]
+        answer = client.create_multipart_upload(**request, **headers)
+    upload_id = answer["UploadId"]
     try:
+        if answer["ResponseMetadata"].get("RetryAttempts"):
+            # The first try may have begun one too, of which nobody heard.
+            abort(client, name, but=upload_id)
         yield request, upload_id
     except BaseException:
         # Should this fail as well, the next start finds it by its name.
@@ -157,6 +172,3 @@ def _place(name: str) -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-__all__ = ["SHA256", "begun", "content_type", "copy", "copy_in_parts", "joined", "part_bytes", "upload"]

@@ -4,10 +4,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from giornata.jobs.claim import Claim
-from giornata.jobs.errors import PlaceAway, PlaceError
-from giornata.jobs.places import base_name, is_url
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.places import base_name, is_url, record_name
 from giornata.workers.places import AllPlaces
-from giornata.workers.render import Rendered
+from giornata.workers.s3_tree import send_deliverable
+from giornata.workers.s3_upload import ITEM
 from giornata.workers.storage import discard
 
 OUTBOX = "outbox"
@@ -25,19 +26,16 @@ class Sender:
             return Path(claim.temporary)
         return folder / OUTBOX / base_name(claim.temporary)
 
-    def send(self, claim: Claim, path: Path, rendered: Rendered) -> None:
+    def send(self, claim: Claim, path: Path) -> None:
         """Bring a written output to the attempt's own name. Raises `PlaceError`."""
         if not is_url(claim.temporary):
             return
         task, storage = claim.task, claim.task.storage
         more = {"CacheControl": storage.cache_control} if storage.cache_control else {}
-        metadata = {"giornata-item": task.item_id, "giornata-key": task.content_key()}
+        metadata = {ITEM: task.item_id, "giornata-key": task.content_key()}
         place = self._places.bucket(claim.temporary, storage)
-        sent = place.send(path, claim.temporary, metadata=metadata, **more)
-        path.unlink()
-        if sent != rendered.sha256:
-            place.delete(claim.temporary)
-            raise PlaceAway(claim.temporary, "the file on scratch changed before it was sent")
+        send_deliverable(place, path, claim.temporary, metadata=metadata, **more)
+        discard(path, path)
 
     def discard(self, claim: Claim) -> None:
         """Remove what an attempt wrote, as far as that can be done now."""
@@ -45,4 +43,6 @@ class Sender:
             discard(Path(claim.temporary), Path(claim.task.target))
             return
         with suppress(PlaceError):
-            self._places.bucket(claim.temporary, claim.task.storage).delete(claim.temporary)
+            place = self._places.bucket(claim.temporary, claim.task.storage)
+            place.delete(claim.temporary)
+            place.remove(record_name(claim.temporary))

@@ -72,7 +72,7 @@ def url(service: str, rule: Conditional) -> Iterator[str]:
 def publisher(records: Records, url: str, rule: Conditional) -> PlacedPublisher:
     made = new_publisher(records)
     if rule is Conditional.NEVER:  # the service can do better than that, but some cannot
-        made.remote._rules[(Storage(endpoint_url=url).reach, BUCKET)] = rule
+        made.remote._shared.rules[(Storage(endpoint_url=url).reach, BUCKET)] = rule
     return made
 
 

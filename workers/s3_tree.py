@@ -1,0 +1,76 @@
+"""Deliverables in a bucket: an object, or a folder of many, with one hash and one size as on a disk."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from giornata.jobs.digest import tree_files
+from giornata.jobs.places import base_name, record_name, sidecar_of
+from giornata.jobs.ports import Entry
+from giornata.workers.s3_place import S3Place
+
+AT_ONCE = 8
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def send_deliverable(place: S3Place, path: Path, name: str, **headers: Any) -> None:
+    """Send a file, or a folder as many objects, and the record beside it. Raises `PlaceError`."""
+    if path.is_dir():
+        files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
+        each(lambda one: place.send(*one, **headers), files)
+    else:
+        place.send(path, name, **headers)
+    record = sidecar_of(path)
+    if record.is_file():
+        place.send(record, record_name(name), **headers)
+
+
+def may_be_folder(name: str) -> bool:
+    """Whether a deliverable may be a folder: only those have no suffix."""
+    return "." not in base_name(name).removeprefix(".giornata-").removesuffix(".part")
+
+
+def tree(place: S3Place, name: str) -> list[Entry]:
+    """All objects of a folder, as `tree_files` orders them, which is as keys are listed."""
+    return list(place.list(name, hidden=True))
+
+
+def deliverable_head(place: S3Place, name: str) -> Entry | None:
+    """What is known of a deliverable without reading it. Raises `PlaceError`."""
+    found = place.head(name)
+    if found is not None or not may_be_folder(name):
+        return found
+    inside = tree(place, name)
+    if not inside:
+        return None
+    return Entry(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
+
+
+def deliverable_heads(place: S3Place, names: Sequence[str]) -> Sequence[Entry | None]:
+    """The same of many."""
+    found = place.heads(names)
+    return [
+        seen or (deliverable_head(place, name) if may_be_folder(name) else None)
+        for name, seen in zip(names, found, strict=True)
+    ]
+
+
+def deliverable_sha256(place: S3Place, name: str) -> str:
+    """The hash of a deliverable, all of which is read now. Raises `PlaceError`."""
+    inside = tree(place, name) if may_be_folder(name) else []
+    if not inside:
+        return place.sha256(name)
+    digest = hashlib.sha256()
+    for entry, sha256 in zip(inside, each(lambda one: place.sha256(one.name), inside), strict=True):
+        relative = entry.name[len(name) + 1 :]
+        digest.update(f"{sha256}  {relative}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def each(act: Callable[[T], R], things: Iterable[T]) -> list[R]:
+    """Do it for each, several at once; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(act, things))
