@@ -33,7 +33,7 @@ OCTAVES = (
 )  # cell in px, and deviation of its noise in 8-bit steps
 LOOK_S = 0.25
 WEIGH_EVERY = 8  # looks; scratch holds thousands of files
-COMMAND = (sys.executable, "-m", "giornata.cluster.cli.main", "run", "batch.yaml")
+COMMAND = (sys.executable, "-m", "giornata.cluster.cli.main")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class GiantSetting:
     tile: int | None = None
     overlap: int | None = None
     strips: bool = False
+    command: tuple[str, ...] = COMMAND
 
 
 def write_giant(path: Path, megapixels: float, *, strips: bool = False) -> None:
@@ -167,7 +168,11 @@ def run_one(setting: GiantSetting, source: Path, megapixels: float, workers: int
     environment = {**os.environ, "GIORNATA_HOME": str(home.absolute()), "GIORNATA_SCRATCH": ""}
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
-            [*COMMAND, "--workers", str(workers)], cwd=folder, env=environment, stdout=log, stderr=log
+            [*setting.command, "run", "batch.yaml", "--workers", str(workers)],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
         with Scales(process.pid, home / "scratch") as scales:
             process.wait()
