@@ -38,7 +38,7 @@ def noted_errors() -> str:
 
 def plain(lines: Iterable[str]) -> str:
     """A decoder's complaints as a person would be told them: each once, without the names of its parts."""
-    told = {}
+    told: dict[str, None] = {}
     for line in lines:
         words = line.strip()
         while (shorter := SPEAKER.sub("", words)) != words:

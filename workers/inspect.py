@@ -8,20 +8,16 @@ import re
 
 import pyvips
 
-from giornata.jobs.choices import Pages
 from giornata.workers.color import COLOUR_BANDS, PROFILE_FIELD, ProfileCheck, check_profile
 from giornata.workers.decoder_log import heard
-from giornata.workers.errors import Rejected
-from giornata.workers.limits import DECODERS_MB, MEGA, Limits
+from giornata.workers.header_limits import count_pages, is_interlaced, refuse_header
 from giornata.workers.metadata_blocks import metadata_blocks
 from giornata.workers.opening import Source
 from giornata.workers.reading import Reading
 from giornata.workers.samples import COLOURS, DIRECT, LABS, STORED, WIDE
 from giornata.workers.source import (
     Depth,
-    Format,
     ProfileUse,
-    RejectCode,
     ResolutionUnit,
     SourceFacts,
     Stored,
@@ -35,15 +31,9 @@ EXIF_CM = 3  # EXIF 2.32, ResolutionUnit
 UNKNOWN_PX_PER_MM = 1.0  # libvips' word for "not known", which its writers put into files as 25.4 DPI
 ASSUMED_PX_PER_MM = 72 / MM_PER_INCH  # what it fills in for JPEG and PNG that say nothing
 CLAIMED_ORIENTATION = "exif-ifd0-Orientation"
-PARSED_EXIF = "exif-ifd"  # fields that libvips makes of the block, which is counted itself
 UNITS = {"in": ResolutionUnit.INCH, "cm": ResolutionUnit.CM}
-# Bytes per pixel that a decoder holds at once when it cannot stream, measured, with room to spare.
-WHOLE_IN_MEMORY = {Format.WEBP: 8, Format.AVIF: 24, Format.GIF: 8}
 MOST_COMPLAINTS = 5  # of a decoder, in the facts
 USUAL = re.compile(r"assuming 8-bit palette|unknown field with tag", re.I)  # said of files without a fault
-NO_RANGE = (
-    "samples have no range of their own: say float_range: [lowest, highest] to map them, or convert the file"
-)
 
 
 def inspect(source: Source, *, reading: Reading) -> SourceFacts:
@@ -56,10 +46,8 @@ def inspect(source: Source, *, reading: Reading) -> SourceFacts:
         refuse_tiff(source, source.page, limits)
     with heard() as complaints:
         image = source.open()
-    _refuse_size(source, image, limits)
-    _refuse_samples(source, image, reading)
-    pages, page_warnings = _pages(source, image, reading)
-    _refuse_memory(source, image, limits)
+    refuse_header(source, image, reading)
+    pages, page_warnings = count_pages(source, image, reading)
     check = _check_profile(image)
     blocks, block_warnings = metadata_blocks(source, image, most=limits.max_metadata_bytes)
     facts = _facts(source, image, check, reading).model_copy(
@@ -74,94 +62,6 @@ def inspect(source: Source, *, reading: Reading) -> SourceFacts:
     said = [words for words in complaints if not USUAL.search(words)]
     told = tuple(f"the decoder says: {words}" for words in said[:MOST_COMPLAINTS])
     return facts.model_copy(update={"warnings": warnings + told})
-
-
-def _refuse_size(source: Source, image: pyvips.Image, limits: Limits) -> None:
-    size, pixels = f"{image.width}x{image.height} px", image.width * image.height
-    if pixels > limits.bomb_pixels and pixels > limits.bomb_pixels_per_byte * source.file_bytes:
-        reason = (
-            f"{size} in {source.file_bytes} bytes: a decompression bomb, more than"
-            f" {limits.bomb_pixels_per_byte:g} pixels per byte (bomb_pixels_per_byte)"
-        )
-        raise Rejected(source.name, RejectCode.BOMB, reason)
-    for got, unit, name in (
-        (image.width, "px wide", "max_width_px"),
-        (image.height, "px high", "max_height_px"),
-        (pixels, "pixels", "max_pixels"),
-        (_metadata_bytes(image), "bytes of metadata", "max_metadata_bytes"),
-    ):
-        if got > getattr(limits, name):
-            reason = f"{size}: {got} {unit}, the limit is {getattr(limits, name)} ({name})"
-            raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
-
-
-def _metadata_bytes(image: pyvips.Image) -> int:
-    fields = (field for field in image.get_fields() if not field.startswith(PARSED_EXIF))
-    values = (image.get(field) for field in fields)
-    return sum(len(value) for value in values if isinstance(value, bytes | str))
-
-
-def _refuse_samples(source: Source, image: pyvips.Image, reading: Reading) -> None:
-    stored = STORED.get(image.format)
-    lab = image.interpretation in LABS
-    if not lab and stored not in DIRECT and reading.float_range is None:
-        kind = stored or image.format
-        raise Rejected(source.name, RejectCode.UNSUPPORTED_DEPTH, f"{kind} {NO_RANGE}")
-    colour = COLOURS.get(image.interpretation)
-    if (
-        colour is None
-        or image.bands - colour not in (0, 1)
-        or (image.interpretation == "lab" and image.bands > 3)
-    ):
-        needed = "grey, RGB, Lab or CMYK, with or without alpha"
-        reason = f"got {image.bands} bands of {image.interpretation}, needed {needed}"
-        raise Rejected(source.name, RejectCode.UNSUPPORTED_BANDS, reason)
-    if image.bands > reading.limits.max_bands:
-        reason = f"got {image.bands} bands, the limit is {reading.limits.max_bands} (max_bands)"
-        raise Rejected(source.name, RejectCode.UNSUPPORTED_BANDS, reason)
-
-
-def _pages(source: Source, image: pyvips.Image, reading: Reading) -> tuple[int, tuple[str, ...]]:
-    """How many pages or frames there are, if `reading` can live with that."""
-    pages = source.full_pages or (image.get("n-pages") if image.get_typeof("n-pages") != 0 else 1)
-    copies = (
-        (f"a pyramid: {source.reduced_pages} reduced copies are left out",) if source.reduced_pages else ()
-    )
-    if pages <= 1:
-        return 1, copies
-    kind = "pages" if source.format is Format.TIFF else "frames"
-    if pages > reading.limits.max_pages:
-        reason = f"got {pages} {kind}, the limit is {reading.limits.max_pages} (max_pages)"
-        raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
-    if reading.pages is Pages.FIRST:
-        return pages, (*copies, f"{pages} {kind}: only the first is rendered")
-    if reading.pages is Pages.ALL and reading.page is not None and source.format is Format.TIFF:
-        return pages, copies
-    # Rendering one of them and calling it all would lose the others without a word.
-    refusal = "not all can go into one output" if reading.pages is Pages.ALL else "needed one"
-    reason = f"got {pages} {kind}, {refusal}; say pages: {Pages.FIRST}, or split the file"
-    raise Rejected(source.name, RejectCode.MULTI_PAGE, reason)
-
-
-def _refuse_memory(source: Source, image: pyvips.Image, limits: Limits) -> None:
-    sample_bytes = 1 if image.format == "uchar" else 2
-    # A progressive JPEG keeps 16-bit coefficients, an interlaced PNG all its samples.
-    held = 2 * image.bands if source.format is Format.JPEG else 2 * image.bands * sample_bytes
-    per_pixel = WHOLE_IN_MEMORY.get(source.format, held if _interlaced(image) else 0)
-    held_mb = per_pixel * image.width * image.height / MEGA
-    needed_mb = held_mb + DECODERS_MB
-    if held_mb and needed_mb > limits.memory_mb:
-        reason = (
-            f"this kind of {source.format} is decoded in one piece: needed {needed_mb:.0f} MB of memory,"
-            f" the limit is {limits.memory_mb} (memory_mb)"
-        )
-        raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
-
-
-def _interlaced(image: pyvips.Image) -> bool:
-    return any(
-        image.get_typeof(field) != 0 and image.get(field) for field in ("interlaced", "jpeg-multiscan")
-    )
 
 
 def _check_profile(image: pyvips.Image) -> ProfileCheck:
@@ -203,7 +103,9 @@ def _exif_dpi(image: pyvips.Image) -> tuple[float, float] | None:
         return None
     across, down = (_exif_number(image, f"exif-ifd0-{axis}Resolution") for axis in "XY")
     per_inch = MM_PER_INCH / 10 if _exif_number(image, "exif-ifd0-ResolutionUnit") == EXIF_CM else 1
-    return (across * per_inch, down * per_inch) if across > 0 and down > 0 else None
+    dpi = across * per_inch, down * per_inch
+    unknown = min(dpi) <= 0 or max(abs(side - UNKNOWN_PX_PER_MM * MM_PER_INCH) for side in dpi) < 0.01
+    return None if unknown else dpi
 
 
 def _exif_number(image: pyvips.Image, field: str) -> float:
@@ -252,7 +154,7 @@ def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Re
         resolution_unit=_unit(image) if dpi else ResolutionUnit.NONE,
         pages=1,
         page=reading.page or 0,
-        interlaced=_interlaced(image),
+        interlaced=is_interlaced(image),
         file_bytes=source.file_bytes,
         **_samples(image, reading, check),
         **(tiff_flags(source.page) if source.page else {"palette": _says(image, "palette")}),
