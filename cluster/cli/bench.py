@@ -19,6 +19,7 @@ from giornata.cluster.bench import batch as batch_bench
 from giornata.cluster.bench import blocks as blocks_bench
 from giornata.cluster.bench import giant as giant_bench
 from giornata.cluster.bench import manager as manager_bench
+from giornata.cluster.bench import optimize as optimize_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.settings import Machine
 
@@ -148,3 +149,21 @@ def giant(
         linearity=round(giant_bench.linearity(rows), 3),
         same_pixels=giant_bench.same_pixels(rows),
     )
+
+
+@app.command()
+def optimize(
+    sizes: Annotated[list[int] | None, typer.Option("--size", help="px; may be given several times")] = None,
+    tile: Annotated[int, typer.Option(min=128, max=2048, help="core side in px")] = 512,
+    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "compact",
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    steps: Annotated[int, typer.Option(min=1)] = 2,
+    as_json: Json = False,
+) -> None:
+    """Seconds a step, peak memory and the price of tiling, each size whole and in tiles."""
+    settings = [
+        optimize_bench.Setting(size, core, encoder, threads, steps)
+        for size in sizes or [512, 1024]
+        for core in sorted({min(size, 2048), tile}, reverse=True)
+    ]
+    show(optimize_bench.measure(settings), as_json=as_json)

@@ -114,3 +114,32 @@ def train(
         device=device,
         checkpoint_every=checkpoint_every,
     )
+
+
+@app.command("distill")
+def distill(
+    pictures: Annotated[list[Path], typer.Option(help="folder of pictures; may be given several times")],
+    encoder: Annotated[Path, typer.Option(help="VGG-19 convolutions (safetensors, conv1_1 … conv3_4)")],
+    deep_encoder: Annotated[Path, typer.Option(help="compressed VGG-19 for the deep layers")],
+    out: Annotated[Path, typer.Option(help="where the encoder and its card go")],
+    trained_on: Annotated[str, typer.Option(help="what the card says of the pictures")],
+    work: Annotated[Path, typer.Option(help="checkpoint")] = Path("distillation"),
+    steps: Annotated[int, typer.Option(min=1)] = 2000,
+    threads: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Distill the compact encoder that the optimisation engine uses offline."""
+    for folder in pictures:
+        if not folder.is_dir():
+            raise CommandRefused(f"distilling: {folder} is not a folder", Exit.REJECTED)
+    import_module("torch").set_num_threads(threads)
+    plan = import_module("giornata.styles.training.distillation").DistillationPlan(steps=steps)
+    # Loaded here because listing styles must not wait for torch.
+    import_module("giornata.cluster.cli.distilling").distill(
+        plan,
+        pictures=tuple(pictures),
+        encoder=encoder,
+        deep_encoder=deep_encoder,
+        work=work,
+        out=out,
+        trained_on=trained_on,
+    )

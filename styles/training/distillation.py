@@ -35,9 +35,9 @@ class DistillationPlan:
     """How long and on what; `peak_rate` is of one cycle of Adam."""
 
     steps: int = 2000
-    batch: int = 4
-    crop_px: int = 160
-    peak_rate: float = 2e-3
+    batch: int = 3
+    crop_px: int = 112
+    peak_rate: float = 1.5e-3
     seed: int = 0
 
 
