@@ -117,7 +117,7 @@ def wasserstein_loss(got: Statistics, wanted: Statistics, convention: Convention
     values, vectors = torch.linalg.eigh(theirs)
     root = vectors * values.clamp_min(TINY).sqrt() @ vectors.T
     inner = root @ mine @ root
-    cross: Tensor = _TraceOfRoot.apply((inner + inner.T) / 2)  # type: ignore[no-untyped-call]
+    cross: Tensor = _TraceOfRoot.apply((inner + inner.T) / 2)
     means = (got.mean - wanted.mean).square().sum()
     distance = means + mine.trace() + theirs.trace() - 2 * cross
     if convention is Convention.RELATIVE:

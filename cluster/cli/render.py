@@ -126,7 +126,7 @@ def render(
 ) -> None:
     """Style one picture. The output has the size of the source."""
     pictures = style_pictures(style, style_image or [], engine)
-    choice = {
+    choice: dict[str, object] = {
         "alpha": alpha,
         "beta": beta,
         "tv": tv,

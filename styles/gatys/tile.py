@@ -76,7 +76,7 @@ class TileWork:
             torch.autograd.backward([found[layer] for layer in roots], pushes)
         if signals.variation:
             smooth = variation_sum(leaf, self.core, self.options.tv_power)
-            (signals.variation * smooth).backward()  # type: ignore[no-untyped-call]
+            (signals.variation * smooth).backward()
         return leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
 
     def _features(self, pixels: Tensor) -> dict[str, Tensor]:

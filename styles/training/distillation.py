@@ -67,7 +67,13 @@ class Student(nn.Module):
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         """The student's idea of every teacher layer."""
-        return {layer: self.heads[layer](found) for layer, found in self.features(pixels).items()}
+        return {layer: self.head(layer)(found) for layer, found in self.features(pixels).items()}
+
+    def head(self, layer: str) -> nn.Conv2d:
+        """The linear map onto a teacher layer."""
+        found = self.heads[layer]
+        assert isinstance(found, nn.Conv2d)  # noqa: S101 - as made above
+        return found
 
     @torch.no_grad()
     def fit_heads(self, pixels: Tensor, wanted: dict[str, Tensor]) -> None:
@@ -79,8 +85,10 @@ class Student(nn.Module):
             square = mine @ mine.T
             square += RIDGE * square.trace() / len(square) * torch.eye(len(square))
             solved = torch.linalg.solve(square, mine @ theirs.T).T.float()
-            self.heads[layer].weight.copy_(solved[:, :-1, None, None])
-            self.heads[layer].bias.copy_(solved[:, -1])
+            head = self.head(layer)
+            head.weight.copy_(solved[:, :-1, None, None])
+            if head.bias is not None:
+                head.bias.copy_(solved[:, -1])
 
     def features(self, pixels: Tensor) -> dict[str, Tensor]:
         """The student's own tapped layers."""
@@ -102,8 +110,8 @@ class Student(nn.Module):
         """
         out = {key.replace("_weight", ".weight").replace("_bias", ".bias"): value.detach()
                for key, value in self.weights.items()}  # fmt: skip
-        for layer, head in self.heads.items():
-            matrix = head.weight.detach()[:, :, 0, 0].double()
+        for layer in self.heads:
+            matrix = self.head(layer).weight.detach()[:, :, 0, 0].double()
             values, vectors = torch.linalg.eigh(matrix.T @ matrix)
             root = vectors * values.clamp_min(0).sqrt() @ vectors.T
             out[layer.replace("relu", "tap") + ".weight"] = root.float()
