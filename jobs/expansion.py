@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -230,6 +230,7 @@ class _TaskMaker:
         if any(exclude.matches(values) for exclude in self._spec.excludes):
             return None
         target = self._target(asset, self._templates[output], values)
+        masks, regions = self._masks(values), self._regions(style, values, strength)
         return RenderTask(
             item_id=item_id_of(target),
             source=asset.source,
@@ -250,8 +251,8 @@ class _TaskMaker:
             format=resolve_format(output.format, asset.source)[0],
             quality=output.quality,
             size=output.size,
-            masks=self._masks(values),
-            regions=self._regions(style, values, strength),
+            masks=masks,
+            regions=regions,
             profile=output.profile,
             depth=output.depth,
             compression=output.compression,
@@ -262,7 +263,7 @@ class _TaskMaker:
             crop=self._crop(asset, shape, output) if shape else None,
             **self._same,
             timeout_s=self._spec.policy.timeout_s,
-            source_stamp=master.stamp,
+            source_stamp="+".join((master.stamp, *_mask_stamps(masks, regions))),
             source_version=asset.version,
             engine_version=self._versions[style.resolved_label],
         )
@@ -357,6 +358,13 @@ class _TaskMaker:
         if optional:
             return None
         raise BadName(str(values[NameField.NAME]), f"its mask is not there: {path}")
+
+
+def _mask_stamps(masks: TaskMasks, regions: Sequence[TaskRegion]) -> Iterator[str]:
+    """A picture is made from its masks as well: one that changed makes it outdated."""
+    for path in (masks.protect, masks.apply, *(region.mask for region in regions)):
+        if path and not is_url(path):
+            yield source_stamp(path)
 
 
 def source_stamp(source: str) -> str:

@@ -7,7 +7,7 @@ from giornata.jobs.choices import Container, PictureFormat, PreserveColour
 from giornata.jobs.errors import BadName, BadSpec
 from giornata.jobs.expansion import expand
 from giornata.jobs.spec import JobSpec
-from giornata.jobs.task import Brush, BrushUnit, RenderTask
+from giornata.jobs.task import Brush, BrushUnit, RenderTask, is_outdated
 from tests.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
@@ -94,3 +94,16 @@ def test_what_was_not_asked_for_leaves_the_content_key_alone(
     (kept,) = tasks(spec_of(render={"preserve_colour": "luminance"}), tmp_path)
     assert kept.preserve_colour is PreserveColour.LUMINANCE
     assert kept.content_key() != plain.content_key()
+
+
+def test_a_mask_that_changed_makes_its_picture_outdated(
+    tmp_path: Path, pictures: Callable[..., Path], spec_of: SpecOf
+) -> None:
+    pictures("a.jpg")
+    mask = tmp_path / "a_logo.png"
+    mask.write_bytes(b"one")
+    spec = spec_of(masks={"protect": "{stem}_logo.png"})
+    (before,) = tasks(spec, tmp_path)
+    mask.write_bytes(b"another")
+    (after,) = tasks(spec, tmp_path)
+    assert is_outdated(before.content_key(), by=after.content_key())
