@@ -109,6 +109,7 @@ class RenderActor:
             # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
             if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
+                renderer.hand_out(task, prepared)
                 spreading = self._handed_back(task, prepared, tiles)
                 also = {"optimisation": work, "keep_every_s": renderer.settings.keep_every_s}
                 return spreading.model_copy(update={"seconds": time.monotonic() - started, **also})

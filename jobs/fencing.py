@@ -16,7 +16,7 @@ from sqlalchemy import Connection, String, Update, bindparam, insert, select, up
 from giornata.jobs.bulk import run_many
 from giornata.jobs.claim import Claim
 from giornata.jobs.ledger import lock_job, shift
-from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.outcome import NOTHING_HAPPENED, Outcome, OutcomeClass
 from giornata.jobs.records import Settlement
 from giornata.jobs.retry import History
 from giornata.jobs.schema import attempt, item, job, storable
@@ -133,7 +133,7 @@ class _Fresh:
     @property
     def leaves_a_row(self) -> bool:
         """Failures and retries are kept one by one; deliveries and returns are not."""
-        return self.settlement.outcome.outcome_class not in (OutcomeClass.DONE, OutcomeClass.CANCELLED)
+        return self.settlement.outcome.outcome_class not in (OutcomeClass.DONE, *NOTHING_HAPPENED)
 
     def values(self, now: float) -> dict[str, Any]:
         """The columns that change."""
@@ -143,6 +143,8 @@ class _Fresh:
             return {"state": state, **_NO_INTENT, **_delivered(outcome, now)}
         if outcome.outcome_class is OutcomeClass.CANCELLED:
             return {"state": state, **_NO_INTENT}
+        if outcome.outcome_class is OutcomeClass.WAITING:
+            return {"state": state, **_NO_INTENT, "not_before": now + decision.delay_s}
         return {"state": state, **_NO_INTENT, **self._unfinished(now)}
 
     def _unfinished(self, now: float) -> dict[str, Any]:

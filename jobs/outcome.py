@@ -25,6 +25,11 @@ class OutcomeClass(StrEnum):
     TIMEOUT = "timeout"
     BUG = "bug"
     CANCELLED = "cancelled"
+    WAITING = "waiting"
+
+
+# Neither a delivery nor a failure: the item goes back as if it had not been claimed.
+NOTHING_HAPPENED = (OutcomeClass.CANCELLED, OutcomeClass.WAITING)
 
 
 def tail(text: str) -> str:

@@ -45,6 +45,7 @@ class RetryPolicy:
     retries: int = 2
     first_delay_s: float = 2.0
     longest_delay_s: float = 120.0
+    waiting_delay_s: float = 3.0
     throttled_hold_s: float = 30.0
     credentials_hold_s: float = 120.0
 
@@ -107,6 +108,10 @@ class RetryPolicy:
         # Shutdown is not a failure: the item goes back as if it had never been claimed.
         return Decision(ItemState.QUEUED, outcome.reason)
 
+    def _waiting(self, outcome: Outcome, history: History) -> Decision:
+        # Another item is making what this one is cut from; it is asked again in a while.
+        return Decision(ItemState.QUEUED, outcome.reason, delay_s=self.waiting_delay_s)
+
     def _delay_s(self, outcome: Outcome, failures: int) -> float:
         """Exponential back-off with a jitter of up to half, the same for the same item and attempt."""
         whole_s: float = min(self.longest_delay_s, self.first_delay_s * 2.0 ** (failures - 1))
@@ -133,4 +138,5 @@ _ANSWERS: dict[OutcomeClass, _Answer] = {
     OutcomeClass.THROTTLED: RetryPolicy._throttled,
     OutcomeClass.CREDENTIALS: RetryPolicy._credentials,
     OutcomeClass.CANCELLED: RetryPolicy._cancelled,
+    OutcomeClass.WAITING: RetryPolicy._waiting,
 }

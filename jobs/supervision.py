@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from giornata.jobs.blame import SET_ASIDE_AFTER, Blame, place_of
 from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.outcome import NOTHING_HAPPENED, Outcome, OutcomeClass
 from giornata.jobs.ports import ClaimKey, Clock, JobSnapshot, TaskRunner, WorkerView
 from giornata.jobs.records import BlockKind, BlockRecord, WorkerRecord
 from giornata.jobs.retry import Decision
@@ -53,7 +53,7 @@ class Supervisor:
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
         """Remember who failed on what."""
         self._blame.note(claim.job_id, claim.task.item_id, outcome.worker, outcome.outcome_class)
-        if outcome.worker and outcome.outcome_class not in (OutcomeClass.DONE, OutcomeClass.CANCELLED):
+        if outcome.worker and outcome.outcome_class not in (OutcomeClass.DONE, *NOTHING_HAPPENED):
             self._failures[place_of(outcome.worker)] += 1
 
     def _judge(self, views: list[WorkerView], blocks: list[BlockRecord]) -> None:

@@ -40,6 +40,19 @@ class Masters:
                 time.sleep(ASK_S)
             yield held
 
+    def hand_out(self, key: str, item_id: str, folder: Path) -> None:
+        """Say that many workers make this master together, for one item, for as long as `folder` is there."""
+        with self._lock(f"{key}.spread") as place:
+            place.write(f"{item_id}\n{folder}".encode())
+
+    def is_handed_out(self, key: str, item_id: str) -> bool:
+        """Whether this master is being made for an item other than this one."""
+        try:
+            maker, _, folder = (self.root / "locks" / f"{key}.spread").read_text().partition("\n")
+        except FileNotFoundError:
+            return False
+        return bool(folder) and maker != item_id and Path(folder).exists()
+
     @contextmanager
     def use(self, key: str) -> Iterator[Path | None]:
         """The folder of a master, which stays while it is used; nothing when there is none."""

@@ -27,7 +27,7 @@ from giornata.workers.checks import Measures, measure, output_complaints, pictur
 from giornata.workers.crops import to_style
 from giornata.workers.delivery import hand_over, record_of, write_sidecar
 from giornata.workers.effects import Effects, bare, canvas_depth, prepare_effects
-from giornata.workers.errors import OutOfMemory
+from giornata.workers.errors import OutOfMemory, StillMade
 from giornata.workers.features import FeatureFiles, Keep
 from giornata.workers.fidelity import BACK, ROUNDS, TRIAL_PX, faithful_strength
 from giornata.workers.finish import finish, finished_path
@@ -191,7 +191,8 @@ class Renderer:
     def shared(self, task: RenderTask) -> Iterator[Prepared | None]:
         """The styled picture that another output of the same one has left; nothing when this is the first.
 
-        Who gets nothing should make it: until the end of the `with` the others wait for it. Raises `Dropped`.
+        Who gets nothing should make it: until the end of the `with` the others wait for it. Raises `Dropped`,
+        `StillMade` when several workers are making it together.
         """
         if task.siblings == 1:
             yield None
@@ -199,10 +200,17 @@ class Renderer:
         key = task.master_key()
         with self.masters.turn(key, self.pulse.tick) as turn, self.masters.use(key) as folder:
             if folder is None:
+                if self.masters.is_handed_out(key, task.item_id):
+                    raise StillMade(task.source)
                 yield None
                 return
             turn.close()
             yield Prepared.model_validate_json((folder / RECORD).read_text())
+
+    def hand_out(self, task: RenderTask, prepared: Prepared) -> None:
+        """Have other outputs of a picture wait that several workers are about to style together."""
+        if task.siblings > 1:
+            self.masters.hand_out(task.master_key(), task.item_id, prepared.folder)
 
     def new_folder(self) -> Path:
         """A fresh folder of scratch space, which the caller removes."""

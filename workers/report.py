@@ -23,6 +23,7 @@ from giornata.workers.errors import (
     RenderError,
     SandboxUnavailable,
     ScratchFull,
+    StillMade,
     TargetRefused,
     Unreadable,
 )
@@ -35,6 +36,7 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (BadLimits, OutcomeClass.BAD_INPUT),
     (EffectRefused, OutcomeClass.BAD_INPUT),
     (QualityRefused, OutcomeClass.QUALITY),
+    (StillMade, OutcomeClass.WAITING),
     (OutOfMemory, OutcomeClass.OOM_DEVICE),
     (TargetRefused, OutcomeClass.TARGET_TAKEN),
     (Unreadable, OutcomeClass.TRANSIENT_IO),

@@ -20,6 +20,7 @@ CAUSES = {
     OutcomeClass.TIMEOUT: "It took too long",
     OutcomeClass.BUG: "A fault of the program",
     OutcomeClass.CANCELLED: "Cancelled",
+    OutcomeClass.WAITING: "Waiting for the picture it is cut from",
 }
 
 

@@ -97,3 +97,15 @@ def test_what_the_tick_raises_ends_the_wait(tmp_path: Path) -> None:
     turn.close()
     with masters.turn(KEY, tick):
         pass
+
+
+def test_what_many_make_together_is_waited_for_as_long_as_they_do(tmp_path: Path) -> None:
+    masters = Masters(tmp_path / "masters")
+    work = tmp_path / "work"
+    work.mkdir()
+    assert not masters.is_handed_out(KEY, "one")
+    masters.hand_out(KEY, "one", work)
+    assert masters.is_handed_out(KEY, "two")
+    assert not masters.is_handed_out(KEY, "one")  # whose it is may begin again
+    work.rmdir()
+    assert not masters.is_handed_out(KEY, "two")
