@@ -27,7 +27,7 @@ SAMPLES = {
     Stored.FLOAT32: Sample.FLOAT32,
     Stored.FLOAT64: Sample.FLOAT32,
 }
-STRIP_ROWS = 128
+STRIP_ROWS, STRIPS_KEPT = 32, 8
 REFINEMENTS = 3  # of lookup tables; 2 of 255 are left of 10, and a fourth gains nothing visible
 
 
@@ -192,7 +192,11 @@ def _refined(wanted: pyvips.Image, target: str) -> pyvips.Image:
         inks = through_profile(asked, source=WORKING_SPACE, target=target, depth=Depth.UINT16)
         answer = through_profile(inks, source=target, target=WORKING_SPACE, depth=Depth.UINT16)
         # Kept in strips: without that each round would compute the one before it twice.
-        asked = (asked + wanted - answer).cast("ushort").linecache(tile_height=STRIP_ROWS, threaded=True)
+        asked = (
+            (asked + wanted - answer)
+            .cast("ushort")
+            .tilecache(tile_width=wanted.width, tile_height=STRIP_ROWS, max_tiles=STRIPS_KEPT, threaded=True)
+        )
         asked = asked.copy(interpretation="rgb16")
     return asked
 
