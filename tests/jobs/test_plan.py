@@ -133,10 +133,7 @@ def test_a_file_that_is_not_ours_is_never_in_the_way_unseen(
             {"styles": ["wvae"]},
             r"styles\[0\]: unknown style 'wvae'; did you mean 'wave'\? known styles: dots",
         ),
-        (
-            {"styles": [{"image": "a.jpg"}]},
-            "optimization is not yet available in this version, available: feedforward",
-        ),
+        ({"styles": [{"image": "nowhere.jpg"}]}, r"style picture .*nowhere\.jpg: no such file"),
         ({"destination": "gs://bucket/out"}, "got gs://, needed a local path or s3://bucket/prefix"),
         ({"destination": "scans/a.jpg"}, "got a file, needed a folder"),
         ({"render": {"statistics": "reference", "reference": "none.jpg"}}, "render.reference: no file at"),
