@@ -27,14 +27,21 @@ class StoredStates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def runs(self, job_id: str, *, first: int = 0, last: int = 2**31 - 1) -> list[Run]:
-        """The states of all items from position `first` to `last`, in no order.
+    def runs(
+        self,
+        job_id: str,
+        *,
+        first: int = 0,
+        last: int = 2**31 - 1,
+        states: Collection[ItemState] = tuple(ItemState),
+    ) -> list[Run]:
+        """The items in `states` from position `first` to `last`, in no order.
 
-        A position that no run holds belongs to no item.
+        A position that no run of any state holds belongs to no item.
         """
         found = []
         with self._database.read() as connection:
-            for state in ItemState:
+            for state in states:
                 # Neighbours are as far from their position as from their place in the line.
                 place = func.row_number().over(order_by=item.c.position)
                 lined = select(item.c.position, (item.c.position - place).label("island")).where(

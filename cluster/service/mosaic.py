@@ -51,9 +51,14 @@ class Mosaic:
     def scan(self) -> None:
         """Look at every item."""
         begun = time.monotonic()
-        runs = self.store.runs(self.job_id)
-        cells = bytearray(GAP.encode() * (1 + max((run.last for run in runs), default=-1)))
-        for run in runs:
+        counts = self.store.snapshot(self.job_id).counts
+        size = self.store.highest(self.job_id) + 1
+        common = max(counts, key=lambda state: counts[state], default=ItemState.QUEUED)
+        # Without gaps what is in no other state is in the most common one, and most of the index is not read.
+        whole = sum(counts.values()) == size
+        cells = bytearray(bytes([_CODES[common]] if whole else GAP.encode()) * size)
+        wanted = [state for state in ItemState if not (whole and state is common)]
+        for run in self.store.runs(self.job_id, states=wanted, last=size - 1):
             cells[run.first : run.last + 1] = bytes([_CODES[run.state]]) * (run.last - run.first + 1)
         self.cells = cells
         self._counts = {code: cells.count(code) for code in _CODES.values()}
@@ -147,6 +152,7 @@ class Mosaics:
                 self._store.snapshot(job_id)
                 mosaic = Mosaic(self._store, job_id)
                 mosaic.scan()
+                mosaic.watched_at = time.monotonic()
                 self._mosaics[job_id] = mosaic
                 self._forget_some()
             mosaic.watched_at = time.monotonic()

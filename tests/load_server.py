@@ -1,0 +1,17 @@
+"""A service in a process of its own, to measure: `python -m tests.load_server FOLDER`."""
+
+import sys
+import time
+from pathlib import Path
+
+from tests.services import Place, serving
+
+if __name__ == "__main__":
+    root = Path(sys.argv[1])
+    (root / "service").mkdir()
+    place = Place(root / "service", str(root / "jobs.sqlite"))
+    with place.store, serving(place.desk) as url:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+        while True:
+            time.sleep(1)
