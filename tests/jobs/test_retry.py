@@ -99,3 +99,14 @@ def test_an_outcome_says_what_its_class_needs() -> None:
 def test_a_reason_fits_on_one_line() -> None:
     assert one_line("a\n  b\tc") == "a b c"
     assert len(one_line("x" * 9_999)) == MAX_REASON
+
+
+def test_what_is_not_good_enough_is_never_tried_again() -> None:
+    found = POLICY.decide(outcome(OutcomeClass.QUALITY), History())
+    assert (found.state, found.counted, found.lost_worker) == (ItemState.QUARANTINED, False, False)
+
+
+def test_waiting_costs_an_item_a_moment_and_no_try() -> None:
+    found = POLICY.decide(outcome(OutcomeClass.WAITING), History(failures=2))
+    assert (found.state, found.counted) == (ItemState.QUEUED, False)
+    assert found.delay_s > 0
