@@ -5,9 +5,14 @@ import os
 import re
 from collections.abc import Sequence
 
+# What a folder is searched for; a file or glob may name anything. Formats that are not read are named all the
+# same: a picture that cannot be rendered is told, and does not vanish.
 PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".avif"}
-)  # what a folder is searched for; a file or glob may name anything
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".gif", ".avif"),
+        *(".bmp", ".ppm", ".pgm", ".pbm", ".jp2", ".j2k", ".jpx", ".jxl", ".heic", ".heif", ".psd", ".dng"),
+    }
+)
 MAGIC = re.compile(r"[*?\[]")
 
 
