@@ -43,6 +43,7 @@ def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
     """
     record = store.job(job_id)
     wanted, destination = record.spec.package, destination_of(record).rstrip("/")
+    files = files.of(record.spec.storage)
     place, written = files.places.at(destination, record.spec.storage), []
     with tempfile.TemporaryDirectory(prefix="giornata-package-") as folder:
         if wanted.checksums:
