@@ -26,6 +26,7 @@ PAPER = {
     "style_layers": LAYERS,
     "content_layers": {"relu2_1": 1.0},
     "convention": Convention.PAPER,
+    "term": StyleTerm.GRAM,
     "growth": Growth.NONE,
 }
 

@@ -91,11 +91,24 @@ def test_tiles_do_not_change_a_render(home: Path) -> None:
     ("words", "code"),
     [
         (("--style", "nobody"), Exit.REJECTED),
-        (("--style", "udnie", "--engine", "optimization"), Exit.USAGE),
+        (("--style", "udnie", "--engine", "optimization"), Exit.REJECTED),
+        (("--style", "udnie", "--style-image", "cat.png"), Exit.USAGE),
+        (("--style", "udnie", "--steps", "9"), Exit.USAGE),
+        (("--style-image", "cat.png", "--alpha", "0", "--beta", "0"), Exit.REJECTED),
+        (("--style-image", "cat.png", "--encoder", "vgg99"), Exit.REJECTED),
         (("--style", "udnie", "--strength", "1.5"), Exit.USAGE),
         (("--style", "udnie", "--statistics", "reference"), Exit.USAGE),
     ],
-    ids=["an unknown style", "an engine to come", "a strength above one", "no reference"],
+    ids=[
+        "an unknown style",
+        "a style that is no picture",
+        "a style and a picture",
+        "steps for a network",
+        "nothing to minimise",
+        "no such encoder",
+        "a strength above one",
+        "no reference",
+    ],
 )
 def test_what_cannot_be_rendered_is_refused(home: Path, words: tuple[str, ...], code: Exit) -> None:
     done = giornata("render", "cat.png", *words, "-o", "out.png", cwd=home)
