@@ -1,11 +1,14 @@
 """The dashboard in a real browser: what people do with it, and that every page fits and reads well."""
 
+import io
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from giornata.cluster.service.access import Access, AccessRole, Person
 from giornata.jobs.states import ItemState, JobState
@@ -18,6 +21,7 @@ ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
 PEOPLE = [(ANNA, Person("anna", AccessRole.OPERATOR)), (VIC, Person("vic", AccessRole.VIEWER))]
 PATIENCE_S = 60.0
 COUNT = 24
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +285,28 @@ def test_every_page_fits_its_window_and_reads_well(
             assert beside <= 0, f"{name} is wider than its window"
             assert serious(page) == [], name
         page.wrong[:] = [line for line in page.wrong if "404" not in line]  # asked for on purpose
+
+
+@pytest.mark.skipif(
+    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/dashboard-*"
+)
+def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: Browser) -> None:
+    made = Gallery(tmp_path, count=360)
+    made.painter.pause_s = 0.0
+    with made.store, made.open(library=Library()) as url, browser.page(url, size=(1280, 860)) as page:
+        jobs = [
+            made.desk.submit(made.spec(name=name, destination=f"out/{name}"), base=made.root).job.job_id
+            for name in ("Museum scans", "Autumn campaign")
+        ]
+        until(lambda: made.store.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)
+        item = list(made.store.items(jobs[0], [ItemState.DONE]))[3]
+        pages = {"jobs": "/", "job": f"/jobs/{jobs[0]}", "image": f"/jobs/{jobs[0]}/items/{item.item_id}"}
+        for name, path in {**pages, "styles": "/styles", "submit": "/submit"}.items():
+            ready(page, path)
+            if name == "styles":
+                page.click("[data-style=great-wave] button")
+                comes_true(page, "document.querySelector('#trial').dataset.mix === 'great-wave'")
+            page.wait_for_timeout(6000)
+            shot = Image.open(io.BytesIO(page.screenshot()))
+            small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(128)
+            small.save(DOCS / f"dashboard-{name}.png", optimize=True)

@@ -14,8 +14,9 @@ from giornata.cluster.service.pages.routes_session import inside
 from giornata.cluster.service.sessions import COOKIE, CSRF_HEADER, LASTS_S, Seal
 from giornata.cluster.service.views import EtaView, RatesView
 from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState
-from tests.rows import fail, fill
+from giornata.jobs.records import NewItem, Settlement
+from giornata.jobs.states import ItemState, JobEvent
+from tests.rows import DONE, claimed, fail, fill, good, task
 from tests.services import Place, serving
 
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
@@ -198,3 +199,23 @@ def test_a_picture_is_shown_only_when_it_is_ours(place: Place, http: httpx.Clien
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/gif")
     assert http.get(f"/zoom/{job_id}/{item.item_id}/..%2f..%2fscans/a.jpg").status_code == 404
     assert http.get(f"/previews/{job_id}/nobody/result").status_code == 404
+
+
+def test_a_delivered_folder_is_open_as_far_as_it_goes(place: Place, http: httpx.Client) -> None:
+    job_id = place.store.create_job(place.spec(), base=place.root)
+    folder = place.root / "out" / "plate"
+    (folder / "plate_files").mkdir(parents=True)
+    (folder / "plate.dzi").write_text("<Image/>")
+    (folder / "secret.txt").write_text("not a picture")
+    (folder / "away.jpg").symlink_to(place.root / "scans" / "a.jpg")
+    made = task("plate").model_copy(update={"target": str(folder)})
+    place.store.insert_items(job_id, [NewItem(made)])
+    place.store.mark_listed(job_id)
+    place.store.move_job(job_id, JobEvent.START)
+    (claim,) = claimed(place.store, job_id)
+    address = f"/zoom/{job_id}/{made.item_id}"
+    assert http.get(f"{address}/plate.dzi").status_code == 404  # not delivered yet
+    place.store.finish([Settlement(claim, good(claim), DONE)])
+    assert http.get(f"{address}/plate.dzi").text == "<Image/>"
+    for wrong in ("secret.txt", "away.jpg", "..%2f..%2fscans%2fa.jpg", "nothing.jpg", "plate_files"):
+        assert http.get(f"{address}/{wrong}").status_code == 404, wrong
