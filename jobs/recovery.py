@@ -47,7 +47,7 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
         if size is None:
             reason = "its output has gone since it was delivered"
             missing += store.move_item(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
-        elif _is_changed(item, size, store.delivery(item.target)):
+        elif size != item.bytes and _is_changed(item, size, store.delivery(item.target)):
             reason = (
                 f"checking {item.target}: got {size} bytes, delivered {item.bytes}; move it and run again"
             )
@@ -64,6 +64,6 @@ def _beside(publisher: Publisher, items: Iterable[ItemRecord]) -> Iterator[tuple
 
 def _is_changed(item: ItemRecord, size: int, newest: Delivery | None) -> bool:
     """A skipped item has no file of its own, and a later job may have replaced ours by right."""
-    if item.state is not ItemState.DONE or size == item.bytes:
+    if item.state is not ItemState.DONE:
         return False
     return newest is None or newest.job_id == item.job_id or newest.bytes != size

@@ -3,7 +3,6 @@
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -223,7 +222,11 @@ class S3Publisher:
         """What the endpoint can do, tried once on an object of our own beside the target."""
         key = (place.storage, split(target)[0])
         if key not in self._shared.rules:
-            self._shared.rules[key] = probe(place, target.rpartition("/")[0])
+            name = f"{target.rpartition('/')[0]}/{PROBE}{secrets.token_hex(8)}"
+            try:
+                self._shared.rules[key] = probe(place, name)
+            finally:
+                self._drop(place, name)
         return self._shared.rules[key]
 
 
@@ -233,17 +236,12 @@ def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
     return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)
 
 
-def probe(place: S3Place, folder: str) -> Conditional:
-    """Which way of not writing over an object works in `folder`. Raises `PlaceError`."""
-    name = f"{folder}/{PROBE}{secrets.token_hex(8)}"
+def probe(place: S3Place, name: str) -> Conditional:
+    """Which way of not writing over an object works, tried on `name`, which it leaves. Raises `PlaceError`."""
     bucket, key = split(name)
     with translated(name):
         place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
-    try:
-        return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
-    finally:
-        with suppress(PlaceError):
-            place.delete(name)
+    return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
 
 
 def _copy_is_refused(place: S3Place, name: str) -> bool:
