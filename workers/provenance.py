@@ -157,6 +157,9 @@ def totals_sha256(totals: Totals | None) -> str | None:
     return digest.hexdigest()
 
 
+_PLACES: dict[str, Any] = {**dict.fromkeys(LOCATIONS, True), "optimise": {"images", "previous", "encoder"}}
+
+
 def style_records(task: RenderTask, library: Library) -> tuple[StyleRecord, ...]:
     """The styles of `task` and of its regions. Raises `UnknownStyle`."""
     mixes: list[tuple[int | None, dict[str, float], float]] = [(None, task.mix, task.strength)]
@@ -236,7 +239,7 @@ def build_provenance(
         source=_source_record(facts, source_sha256),
         inputs=_inputs(task),
         styles=styles,
-        parameters=task.model_dump(mode="json", exclude=set(LOCATIONS)),
+        parameters=task.model_dump(mode="json", exclude=_PLACES),
         seed=task.seed,
         tiles=_tiles_record(grid),
         statistics=StatisticsRecord(kind=task.statistics, totals_sha256=totals_hash),
@@ -260,6 +263,8 @@ def _source_record(facts: SourceFacts, sha256: str) -> SourceRecord:
 
 def _inputs(task: RenderTask) -> dict[str, str]:
     named = {"reference": task.reference, "protect": task.masks.protect, "apply": task.masks.apply}
+    if task.optimise is not None:
+        named |= {f"style {index}": image.path for index, image in enumerate(task.optimise.images)}
     named |= {f"region {index}": region.mask for index, region in enumerate(task.regions)}
     return {role: _name(path) for role, path in named.items() if path}
 
