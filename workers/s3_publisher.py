@@ -237,7 +237,7 @@ def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
 
 
 def probe(place: S3Place, name: str) -> Conditional:
-    """Which way of not writing over an object works, tried on `name`, which it leaves. Raises `PlaceError`."""
+    """Which way of not writing over an object works, tried on `name`, which stays. Raises `PlaceError`."""
     bucket, key = split(name)
     with translated(name):
         place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")

@@ -20,6 +20,7 @@ from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_
 from tests.faults import FaultProxy, Kind, faults_before
 
 PICTURES = 4
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
