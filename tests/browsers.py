@@ -74,9 +74,9 @@ def ready(page: Any, path: str) -> None:
     page.wait_for_selector("html[data-ready=yes]", state="attached")
 
 
-def comes_true(page: Any, words: str) -> None:
+def comes_true(page: Any, words: str, *, patience_s: float = PATIENCE_MS / 1000) -> None:
     """Wait until an expression is true on the page; its policy forbids to wait for one in there."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+    deadline = time.monotonic() + patience_s
     while not page.evaluate(words):
         assert time.monotonic() < deadline, f"never true: {words}"
         time.sleep(0.05)

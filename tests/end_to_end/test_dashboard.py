@@ -305,8 +305,10 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
             ready(page, path)
             if name == "styles":
                 page.click("[data-style=great-wave] button")
-                comes_true(page, "document.querySelector('#trial').dataset.mix === 'great-wave'")
-            page.wait_for_timeout(6000)
+                comes_true(
+                    page, "document.querySelector('#trial').dataset.mix === 'great-wave'", patience_s=60
+                )
+            page.wait_for_timeout(4000)
             shot = Image.open(io.BytesIO(page.screenshot()))
-            small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(128)
+            small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(255)
             small.save(DOCS / f"dashboard-{name}.png", optimize=True)

@@ -19,7 +19,7 @@ from giornata.styles.errors import UnknownStyle
 from giornata.workers.errors import RenderError
 
 router = APIRouter(include_in_schema=False)
-WAIT_S = 8.0
+WAIT_S = 2.0  # browsers ask for six pictures at once, and a slider must not wait behind them
 UPLOADS, UPLOADS_PER_S = 12, 60.0
 MOST_STYLES = 6  # in one mix
 _MIX = re.compile(r"([a-z0-9][a-z0-9-]{0,99}):(\d{1,3}(?:\.\d{1,3})?)")

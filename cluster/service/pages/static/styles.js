@@ -20,7 +20,7 @@ function draw(tries) {
   next.onload = () => {
     if (mine !== asked) return;
     if (next.naturalHeight <= 1) { // not made yet, or not to be made
-      if (next.naturalWidth === 1 && tries < 8) setTimeout(() => { if (mine === asked) draw(tries + 1); }, 1500);
+      if (next.naturalWidth === 1 && tries < 30) setTimeout(() => { if (mine === asked) draw(tries + 1); }, 1500);
       else $("trial-says").textContent = "this cannot be shown";
       return;
     }
