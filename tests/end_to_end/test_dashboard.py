@@ -308,6 +308,11 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
                 comes_true(
                     page, "document.querySelector('#trial').dataset.mix === 'great-wave'", patience_s=60
                 )
+                ready_cards = (
+                    "[...document.querySelectorAll('.style img')].every((one) => one.naturalWidth > 2)"
+                )
+                comes_true(page, ready_cards, patience_s=60)
+                page.evaluate("scrollTo(0, 0)")
             page.wait_for_timeout(4000)
             shot = Image.open(io.BytesIO(page.screenshot()))
             small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(255)
