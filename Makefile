@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WEB := $(VENV)/.web
 
-.PHONY: setup demo test lint fmt bench clean
+.PHONY: setup demo test test-long lint fmt bench clean
 
 setup: $(STAMP) $(WEB)
 
@@ -23,7 +23,10 @@ demo: setup
 	$(BIN)/giornata demo --out demo-out
 
 test: setup
-	$(BIN)/python -m pytest -q -n 4 --dist loadfile
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile -m "not long"
+
+test-long: setup
+	$(BIN)/python -m pytest -q -m long
 
 lint: setup
 	$(BIN)/ruff check .

@@ -27,7 +27,13 @@ from giornata.jobs.store import JobStore
 from giornata.jobs.works import PICTURES
 from tests.end_to_end.chaos import write_styles
 
-pytestmark = [pytest.mark.chaos, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.chaos,
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+]
 TILES, PHASES = 70, 7
 PATIENCE_S = 400.0
 SPEC = """

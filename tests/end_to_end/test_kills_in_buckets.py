@@ -160,6 +160,7 @@ print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_gigabyte_goes_up_and_down_in_less_than_300_megabytes(service: str, tmp_path: Path) -> None:
     fill(service, 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import bagit
 import pytest
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]
 
 

@@ -190,6 +190,7 @@ def test_a_poster_and_a_postcard_of_one_photo_look_alike(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("style", ["great-wave", "starry-night"])
 def test_a_poster_of_four_times_the_size_differs_eight_times_less_with_a_brush(

@@ -64,6 +64,7 @@ def test_rows_are_compared_by_size_and_by_workers() -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_time_is_linear_memory_is_flat_and_workers_change_nothing(tmp_path: Path) -> None:
     write_styles(tmp_path / "styles")
