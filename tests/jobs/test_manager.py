@@ -140,7 +140,7 @@ def test_one_bad_picture_never_stops_a_batch_and_never_vanishes(
 def test_what_went_wrong_once_is_tried_again_when_that_may_help(
     bench: Bench, spec_of: SpecOf, kind: OutcomeClass
 ) -> None:
-    helpless = kind in (OutcomeClass.BAD_INPUT, OutcomeClass.TARGET_TAKEN)
+    helpless = kind in (OutcomeClass.BAD_INPUT, OutcomeClass.TARGET_TAKEN, OutcomeClass.QUALITY)
     expected = JobState.COMPLETED_WITH_FAILURES if helpless else JobState.COMPLETED
     assert bench.run(spec_of(), failing("3", kind, times=1)) is expected
     bench.audit(spec_of())

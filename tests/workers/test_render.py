@@ -116,13 +116,13 @@ def test_a_stopped_picture_goes_on_where_it_stopped(
     steps = []
     for _ in range(5):
         with pytest.raises(Stop):
-            rendered(task, lasting, tick=stopping_after(90))
+            rendered(task, lasting, tick=stopping_after(60))
         assert not (tmp_path / "out.png.part").exists()
     again = rendered(task, lasting, tick=lambda: steps.append(1))
     assert again.sha256 == plain.sha256
     # All tiles in all phases, painting, decoding and delivering: each tile that was noted is done once. A
     # stopped step had been noted before it was counted.
-    assert len(steps) <= TILES * (PHASES + 1) + 2 - 5 * 89
+    assert len(steps) <= TILES * (PHASES + 1) + 2 - 5 * 59
     assert [path.name for path in (tmp_path / "pictures").iterdir()] == [".lock"]
 
 
