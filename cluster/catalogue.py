@@ -8,7 +8,7 @@ from giornata.styles.card import IDENTITY
 from giornata.styles.library import Library
 
 # Raised whenever the same weights and the same picture would come out with other pixels.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 
 class LibraryStyles:
