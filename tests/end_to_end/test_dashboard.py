@@ -214,6 +214,7 @@ def test_a_wrong_token_stays_outside_a_right_one_comes_in_and_a_viewer_cannot_ch
             assert "anna" in page.inner_text(".who")
             assert page.context.cookies()[0]["httpOnly"]
             assert page.context.cookies()[0]["sameSite"] == "Strict"
+            page.wait_for_selector("html[data-ready=yes]", state="attached")
             page.click("[data-sign-out]")
             page.wait_for_url("**/login")
             page.goto("/")

@@ -35,13 +35,6 @@ for (const kind of ["load", "error"]) {
 }
 for (const image of document.images) if (image.complete) look(image);
 
-document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
-  stop(); // what is still being loaded would be refused
-  dispatchEvent(new Event("pagehide"));
-  await ask("/logout", {}).catch((error) => say(error.message, true));
-  location.assign("/login");
-});
-
 tellAges();
 setInterval(tellAges, 20000);
 document.addEventListener("giornata:rows", tellAges);
@@ -49,4 +42,10 @@ onConfirm();
 
 const name = PAGES[document.body.dataset.page];
 if (name) (await import(name)).start();
+document.querySelector("[data-sign-out]")?.addEventListener("click", async () => {
+  stop(); // what is still being loaded would be refused
+  dispatchEvent(new Event("pagehide"));
+  await ask("/logout", {}).catch((error) => say(error.message, true));
+  location.assign("/login");
+});
 document.documentElement.dataset.ready = "yes";
