@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(STAMP)
 
-$(WEB): infra/web/package-lock.json infra/web/bring | $(STAMP)
+$(WEB): infra/web/package.json infra/web/bring | $(STAMP)
 	infra/web/bring
 	touch $(WEB)
 
