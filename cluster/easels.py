@@ -8,11 +8,13 @@ from typing import Any
 
 from giornata.jobs.task import RenderTask
 from giornata.styles.gatys.conductor import Position, Round
+from giornata.workers.device import memory_errors
 from giornata.workers.easel import Easel
 from giornata.workers.optimisation import Optimisation, lay_out, open_scale
 from giornata.workers.optimise import Standing, close_scale, standing_of
 from giornata.workers.optimised import threads
-from giornata.workers.render import Prepared, Renderer, memory_errors
+from giornata.workers.prepared import Prepared
+from giornata.workers.render import Renderer
 
 EASELS = 2  # scales an actor holds at once
 
@@ -58,8 +60,8 @@ class Easels:
 
     def do(self, task: RenderTask, prepared: Prepared, order: EaselOrder) -> Any:
         """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Dropped` between tiles."""
-        work = self.renderer.optimisation(task, prepared)
-        with memory_errors(work.core_px), threads(self.renderer.settings.lanes):
+        work = self.renderer.painter.optimisation(task, prepared)
+        with memory_errors(work.core_px), threads(self.renderer.shop.settings.lanes):
             match order.verb:
                 case EaselVerb.OPEN:
                     return self._open(work)
@@ -72,14 +74,14 @@ class Easels:
                 case EaselVerb.CLOSE if order.position is not None:
                     return close_scale(work, order.scale, order.position)
                 case _:
-                    return self.renderer.hang(task, prepared, work)
+                    return self.renderer.painter.hang(task, prepared, work)
 
     def _open(self, work: Optimisation) -> Opened:
         standing, encoder = standing_of(work), work.loaded_encoder()
         if standing.scale == len(work.scales):
             return Opened()
         if standing.checkpoint is None:
-            lay_out(work, standing.scale, encoder, tick=self.renderer.pulse.tick)
+            lay_out(work, standing.scale, encoder, tick=self.renderer.shop.pulse.tick)
         return Opened(len(work.grid(standing.scale, encoder)), standing)
 
     def _easel(self, work: Optimisation, order: EaselOrder) -> Easel:
@@ -90,7 +92,7 @@ class Easels:
                 order.scale,
                 work.loaded_encoder(),
                 checkpoint=standing_of(work).checkpoint,
-                tick=self.renderer.pulse.tick,
+                tick=self.renderer.shop.pulse.tick,
             )
             while len(self._held) > EASELS:
                 self._held.popitem(last=False)

@@ -13,7 +13,7 @@ import torch
 from giornata.cluster.render_actor import RenderActor, Spreading
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome
-from giornata.workers.render import RenderSettings
+from giornata.workers.settings import RenderSettings
 
 STAGE_SECONDS = "giornata_stage_seconds"
 ENDED = "giornata_worker_attempts"

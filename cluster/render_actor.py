@@ -22,10 +22,12 @@ from giornata.workers import report
 from giornata.workers.fetching import Fetcher
 from giornata.workers.optimisation import Optimisation
 from giornata.workers.places import AllPlaces
+from giornata.workers.prepared import Prepared
 from giornata.workers.program import TileDesk
 from giornata.workers.pulse import Beat, ClaimKey, Dropped
-from giornata.workers.render import Prepared, Renderer, RenderSettings
+from giornata.workers.render import Renderer
 from giornata.workers.sending import Sender
+from giornata.workers.settings import RenderSettings
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 
@@ -59,7 +61,7 @@ class RenderActor:
         # Blocks on lanes scale better than threads inside one small convolution.
         self.renderer = Renderer(settings.model_copy(update={"lanes": threads}))
         self.spread = spread
-        places = AllPlaces(tick=self.renderer.pulse.tick)
+        places = AllPlaces(tick=self.renderer.shop.pulse.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
         self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
         self._desks: OrderedDict[tuple[str, int], TileDesk] = OrderedDict()
@@ -82,38 +84,38 @@ class RenderActor:
 
     def control(self, dropped: tuple[ClaimKey, ...]) -> Beat:
         """Let claims go, and say how the one at hand is doing; runs on a thread beside the work."""
-        self.renderer.pulse.drop(dropped)
-        return self.renderer.pulse.beat()
+        self.renderer.shop.pulse.drop(dropped)
+        return self.renderer.shop.pulse.beat()
 
     @contextmanager
     def _at(self, claim: Claim) -> Iterator[None]:
         """The claim at hand, for whoever asks."""
-        self.renderer.pulse.begin(claim.key)
+        self.renderer.shop.pulse.begin(claim.key)
         try:
             yield
-            self.renderer.pulse.check()  # dropped while the file was written: it must not stay
+            self.renderer.shop.pulse.check()  # dropped while the file was written: it must not stay
         finally:
-            self.renderer.pulse.end()
+            self.renderer.shop.pulse.end()
 
     def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
         task, renderer = self.fetcher.local(claim.task), self.renderer
         with renderer.shared(task) as master, ExitStack() as cleanup:
             if master is not None:
                 return self._cut(claim, task, master, started)
-            folder, lasting = renderer.workplace(task)
+            folder, lasting = renderer.preparer.workplace(task)
             if not lasting:  # a lasting one goes when its item has come to its end
                 cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-            prepared = renderer.prepare(task, folder, lasting=lasting)
-            work = renderer.optimisation(task, prepared) if task.optimise else None
-            tiles = work.tiles if work else len(renderer.grid(task, prepared))
+            prepared = renderer.preparer.prepare(task, folder, lasting=lasting)
+            work = renderer.painter.optimisation(task, prepared) if task.optimise else None
+            tiles = work.tiles if work else len(renderer.shop.grid(task, prepared))
             # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
             if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
                 renderer.hand_out(task, prepared)
                 spreading = self._handed_back(task, prepared, tiles)
-                also = {"optimisation": work, "keep_every_s": renderer.settings.keep_every_s}
+                also = {"optimisation": work, "keep_every_s": renderer.shop.settings.keep_every_s}
                 return spreading.model_copy(update={"seconds": time.monotonic() - started, **also})
-            totals = renderer.paint_whole(task, prepared)
+            totals = renderer.painter.paint_whole(task, prepared)
             target = self.sender.path(claim, folder)
             rendered = renderer.deliver(task, prepared, target, totals=totals)
             self.sender.send(claim, target)
@@ -121,18 +123,18 @@ class RenderActor:
 
     def _cut(self, claim: Claim, task: RenderTask, master: Prepared, started: float) -> Outcome:
         """Another output of a picture that is styled already."""
-        with self.renderer.folder() as folder:
+        with self.renderer.shop.folder() as folder:
             target = self.sender.path(claim, folder)
             rendered = self.renderer.deliver(task, master, target)
             self.sender.send(claim, target)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _handed_back(self, task: RenderTask, prepared: Prepared, tiles: int) -> Spreading:
-        book = self.renderer.book(prepared)
+        book = self.renderer.shop.book(prepared)
         return Spreading(
             prepared=prepared,
             tiles=tiles,
-            phases=self.renderer.engine(task).phases,
+            phases=self.renderer.shop.engine(task).phases,
             needs_totals=task.statistics is Statistics.EXACT,
             totals=book.totals() if book else (),
         )
@@ -140,7 +142,7 @@ class RenderActor:
     def borrowed(self, claim: Claim, prepared: Prepared) -> Totals | None:
         """Totals of a thumbnail or a reference picture."""
         with self.fetcher.naming():
-            return self.renderer.borrowed_totals(self.fetcher.local(claim.task), prepared)
+            return self.renderer.painter.borrowed_totals(self.fetcher.local(claim.task), prepared)
 
     def partials(
         self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
@@ -159,7 +161,7 @@ class RenderActor:
             desk = self._desk(claim, prepared)
             if desk.book:
                 desk.book.learn(totals)
-            painted = self.renderer.paint(claim.task, prepared, desk, tiles, totals)
+            painted = self.renderer.painter.paint(claim.task, prepared, desk, tiles, totals)
         self._desks.pop(claim.key, None)
         return painted
 
@@ -183,7 +185,7 @@ class RenderActor:
             return self.easels.do(self.fetcher.local(claim.task), prepared, order)
 
     def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:
-        desk = self._desks.pop(claim.key, None) or self.renderer.desk(claim.task, prepared)
+        desk = self._desks.pop(claim.key, None) or self.renderer.shop.desk(claim.task, prepared)
         self._desks[claim.key] = desk
         while len(self._desks) > DESKS:
             self._desks.popitem(last=False)

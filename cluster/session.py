@@ -25,7 +25,7 @@ from giornata.jobs.store import JobStore
 from giornata.jobs.supervision import MANAGER
 from giornata.jobs.works import PICTURES, Clearing
 from giornata.workers.placed import new_publisher
-from giornata.workers.render import RenderSettings
+from giornata.workers.settings import RenderSettings
 
 STORE_NAME = "jobs.sqlite"
 FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest

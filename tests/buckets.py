@@ -30,7 +30,7 @@ from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.placed import new_publisher
-from giornata.workers.render import RenderSettings
+from giornata.workers.settings import RenderSettings
 from tests import s3
 
 SOURCES, RENDERED = "pictures", "rendered"

@@ -27,7 +27,7 @@ from giornata.workers.errors import (
     TargetRefused,
     Unreadable,
 )
-from giornata.workers.render import Rendered
+from giornata.workers.prepared import Rendered
 
 # The first match decides; whatever is not listed is a bug of ours.
 CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (

@@ -17,7 +17,8 @@ from giornata.jobs.states import JobState
 from giornata.jobs.task import RenderTask
 from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,9 @@ from giornata.jobs.optimise import (
 from giornata.jobs.task import RenderTask
 from giornata.jobs.works import PICTURES
 from giornata.workers.optimise import OptimisationProgress
-from giornata.workers.render import Rendered, Renderer, RenderSettings
+from giornata.workers.prepared import Rendered
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 from giornata.workers.storage import discard, publish
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -182,7 +184,7 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
     console = Console(stderr=True)
     try:
         with console.status(f"rendering {Path(task.source).name} …") as status:
-            renderer.watch = lambda progress: status.update(progress_words(task, progress))
+            renderer.shop.watch = lambda progress: status.update(progress_words(task, progress))
             rendered = renderer.render(task, temporary)
         publish(temporary, target, replace=force)
     finally:

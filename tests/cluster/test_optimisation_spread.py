@@ -35,7 +35,8 @@ from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
 from giornata.styles.library import Library
 from giornata.workers.publisher import LocalPublisher
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 torch.set_num_threads(1)
 

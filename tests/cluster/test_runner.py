@@ -32,7 +32,8 @@ from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.publisher import LocalPublisher
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 pytestmark = pytest.mark.ray
 torch.set_num_threads(1)

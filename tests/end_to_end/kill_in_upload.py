@@ -7,7 +7,7 @@ from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.store import JobStore
 from giornata.workers.places import AllPlaces
-from giornata.workers.render import Rendered
+from giornata.workers.prepared import Rendered
 from giornata.workers.report import delivered
 from giornata.workers.sending import Sender
 from tests.buckets import Batch, InlineRunner, planted

@@ -15,8 +15,10 @@ from giornata.jobs.cropping import CropNeed, CropStyling, TaskCrop
 from giornata.jobs.task import RenderTask, TaskChecks, TaskPalette
 from giornata.workers.errors import EffectRefused, QualityRefused
 from giornata.workers.lab import delta_e, to_lab
+from giornata.workers.painting import Painter
 from giornata.workers.program import exact_totals
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 SIZE = (120, 160)  # height, width
 
@@ -69,13 +71,13 @@ def test_outputs_of_one_styled_picture_are_rendered_once_and_come_out_as_if_alon
         "small.png": {"crop": crop_to(1.0), "size": None, "depth": "8"},
     }
     painted = []
-    paint = Renderer.paint_whole
+    paint = Painter.paint_whole
 
-    def counted(self: Renderer, *args: object) -> object:
+    def counted(self: Painter, *args: object) -> object:
         painted.append(1)
         return paint(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Renderer, "paint_whole", counted)
+    monkeypatch.setattr(Painter, "paint_whole", counted)
     alone = {
         name: renderer.render(
             task_of(source, tmp_path / f"alone-{name}", **words), tmp_path / f"alone-{name}"
@@ -105,8 +107,8 @@ def test_a_crop_is_cut_from_the_styled_whole(tmp_path: Path, source: Path, rende
 
 def test_crops_that_need_little_are_styled_small(tmp_path: Path, source: Path, renderer: Renderer) -> None:
     task = task_of(source, tmp_path / "a.png", crop=crop_to(2.0, 80))
-    with renderer.folder() as folder:
-        working = renderer.prepare(task, folder).working
+    with renderer.shop.folder() as folder:
+        working = renderer.preparer.prepare(task, folder).working
         assert (working.width, working.height) == (107, 80)  # so that the square crop has 80 px
     made = renderer.render(task, tmp_path / "a.png")
     assert (made.width, made.height) == (80, 40)
@@ -143,7 +145,9 @@ def test_the_strength_is_lowered_until_the_picture_is_faithful(
 def test_a_picture_that_its_trial_flattered_is_rendered_weaker(
     tmp_path: Path, source: Path, renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("giornata.workers.render.faithful_strength", lambda *_, strength, floor: (0.6, 0.9))
+    monkeypatch.setattr(
+        "giornata.workers.preparing.faithful_strength", lambda *_, strength, floor: (0.6, 0.9)
+    )
     task = task_of(source, tmp_path / "a.png", min_ssim=0.7)
     made = renderer.render(task, tmp_path / "a.png")
     assert float(made.facts["strength"]) < 0.6

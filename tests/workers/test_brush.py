@@ -27,9 +27,10 @@ from giornata.workers.brush import (
 )
 from giornata.workers.errors import EffectRefused
 from giornata.workers.picture import to_float
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
 from giornata.workers.resample import Kernel, Resampler
 from giornata.workers.sandbox import Sandbox
+from giornata.workers.settings import RenderSettings
 from giornata.workers.similarity import LUMA, ssim
 from giornata.workers.working import WorkingPicture
 from tests.workers.pictures import image

@@ -21,8 +21,9 @@ from giornata.workers.effects import Effects, asked_effects, bare, canvas_depth,
 from giornata.workers.errors import Rejected
 from giornata.workers.finish import finish
 from giornata.workers.picture import to_float
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
 from giornata.workers.sandbox import Sandbox
+from giornata.workers.settings import RenderSettings
 from giornata.workers.source import Depth
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture

@@ -22,7 +22,8 @@ from giornata.styles.encoder import random_weights
 from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
 from giornata.workers.errors import EffectRefused
 from giornata.workers.optimise import OptimisationProgress
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 torch.set_num_threads(1)
 LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0}
@@ -94,9 +95,10 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
         "import sys, torch; torch.set_num_threads(1)\n"
         "from pathlib import Path\n"
         "from giornata.jobs.task import RenderTask\n"
-        "from giornata.workers.render import Renderer, RenderSettings\n"
+        "from giornata.workers.render import Renderer\n"
+        "from giornata.workers.settings import RenderSettings\n"
         "renderer = Renderer(RenderSettings.model_validate_json(sys.argv[2]))\n"
-        "renderer.watch = lambda progress: print(progress.step, flush=True)\n"
+        "renderer.shop.watch = lambda progress: print(progress.step, flush=True)\n"
         "renderer.render(RenderTask.model_validate_json(sys.argv[1]), Path(sys.argv[3]))\n"
     )
     command = [
@@ -118,7 +120,7 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
     time.sleep(0.1)
     seen: list[OptimisationProgress] = []
     renderer = Renderer(settings)
-    renderer.watch = seen.append
+    renderer.shop.watch = seen.append
     renderer.render(task, tmp_path / "resumed.png")
     renderer.close()
     assert seen[0].step > 4

@@ -18,7 +18,9 @@ from giornata.styles.training.recipe import Recipe
 from giornata.workers.errors import ScratchFull
 from giornata.workers.features import Keep
 from giornata.workers.keeping import room_for_features
-from giornata.workers.render import Rendered, Renderer, RenderSettings
+from giornata.workers.prepared import Rendered
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 from giornata.workers.tiles import TileGrid
 from giornata.workers.workplace import folder_name
 
@@ -64,7 +66,7 @@ def rendered(
 ) -> Rendered:
     renderer = Renderer(settings)
     if tick:
-        renderer.pulse.tick = tick  # type: ignore[method-assign]
+        renderer.shop.pulse.tick = tick  # type: ignore[method-assign]
     try:
         return renderer.render(task, Path(task.target))
     finally:

@@ -13,7 +13,8 @@ import torch
 
 from giornata.jobs.task import RenderTask
 from giornata.workers.reading import Reading
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 from tests.workers.round_trip import SOURCES, Seen, Source, picture_in, row, table
 
 torch.set_num_threads(1)
@@ -36,9 +37,9 @@ def sent(renderer: Renderer, source: Source, folder: Path) -> tuple[str, ...]:
     plain = {"item_id": "i", "source": str(path), "target": str(target), "style_label": "s"}
     task = RenderTask.model_validate(plain | {"mix": {"udnie": 1.0}, "blend": 0.0, **source.asked})
     renderer.render(task, target)
-    reading = Reading.of(task, limits=renderer.settings.limits)
+    reading = Reading.of(task, limits=renderer.shop.settings.limits)
     looked = [
-        renderer.sandbox.decode(one, folder / f"seen {number}", reading)
+        renderer.shop.sandbox.decode(one, folder / f"seen {number}", reading)
         for number, one in enumerate((path, picture_in(target)))
     ]
     before, after = (Seen(working.facts, working) for working in looked)

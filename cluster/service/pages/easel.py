@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from giornata.jobs.task import RenderTask
-from giornata.workers.render import Renderer, RenderSettings
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
 
 NICE = 10  # batches come first
 

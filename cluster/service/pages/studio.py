@@ -23,8 +23,8 @@ from giornata.jobs.task import RenderTask
 from giornata.styles.library import Library
 from giornata.workers.errors import RenderError
 from giornata.workers.limits import Limits
-from giornata.workers.render import RenderSettings
 from giornata.workers.sandbox import Sandbox
+from giornata.workers.settings import RenderSettings
 
 SIDE_PX = 640  # of what styles are tried on
 MOST_BYTES = 128 * 1024**2
