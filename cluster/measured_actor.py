@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from giornata.cluster.render_actor import RenderActor, Spreading
+from giornata.cluster.render_actor import RenderActor
+from giornata.cluster.spread import Spreading
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome
 from giornata.workers.settings import RenderSettings

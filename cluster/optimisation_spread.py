@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from giornata.cluster.easels import EaselOrder, EaselVerb, Opened
-from giornata.cluster.render_actor import Spreading
-from giornata.cluster.spread import SpreadKey, Step, Wanted
+from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, Wanted
 from giornata.cluster.worker import Call
 from giornata.jobs.claim import Claim
 from giornata.styles.gatys.conductor import Conducting, Conductor, Position, Round, StepDone, Verb
@@ -27,12 +26,23 @@ SHARED = (EaselVerb.PLAY, EaselVerb.SAVE, EaselVerb.FINISH)
 SAY_EVERY_S = 30.0
 
 
+class OptimisationSpreading(Spreading):
+    """A picture to be optimised by several workers."""
+
+    optimisation: Optimisation
+    keep_every_s: float = 60.0
+
+    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
+        """See `Spreading.led`."""
+        return OptimisationSpread(claim, self, workers, started_s)
+
+
 @dataclass
 class OptimisationSpread:
-    """The progress of one optimisation, driven by results; makes no calls itself."""
+    """See `PictureSpread`: rounds of the conductor."""
 
     claim: Claim
-    spreading: Spreading
+    spreading: OptimisationSpreading
     workers: Sequence[str]
     started_s: float
     position: Position | None = None
@@ -52,7 +62,6 @@ class OptimisationSpread:
     @property
     def work(self) -> Optimisation:
         """What is being optimised."""
-        assert self.spreading.optimisation is not None  # noqa: S101 - who makes this sees to it
         return self.spreading.optimisation
 
     def begin(self) -> list[Wanted]:

@@ -8,16 +8,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from giornata.cluster.easels import EaselOrder, Easels
+from giornata.cluster.optimisation_spread import OptimisationSpreading
+from giornata.cluster.spread import Spreading
 from giornata.jobs.choices import Statistics
 from giornata.jobs.claim import Claim
 from giornata.jobs.cleaning import FETCHED
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
-from giornata.styles.moments import Moments
+from giornata.styles.moments import Moments, Totals
 from giornata.workers import report
 from giornata.workers.fetching import Fetcher
 from giornata.workers.optimisation import Optimisation
@@ -30,27 +30,6 @@ from giornata.workers.sending import Sender
 from giornata.workers.settings import RenderSettings
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
-
-
-class Spreading(BaseModel):
-    """A decoded picture of several tiles, handed back so that all workers can share it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    prepared: Prepared
-    tiles: int
-    phases: int
-    needs_totals: bool
-    totals: Totals = ()  # what an earlier process had found of them
-    seconds: float = 0.0  # what decoding took
-    optimisation: Optimisation | None = None  # instead of phases
-    keep_every_s: float = 60.0
-
-    def clear(self) -> None:
-        """Remove the picture's scratch files, unless they are to outlive this attempt."""
-        if self.prepared.lasting:
-            return
-        shutil.rmtree(self.prepared.folder, ignore_errors=True)
 
 
 class RenderActor:
@@ -112,9 +91,7 @@ class RenderActor:
             if tiles > 1 and (self.spread or lasting):
                 cleanup.pop_all()  # whoever leads the spread removes the folder
                 renderer.hand_out(task, prepared)
-                spreading = self._handed_back(task, prepared, tiles)
-                also = {"optimisation": work, "keep_every_s": renderer.shop.settings.keep_every_s}
-                return spreading.model_copy(update={"seconds": time.monotonic() - started, **also})
+                return self._handed_back(task, prepared, tiles, work, time.monotonic() - started)
             totals = renderer.painter.paint_whole(task, prepared)
             target = self.sender.path(claim, folder)
             rendered = renderer.deliver(task, prepared, target, totals=totals)
@@ -129,12 +106,21 @@ class RenderActor:
             self.sender.send(claim, target)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
-    def _handed_back(self, task: RenderTask, prepared: Prepared, tiles: int) -> Spreading:
-        book = self.renderer.shop.book(prepared)
+    def _handed_back(
+        self, task: RenderTask, prepared: Prepared, tiles: int, work: Optimisation | None, seconds: float
+    ) -> Spreading:
+        shop = self.renderer.shop
+        if work is not None:
+            every_s = shop.settings.keep_every_s
+            return OptimisationSpreading(
+                prepared=prepared, tiles=tiles, seconds=seconds, optimisation=work, keep_every_s=every_s
+            )
+        book = shop.book(prepared)
         return Spreading(
             prepared=prepared,
             tiles=tiles,
-            phases=self.renderer.shop.engine(task).phases,
+            seconds=seconds,
+            phases=shop.engine(task).phases,
             needs_totals=task.statistics is Statistics.EXACT,
             totals=book.totals() if book else (),
         )

@@ -7,8 +7,7 @@ from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
 from giornata.cluster.errors import NoFreeSlot, UnknownWorker
 from giornata.cluster.pool import Pool, Result
-from giornata.cluster.render_actor import Spreading
-from giornata.cluster.spread import SpreadKey, Wanted
+from giornata.cluster.spread import Spreading, SpreadKey, Wanted
 from giornata.cluster.spreads import Spreads
 from giornata.cluster.worker import Call, WorkerStatus
 from giornata.jobs.blame import place_of

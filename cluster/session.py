@@ -11,7 +11,7 @@ from typing import TextIO
 
 from giornata.cluster.actors import ActorFactory
 from giornata.cluster.errors import StoreServed
-from giornata.cluster.measured_actor import MeasuredActor
+from giornata.cluster.render_entrance import RenderEntrance
 from giornata.cluster.revival import SturdyRunner
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
 from giornata.cluster.stdout import StdoutGuard
@@ -129,7 +129,7 @@ def actor_factory(
         memory_bytes=int(WORKER_BYTES * FEATURES_SHARE),
     )
     return ActorFactory(
-        MeasuredActor,
+        RenderEntrance,
         num_cpus=settings.threads_per_worker,
         num_gpus=settings.gpus_per_worker,
         prefix="render",

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ GIB = 1024**3
 WORKER_BYTES = 3 * GIB // 2  # torch (0.4 GiB) and the activations of a 512 px tile with its halo in float32
 MEMORY_SHARE = 0.8  # the rest is the driver's, Ray's own processes' and the page cache's
 STORE_BYTES = GIB // 4  # pixels move by files, so the object store only carries small things
+GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))  # the second is what WSL has
 UNLIMITED_BYTES = 2**60  # cgroup v1 writes "no limit" as a number near 2**63
 
 
@@ -137,9 +138,11 @@ def usable_memory_bytes(cgroup: Path, meminfo: Path) -> int:
     return min(available, int(limit[0]))
 
 
-def count_gpus() -> int:
-    """CUDA devices this process may use; opens no context on them."""
-    # Imported here because only a process that chooses its own layout needs torch's two seconds.
+def count_gpus(drivers: Sequence[Path] = GPU_DRIVERS) -> int:
+    """CUDA devices this process may use; opens no context on them. None without a driver's device file."""
+    if not any(driver.exists() for driver in drivers):
+        return 0
+    # Imported here because only a process with a GPU at hand needs torch's two seconds and its memory.
     import torch
 
     return torch.cuda.device_count()

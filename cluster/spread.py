@@ -5,18 +5,20 @@ worker takes the next few tiles. When a worker is lost its tiles go to another, 
 replays them from the totals known so far; nothing else is done again.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
-from giornata.cluster.render_actor import Spreading
+from pydantic import BaseModel, ConfigDict
+
 from giornata.cluster.worker import Call
 from giornata.jobs.claim import Claim
-from giornata.styles.engine import Totals
-from giornata.styles.moments import Moments, summed
-from giornata.workers.features import Keep
+from giornata.styles.moments import Moments, Totals, summed
+from giornata.workers.kept import Keep
+from giornata.workers.prepared import Prepared
 
 CALLS_PER_WORKER = 4  # a step is cut so fine, that workers end it together
 MOST_TILES = 32  # what a lost worker may cost
@@ -50,9 +52,58 @@ class Wanted:
     worker: str | None = None
 
 
+class PictureSpread(Protocol):
+    """The progress of one picture on many workers, driven by results; makes no calls itself."""
+
+    claim: Claim
+    started_s: float
+
+    def begin(self) -> list[Wanted]:
+        """The first calls."""
+        ...
+
+    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+        """Record a result; returns the calls it makes possible."""
+        ...
+
+    def again(self, key: SpreadKey) -> list[Wanted]:
+        """What takes the place of a call whose worker was lost."""
+        ...
+
+    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+        """Remember which worker took a group that had lost its own."""
+        ...
+
+    def clear(self) -> None:
+        """Remove the picture's scratch files, unless they are to outlive this attempt."""
+        ...
+
+
+class Spreading(BaseModel):
+    """A decoded picture of several tiles, handed back by its worker so that all can share it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    prepared: Prepared
+    tiles: int
+    phases: int = 0
+    needs_totals: bool = False
+    totals: Totals = ()  # what an earlier process had found of them
+    seconds: float = 0.0  # what decoding took
+
+    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
+        """Its progress, about to begin."""
+        return Spread(claim, self, workers, started_s)
+
+    def clear(self) -> None:
+        """Remove the picture's scratch files, unless they are to outlive this attempt."""
+        if not self.prepared.lasting:
+            shutil.rmtree(self.prepared.folder, ignore_errors=True)
+
+
 @dataclass
 class Spread:
-    """The progress of one spread picture, driven by results; makes no calls itself."""
+    """See `PictureSpread`: phases, then tiles."""
 
     claim: Claim
     spreading: Spreading

@@ -6,10 +6,8 @@ from collections.abc import Collection, Sequence
 
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
-from giornata.cluster.optimisation_spread import OptimisationSpread
 from giornata.cluster.pool import Result
-from giornata.cluster.render_actor import Spreading
-from giornata.cluster.spread import Spread, SpreadKey, Step, Wanted
+from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, Wanted
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.ports import ClaimKey
@@ -21,7 +19,7 @@ class Spreads:
     """Says which calls a spread picture wants next; makes none itself."""
 
     def __init__(self) -> None:
-        self._line: deque[Spread | OptimisationSpread] = deque()
+        self._line: deque[PictureSpread] = deque()
         self._losses: Counter[ClaimKey] = Counter()
 
     def __bool__(self) -> bool:
@@ -29,8 +27,7 @@ class Spreads:
 
     def begin(self, claim: Claim, spreading: Spreading, workers: Sequence[str]) -> list[Wanted]:
         """Put a decoded picture in line; the calls it wants now."""
-        kind = Spread if spreading.optimisation is None else OptimisationSpread
-        self._line.append(kind(claim, spreading, workers, time.monotonic() - spreading.seconds))
+        self._line.append(spreading.led(claim, workers, time.monotonic() - spreading.seconds))
         return self._line[0].begin() if len(self._line) == 1 else []
 
     def take(self, key: SpreadKey, result: Result) -> tuple[list[Wanted], Outcome | None]:

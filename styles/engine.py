@@ -12,10 +12,9 @@ from typing import Protocol
 from torch import Tensor
 
 from giornata.styles.errors import BadStatistics
-from giornata.styles.moments import Moments
+from giornata.styles.moments import Moments, Totals
 
 Core = tuple[slice, slice]  # rows and columns of the core inside the tile's pixels
-Totals = tuple[Moments, ...]  # one entry a phase
 
 
 @dataclass(frozen=True)

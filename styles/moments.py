@@ -1,53 +1,47 @@
-"""Additive statistics of one feature map: what tiles report, and what they get back summed."""
+"""Additive statistics of feature maps: what tiles report, and what they get back summed.
+
+Plain arrays, so that whoever only adds them up need not load torch.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from giornata.styles.errors import BadStatistics
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count of positions, and per channel the sum and the sum of squares: float64, C, on the CPU.
+    """Count of positions, and per channel the sum and the sum of squares: float64, C.
 
     Adding two tiles' moments gives the moments of both: the law of total variance needs nothing else.
     """
 
     count: int
-    total: Tensor
-    squares: Tensor
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
     @property
-    def mean(self) -> Tensor:
+    def mean(self) -> NDArray[np.float64]:
         """Mean per channel: float64, C."""
         return self.total / self.count
 
-    def deviation(self, epsilon: float) -> Tensor:
+    def deviation(self, epsilon: float) -> NDArray[np.float64]:
         """Standard deviation per channel with `epsilon` added to the (biased) variance: float64, C."""
-        variance = self.squares / self.count - self.mean.square()
-        return (variance.clamp_min(0) + epsilon).sqrt()
+        variance = self.squares / self.count - np.square(self.mean)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0) + epsilon))
 
     def as_lists(self) -> dict[str, object]:
         """Plain numbers, for a job record or JSON."""
         return {"count": self.count, "total": self.total.tolist(), "squares": self.squares.tolist()}
 
 
-def moments_of(features: Tensor) -> Moments:
-    """Moments of `features`: float, H x W x C (channels last in memory), any device.
-
-    Rows are summed in the features' own precision, which stays exact enough because a row is short, and
-    the row sums in float64.
-    """
-    rows = features.float()
-    total = rows.sum(dim=1).sum(dim=0, dtype=torch.float64)
-    squares = rows.square().sum(dim=1).sum(dim=0, dtype=torch.float64)
-    return Moments(features.shape[0] * features.shape[1], total.cpu(), squares.cpu())
+Totals = tuple[Moments, ...]  # one entry a phase
 
 
 def summed(parts: Iterable[Moments]) -> Moments:
@@ -61,13 +55,13 @@ def summed(parts: Iterable[Moments]) -> Moments:
     return result
 
 
-def from_lists(record: Sequence[dict[str, object]]) -> tuple[Moments, ...]:
+def from_lists(record: Sequence[dict[str, object]]) -> Totals:
     """The inverse of `Moments.as_lists` for every phase."""
     return tuple(
         Moments(
             int(str(entry["count"])),
-            torch.tensor(entry["total"], dtype=torch.float64),
-            torch.tensor(entry["squares"], dtype=torch.float64),
+            np.array(entry["total"], np.float64),
+            np.array(entry["squares"], np.float64),
         )
         for entry in record
     )

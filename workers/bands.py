@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giornata.workers.errors import ScratchFull
-from giornata.workers.features import FULL
+from giornata.workers.errors import FULL, ScratchFull
 from giornata.workers.mapped import give_back
 
 Rows = NDArray[np.float32]

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giornata.workers.blend import Ramp, Segment, segments, weights
-from giornata.workers.errors import IncompleteCanvas, ScratchFull
-from giornata.workers.features import FULL
+from giornata.workers.errors import FULL, IncompleteCanvas, ScratchFull
 from giornata.workers.mapped import give_back
 from giornata.workers.tiles import Box, Tile, TileGrid
 

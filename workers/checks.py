@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.task import RenderTask, TaskChecks
 from giornata.workers.bands import bands
@@ -16,6 +15,7 @@ from giornata.workers.encode import Encoded
 from giornata.workers.errors import QualityRefused
 from giornata.workers.icc import profile_name
 from giornata.workers.mapped import give_back
+from giornata.workers.measures import Measures
 from giornata.workers.picture import to_float
 from giornata.workers.quality import BESIDE_PX
 from giornata.workers.similarity import similarity
@@ -25,16 +25,6 @@ from giornata.workers.working import WorkingPicture
 
 Samples = NDArray[Any]
 SHORTEST_EDGE_PX = 32  # along fewer pixels strokes do not cancel
-
-
-class Measures(BaseModel):
-    """What a styled picture measures: `seam` in 1/255, `clipping` and `ssim` as shares."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seam: float
-    clipping: float
-    ssim: float
 
 
 def measure(styled: Samples, source: Samples, grid: TileGrid | None) -> Measures:

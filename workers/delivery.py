@@ -11,8 +11,8 @@ from giornata.jobs.choices import MetadataPolicy
 from giornata.jobs.pixels import LOSSY
 from giornata.jobs.places import sidecar_of
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
 from giornata.styles.library import Library
+from giornata.styles.moments import Totals
 from giornata.workers.blocks import HELD, Blocks, fitting
 from giornata.workers.bytes_search import fit_bytes
 from giornata.workers.crops import crop_warnings, to_show

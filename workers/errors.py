@@ -17,6 +17,10 @@ RenderError
 └── WorkerBug           our own code broke; the words say where
 """
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # what a full disk says
+
 
 class RenderError(Exception):
     """Root of what can go wrong with one picture; arguments survive pickling, `__str__` builds the words."""

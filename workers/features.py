@@ -4,11 +4,9 @@ Without them every phase begins again at the pixels, which costs seven times the
 all of them the disk is the slow part. `checkpoints` weighs one against the other.
 """
 
-import errno
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -19,19 +17,11 @@ from torch import Tensor
 
 from giornata.styles.engine import Engine, Frozen
 from giornata.styles.moments import Moments
+from giornata.workers.errors import FULL
 
 # How many multiplications the CPU does while the disk moves a byte; see docs/decisions/0007.
 WORK_PER_BYTE = 150.0
-FULL = (errno.ENOSPC, errno.EDQUOT)
 NATIVE = {torch.bfloat16: torch.int16}  # numpy has no word for it
-
-
-class Keep(StrEnum):
-    """Where a picture's features are between phases."""
-
-    MEMORY = "memory"
-    DISK = "disk"
-    RECOMPUTE = "recompute"
 
 
 def checkpoints(
@@ -116,7 +106,7 @@ class FeatureFiles:
 def _write(file: BinaryIO, frozen: Frozen) -> None:
     moments = frozen.moments
     head = np.array([moments.count, len(frozen.tensors)], np.int64)
-    for array in (head, moments.total.numpy(), moments.squares.numpy()):
+    for array in (head, moments.total, moments.squares):
         np.save(file, array)
     for tensor in frozen.tensors:
         np.save(file, tensor.view(NATIVE.get(tensor.dtype, tensor.dtype)).numpy())
@@ -124,7 +114,7 @@ def _write(file: BinaryIO, frozen: Frozen) -> None:
 
 def _read(file: BinaryIO, phase: int) -> Frozen:
     count, maps = np.load(file)
-    total, squares = (torch.from_numpy(np.load(file)) for _ in range(2))
+    total, squares = (np.load(file) for _ in range(2))
     tensors = tuple(_native(np.load(file)) for _ in range(maps))
     return Frozen(phase, Moments(int(count), total, squares), tensors)
 

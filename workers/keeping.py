@@ -1,14 +1,13 @@
-"""What one picture takes on scratch, checked before it starts, and where its features wait between phases."""
+"""What one picture takes on scratch, checked before it starts, and the choice of where its features wait."""
 
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from giornata.styles.engine import Engine
 from giornata.workers.errors import ScratchFull
-from giornata.workers.features import Keep, checkpoints
+from giornata.workers.features import checkpoints
+from giornata.workers.kept import Keep, Keeping
 from giornata.workers.tiles import Tile, TileGrid
 
 GIB = 1 << 30
@@ -16,26 +15,6 @@ RESIDENT_SHARE = 0.55  # of a tile's peak: what its features weigh between phase
 FLOAT_PIXEL_BYTES = 12  # strips wait as three float32
 RESERVE_BYTES = GIB  # stays free for everybody else
 SAY_AT_BYTES = 100_000_000  # below this nobody need know
-
-
-class Keeping(BaseModel):
-    """Where features wait: in memory, on disk at these `phases`, or nowhere; and the most they take there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    keep: Keep = Keep.MEMORY
-    phases: tuple[int, ...] = ()
-    disk_bytes: int = 0
-    memory_bytes: int = 0
-
-    @property
-    def words(self) -> str:
-        """For logs: what was chosen."""
-        if self.keep is Keep.DISK:
-            return f"features wait on scratch disk, at most {self.disk_bytes / 1e9:.1f} GB"
-        if self.keep is Keep.RECOMPUTE:
-            return "features are computed again for every phase: scratch has no room for them"
-        return f"features wait in memory, {self.memory_bytes / 1e9:.1f} GB"
 
 
 def choose_keeping(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from giornata.jobs.choices import EngineKind, Statistics
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
+from giornata.styles.moments import Totals
 from giornata.workers.device import memory_errors, pick_device
 from giornata.workers.optimisation import Optimisation
 from giornata.workers.optimise import optimise

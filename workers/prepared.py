@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from giornata.workers.checks import Measures
 from giornata.workers.effects import Effects
-from giornata.workers.keeping import Keeping
+from giornata.workers.kept import Keeping
+from giornata.workers.measures import Measures
 from giornata.workers.working import WorkingPicture
 
 

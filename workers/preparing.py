@@ -15,9 +15,9 @@ from giornata.workers.canvas import new_canvas
 from giornata.workers.crops import to_style
 from giornata.workers.device import pick_device
 from giornata.workers.effects import Effects, canvas_depth, prepare_effects
-from giornata.workers.features import Keep
 from giornata.workers.fidelity import TRIAL_PX, faithful_strength
-from giornata.workers.keeping import SAY_AT_BYTES, Keeping, choose_keeping, room_for_features
+from giornata.workers.keeping import SAY_AT_BYTES, choose_keeping, room_for_features
+from giornata.workers.kept import Keep, Keeping
 from giornata.workers.optimised import refuse_effects
 from giornata.workers.picture import reduced
 from giornata.workers.prepared import Prepared

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from giornata.styles.engine import Engine, TileRun, Totals, collect_totals
+from giornata.styles.engine import Engine, TileRun, collect_totals
 from giornata.styles.errors import BadStatistics
-from giornata.styles.moments import Moments, summed
+from giornata.styles.moments import Moments, Totals, summed
 from giornata.workers.canvas import Canvas
 from giornata.workers.features import FeatureFiles
 from giornata.workers.keeping import RESIDENT_SHARE

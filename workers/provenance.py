@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from giornata import __version__
 from giornata.jobs.choices import Statistics
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
 from giornata.styles.library import Library, Shelved
+from giornata.styles.moments import Totals
 from giornata.workers.encode import Encoded
 from giornata.workers.source import SourceFacts
 from giornata.workers.tiles import TileGrid
@@ -153,7 +153,7 @@ def totals_sha256(totals: Totals | None) -> str | None:
     for total in totals:
         digest.update(total.count.to_bytes(8, "little"))
         for sums in (total.total, total.squares):
-            digest.update(sums.contiguous().numpy().tobytes())
+            digest.update(sums.tobytes())
     return digest.hexdigest()
 
 

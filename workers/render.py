@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
+from giornata.styles.moments import Totals
 from giornata.workers.checks import output_complaints, refuse
 from giornata.workers.delivery import hand_over, record_of, write_sidecar
 from giornata.workers.device import pick_device
 from giornata.workers.effects import bare
 from giornata.workers.errors import StillMade
-from giornata.workers.features import Keep
 from giornata.workers.finishing import Finisher
-from giornata.workers.keeping import Keeping
+from giornata.workers.kept import Keep, Keeping
 from giornata.workers.masters import RECORD
 from giornata.workers.painting import Painter
 from giornata.workers.prepared import Prepared, Rendered

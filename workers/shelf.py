@@ -7,8 +7,7 @@ from pathlib import Path
 
 from giornata.jobs.cropping import CropStyling
 from giornata.jobs.task import RenderTask
-from giornata.styles.engine import Totals
-from giornata.styles.moments import from_lists
+from giornata.styles.moments import Totals, from_lists
 
 
 def reference_task(task: RenderTask) -> RenderTask:

@@ -9,10 +9,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from giornata.styles.engine import Totals
-from giornata.styles.moments import Moments, from_lists
+from giornata.styles.moments import Moments, Totals, from_lists
 
 HEAD_WORDS = 3  # index of the tile, count of positions, channels
 WORD_BYTES = 8
@@ -64,7 +62,7 @@ class Workbook:
     def note(self, phase: int, index: int, moments: Moments) -> None:
         """Record the moments of one tile."""
         head = np.array([index, moments.count, len(moments.total)], np.int64)
-        record = head.tobytes() + moments.total.numpy().tobytes() + moments.squares.numpy().tobytes()
+        record = head.tobytes() + moments.total.tobytes() + moments.squares.tobytes()
         path = self.folder / f"moments-{phase:02d}-{os.getpid()}.log"
         with path.open("ab", buffering=0) as file:
             file.write(record)
@@ -77,9 +75,7 @@ class Workbook:
             end = at + (HEAD_WORDS + 2 * int(channels)) * WORD_BYTES
             if end > len(data):
                 break
-            sums = torch.from_numpy(
-                np.frombuffer(data, np.float64, 2 * int(channels), at + HEAD_WORDS * WORD_BYTES).copy()
-            )
+            sums = np.frombuffer(data, np.float64, 2 * int(channels), at + HEAD_WORDS * WORD_BYTES).copy()
             self._known[int(index)] = Moments(int(count), sums[:channels], sums[channels:])
             at = end
         return at

@@ -16,7 +16,8 @@ from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas
 from giornata.workers.device import pick_core, pick_device
-from giornata.workers.features import FeatureFiles, Keep
+from giornata.workers.features import FeatureFiles
+from giornata.workers.kept import Keep
 from giornata.workers.masters import Masters
 from giornata.workers.optimise import OptimisationProgress
 from giornata.workers.optimised import StillEngine

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from giornata.cluster.bench.pictures import photograph
-from giornata.styles.engine import Totals, collect_totals, render_tile
+from giornata.styles.engine import collect_totals, render_tile
 from giornata.styles.feedforward import FeedForwardEngine
 from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
+from giornata.styles.moments import Totals
 from giornata.workers.canvas import Canvas
 from giornata.workers.picture import read_box, reduced
 from giornata.workers.program import (

@@ -16,9 +16,9 @@ from skimage import data
 
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.easels import EaselVerb
-from giornata.cluster.optimisation_spread import OptimisationSpread
+from giornata.cluster.optimisation_spread import OptimisationSpread, OptimisationSpreading
 from giornata.cluster.pool import Pool
-from giornata.cluster.render_actor import RenderActor, Spreading
+from giornata.cluster.render_actor import RenderActor
 from giornata.cluster.runner import PoolRunner
 from giornata.cluster.session import actor_factory
 from giornata.cluster.settings import ClusterSettings
@@ -92,7 +92,7 @@ class Crew:
     def spread(self, claim: Claim) -> OptimisationSpread:
         first = next(iter(self.actors.values()))
         spreading = first.render(claim)
-        assert isinstance(spreading, Spreading)
+        assert isinstance(spreading, OptimisationSpreading)
         return OptimisationSpread(claim, spreading, tuple(self.actors), time.monotonic())
 
     def play(self, spread: OptimisationSpread, *, dies: Callable[[Wanted], str] = lambda wanted: "") -> None:

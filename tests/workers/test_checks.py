@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from giornata.jobs.choices import PictureFormat
 from giornata.jobs.task import RenderTask, TaskChecks
-from giornata.workers.checks import Measures, clipped_share, measure, picture_complaints, refuse
+from giornata.workers.checks import clipped_share, measure, picture_complaints, refuse
 from giornata.workers.errors import QualityRefused
+from giornata.workers.measures import Measures
 from giornata.workers.tiles import TileGrid
 
 GRID = TileGrid(width=512, height=512, core_px=128, stride=4, halo_px=64)

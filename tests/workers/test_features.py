@@ -6,6 +6,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,8 +15,9 @@ from giornata.styles.feedforward import FeedForwardEngine
 from giornata.styles.moments import Moments
 from giornata.styles.network import TransformerNetwork
 from giornata.workers import features
-from giornata.workers.features import FeatureFiles, Keep, checkpoints
+from giornata.workers.features import FeatureFiles, checkpoints
 from giornata.workers.keeping import choose_keeping, input_pixels, needed_bytes
+from giornata.workers.kept import Keep
 from giornata.workers.tiles import TileGrid
 
 
@@ -53,7 +55,7 @@ def test_no_other_checkpoints_are_cheaper(
 
 def frozen(phase: int, dtype: torch.dtype = torch.float32) -> Frozen:
     made = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(phase)).to(dtype)
-    sums = torch.rand(2, 2, dtype=torch.float64)
+    sums = np.random.default_rng(phase).random((2, 2))
     return Frozen(phase, Moments(12, sums[0], sums[1]), (made, made * 2))
 
 

@@ -7,7 +7,6 @@ import jsonschema
 import numpy as np
 import pytest
 import pyvips
-import torch
 
 from giornata.jobs.choices import PictureFormat, Statistics
 from giornata.jobs.places import sidecar_of
@@ -25,7 +24,7 @@ from tests.workers.blocks import packet
 from tests.workers.pictures import image, photo
 
 GRID = TileGrid(96, 64, core_px=48, stride=4, halo_px=64, overlap_px=16)
-TOTALS = (Moments(4, torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)),)
+TOTALS = (Moments(4, np.ones(2), np.ones(2)),)
 
 
 @pytest.fixture
@@ -168,7 +167,7 @@ def test_a_source_that_went_away_is_told_as_such(working: WorkingPicture, tmp_pa
 
 
 def test_a_hash_of_totals_follows_every_bit() -> None:
-    tiny = TOTALS[0].total + torch.tensor([np.spacing(1.0), 0], dtype=torch.float64)
+    tiny = TOTALS[0].total + np.array([np.spacing(1.0), 0])
     other = (Moments(4, tiny, TOTALS[0].squares),)
     assert totals_sha256(TOTALS) != totals_sha256(other)
     assert totals_sha256(None) is None

@@ -16,8 +16,8 @@ from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.errors import ScratchFull
-from giornata.workers.features import Keep
 from giornata.workers.keeping import room_for_features
+from giornata.workers.kept import Keep
 from giornata.workers.prepared import Rendered
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings
