@@ -8,11 +8,12 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from giornata.cluster.service.access import Access, AccessRole, Person
+from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.problems import problem
 from giornata.cluster.service.sessions import COOKIE, CSRF_HEADER
 from giornata.cluster.service.views import Role
@@ -25,6 +26,8 @@ OPEN = (HEALTH, LOGIN, "/favicon.svg")
 STATIC = "/static/"
 UPLOAD, UPLOAD_KIND = "/styles/samples", "application/octet-stream"
 UPLOAD_BYTES = 12 * 1024**2
+STANDBY = "standby"
+AGAIN_S = 3  # after which a browser looks whether a service that waited has taken over
 FOR_ALL = ("/logout", UPLOAD)  # viewers as well: nobody's batch changes
 _READING = ("GET", "HEAD", "OPTIONS")
 _PLAIN = {
@@ -61,6 +64,11 @@ class Gate:
             if status == 401 and _is_page(scope):
                 await RedirectResponse(_login(scope), 303, _PLAIN)(scope, receive, send)
                 return
+            if code == STANDBY and _is_page(scope):
+                waiting = page(Request(scope), "standby.html", status=status, here="")
+                waiting.headers.update({**_PLAIN, "refresh": str(AGAIN_S)})
+                await waiting(scope, receive, send)
+                return
             headers = {"www-authenticate": "Bearer"} if status == 401 else {}
             # The rest of the body is not read: the connection cannot serve another request.
             headers |= {"connection": "close"} if status == 413 else {}
@@ -91,7 +99,7 @@ class Gate:
         if changes and _from_browser(headers):
             self._check_csrf(headers)
         if self._role() is Role.STANDBY and not scope["path"].startswith(STATIC):
-            raise Refusal(503, "standby", "this service waits to take over; ask the active one")
+            raise Refusal(503, STANDBY, "this service waits to take over; ask the active one")
         state = scope.setdefault("state", {})
         state["person"], state["signed_in"] = (
             person,

@@ -84,6 +84,19 @@ def test_a_standby_says_so_and_does_nothing_else(place: Place) -> None:
         assert code(http.get("/jobs")) == (503, "standby")
 
 
+def test_a_standby_answers_browsers_with_a_page_that_looks_again(place: Place) -> None:
+    desk = type(place.desk)(**{**vars(place.desk), "role": lambda: Role.STANDBY})
+    with serving(desk) as url:
+        for path in ("/", "/jobs/any", "/styles"):
+            page = httpx.get(f"{url}{path}", headers={"accept": "text/html"})
+            assert page.status_code == 503
+            assert page.headers["content-type"].startswith("text/html")
+            assert page.headers["refresh"]
+            assert "stands by for the one that manages these batches" in page.text
+            assert "<nav" not in page.text
+        assert code(httpx.get(f"{url}/", headers={"accept": "application/json"})) == (503, "standby")
+
+
 def test_headers_without_an_end_are_cut_off(url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
