@@ -94,7 +94,7 @@ def around(settings: ClusterSettings, links: Links, environment: Mapping[str, st
         scratch=settings.scratch,
         library=user_library(),
         threads_per_worker=settings.threads_per_worker,
-        uses_gpu=settings.gpus_per_worker > 0,
+        gpus_per_worker=settings.gpus_per_worker,
         ray_url=lambda: environment.get(RAY_URL_VARIABLE, "") or links.ray_url,
         grafana_url=environment.get(GRAFANA_URL_VARIABLE, ""),
     )

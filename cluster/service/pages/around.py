@@ -18,15 +18,15 @@ class Around:
     scratch: Path | None = None
     library: Library | None = None
     threads_per_worker: int = 1
-    uses_gpu: bool = False
+    gpus_per_worker: float = 0.0
     ray_url: Callable[[], str] = lambda: ""
     grafana_url: str = ""
 
     @property
     def unit(self) -> str:
         """What an hour of a worker is an hour of."""
-        return "GPU" if self.uses_gpu else "CPU"
+        return "GPU" if self.gpus_per_worker else "CPU"
 
     def hours(self, busy_s: float) -> float:
         """Hours of CPU cores or of GPUs in this many seconds of workers."""
-        return busy_s * (1 if self.uses_gpu else self.threads_per_worker) / 3600
+        return busy_s * (self.gpus_per_worker or self.threads_per_worker) / 3600
