@@ -20,6 +20,7 @@ from giornata.cluster.service.gate import BODY_BYTES, Gate
 from giornata.cluster.service.hub import Hub
 from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.pages import (
+    routes_delivered,
     routes_files,
     routes_pages,
     routes_previews,
@@ -35,6 +36,7 @@ from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.views import Problem, Role
 from giornata.jobs.complaints import dotted
+from giornata.workers.places import AllPlaces
 
 logger = logging.getLogger(__name__)
 SHOWN = 3  # findings about one request
@@ -50,10 +52,10 @@ def create_app(
     body_bytes: int = BODY_BYTES,
 ) -> FastAPI:
     """The service of `desk`; one look at the store a second starts and ends with it."""
-    watching = hub or Hub(desk)
-
     around = around or Around()
-    previews, studio = previews_in(around.home), studio_in(around.home, around.library)
+    watching = hub or Hub(desk, scratch=around.scratch)
+    places = AllPlaces()
+    previews, studio = previews_in(around.home, places), studio_in(around.home, around.library)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,17 +79,24 @@ def create_app(
     )
     app.state.desk, app.state.hub, app.state.access = desk, watching, access
     app.state.around, app.state.previews, app.state.studio = around, previews, studio
+    app.state.places = places
     app.state.metrics = metrics = metrics or Metrics()
-    metrics.watch(
-        desk, streams=lambda: watching.streams, dropped=lambda: previews.line.dropped if previews else 0
-    )
+    metrics.watch(desk, streams=lambda: watching.streams, dropped=lambda: previews.dropped if previews else 0)
     app.state.uploads = Turns(routes_styles.UPLOADS, routes_styles.UPLOADS_PER_S)
     app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
     api = APIRouter(prefix="/api", responses=PROBLEMS)
     for routes in (routes_streams, routes_jobs, routes_items, routes_service):
         api.include_router(routes.router)
     app.include_router(api)
-    for pages in (routes_files, routes_session, routes_styles, routes_submit, routes_previews, routes_pages):
+    for pages in (
+        routes_files,
+        routes_session,
+        routes_styles,
+        routes_submit,
+        routes_previews,
+        routes_delivered,
+        routes_pages,
+    ):
         app.include_router(pages.router)
     _answer_problems(app)
     app.add_middleware(Gate, access=access, role=desk.role, body_bytes=body_bytes)

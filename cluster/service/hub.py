@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.mosaic import Mosaics
+from giornata.cluster.service.optimising import Optimising
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
 from giornata.jobs.states import JobState
 
@@ -30,7 +32,7 @@ class Told:
     """One event of a stream: ids increase, also from one service to the next."""
 
     number: int
-    kind: str  # snapshot, change, items or end
+    kind: str  # snapshot, change, items, optimising or end
     job_id: str
     data: Fields
 
@@ -44,10 +46,18 @@ class Hub:
     """Belongs to one event loop; looks at the store from a thread."""
 
     def __init__(
-        self, desk: Desk, *, period_s: float = PERIOD_S, heartbeat_s: float = HEARTBEAT_S, kept: int = KEPT
+        self,
+        desk: Desk,
+        *,
+        scratch: Path | None = None,
+        period_s: float = PERIOD_S,
+        heartbeat_s: float = HEARTBEAT_S,
+        kept: int = KEPT,
     ) -> None:
+        """`scratch` is where pictures are painted, if that is on this machine."""
         self._desk, self._period_s, self._heartbeat_s = desk, period_s, heartbeat_s
         self.mosaics = Mosaics(desk.store)
+        self._optimising = Optimising(desk.store, scratch)
         self._known: dict[str, Fields] = {}
         self._told: deque[Told] = deque(maxlen=kept)
         # Later than any id of a service that ran before on this machine at less than 1000 events a second.
@@ -69,7 +79,8 @@ class Hub:
                 with contextlib.suppress(StoreUnavailable):
                     found = await run_in_threadpool(self._look)
                     items = await run_in_threadpool(self._look_at_items, found)
-                    self._compare(found, items)
+                    moved = await run_in_threadpool(self._optimising.look, tuple(found))
+                    self._compare(found, items, moved)
             await asyncio.sleep(self._period_s)
 
     async def feed(
@@ -78,10 +89,11 @@ class Hub:
         """The text of a stream: what was missed since event `last`, or a snapshot, then every change.
 
         The stream of one job ends when the job does, unless it never `ends`; `items` adds what changes in
-        its mosaic. Raises `UnknownJob` before the first word.
+        its mosaic. Steps of an optimisation are told as they are found. Raises `UnknownJob` before the
+        first word.
         """
         current = await run_in_threadpool(self._current, job_id)
-        kinds = ("change", "items") if items and job_id else ("change",)
+        kinds = ("change", "optimising", *(("items",) if items and job_id else ()))
         return self._feed(job_id, last, current, ends=ends, kinds=kinds)
 
     async def _feed(
@@ -98,7 +110,7 @@ class Hub:
                     place = one.number
                     if job_id in (None, one.job_id) and one.kind in kinds:
                         yield one.text
-                if job_id and len(kinds) > 1:
+                if job_id and "items" in kinds:
                     self.mosaics.keep(job_id)
                 ended = self._ended(job_id, current) if job_id and ends else None
                 if ended:
@@ -138,7 +150,9 @@ class Hub:
     def _look_at_items(self, found: dict[str, Fields]) -> dict[str, Fields]:
         return self.mosaics.look({job_id: fields["counts"] for job_id, fields in found.items()})
 
-    def _compare(self, found: dict[str, Fields], items: dict[str, Fields]) -> None:
+    def _compare(
+        self, found: dict[str, Fields], items: dict[str, Fields], moved: Sequence[tuple[str, Fields]]
+    ) -> None:
         before_all = self._number
         for job_id, fields in found.items():
             before = self._known.get(job_id, {})
@@ -149,6 +163,8 @@ class Hub:
                 self._tell("change", job_id, {"job_id": job_id} | changed)
         for job_id, runs in items.items():
             self._tell("items", job_id, runs)
+        for job_id, fields in moved:
+            self._tell("optimising", job_id, fields)
         self._known = found
         if self._number > before_all:  # or else nobody would ever be silent for long enough to be told so
             self._news.set()

@@ -86,11 +86,12 @@ class Line(Generic[W]):
 
 
 class BoundedFolder:
-    """Files below a folder, the oldest of which go when they become too many. Used by one making thread."""
+    """Files below a folder, the oldest of which go when they become too many. Any thread may use it."""
 
     def __init__(self, folder: Path, *, most_bytes: int) -> None:
         self.folder, self._most_bytes = folder, most_bytes
         self._bytes: int | None = None
+        self._turn = threading.Lock()
 
     def place(self, key: str) -> Path:
         """Where the file called `key` lies."""
@@ -112,11 +113,12 @@ class BoundedFolder:
 
     def count(self, more: int) -> None:
         """A file of this size was put in."""
-        if self._bytes is None:
-            self._bytes = sum(size for _, size, _ in self._kept())
-        self._bytes += more
-        if self._bytes > self._most_bytes:
-            self._bytes = self._clear()
+        with self._turn:
+            if self._bytes is None:
+                self._bytes = sum(size for _, size, _ in self._kept())
+            self._bytes += more
+            if self._bytes > self._most_bytes:
+                self._bytes = self._clear()
 
     def _clear(self) -> int:
         """Remove the oldest; how many bytes are left."""

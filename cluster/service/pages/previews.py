@@ -5,15 +5,20 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.storage import Storage
 from giornata.workers.errors import RenderError, WorkerBug
 from giornata.workers.limits import Limits
+from giornata.workers.places import AllPlaces
 from giornata.workers.sandbox import Sandbox
 
 MOST_BYTES = 512 * 1024**2
+FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview
 WAITING = 96  # pictures in line; older wishes are dropped, whoever still looks asks again
 
 
@@ -30,18 +35,43 @@ class PreviewSize(StrEnum):
         return {PreviewSize.SMALL: 192, PreviewSize.MEDIUM: 800, PreviewSize.LARGE: 2400}[self]
 
 
+@dataclass(frozen=True)
+class Far:
+    """A picture in a bucket; `mark` changes when its bytes do."""
+
+    name: str
+    mark: str
+    storage: Storage
+
+
+Wish = tuple[Path | Far, int]
+
+
 class Previews:
-    """The previews of one service; any thread may ask."""
+    """The previews of one service; any thread may ask. Buckets are read with the service's credentials."""
 
-    def __init__(self, folder: Path, *, most_bytes: int = MOST_BYTES, waiting: int = WAITING) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        places: AllPlaces | None = None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        waiting: int = WAITING,
+    ) -> None:
         self._kept = BoundedFolder(folder, most_bytes=most_bytes)
-        self.line: Line[tuple[Path, int]] = Line(self._making, waiting=waiting)
+        self._places = places or AllPlaces()
+        self.line: Line[Wish] = Line(self._making, waiting=waiting)
+        # Of its own: a bucket that does not answer keeps nobody waiting for what lies on disk.
+        self.far_line: Line[Wish] = Line(self._making, waiting=waiting)
 
-    def ask(self, picture: Path, size: PreviewSize) -> "Future[Path]":
+    def ask(self, picture: Path | Far, size: PreviewSize) -> "Future[Path]":
         """The file of a preview, now or later. A wish that is dropped is cancelled.
 
         The future raises `Never` for what cannot be shown.
         """
+        if isinstance(picture, Far):
+            words = f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{size.side_px}"
+            return self._asked(self.far_line, words, (picture, size.side_px))
         try:
             facts = picture.stat()
         except (OSError, ValueError):
@@ -49,23 +79,34 @@ class Previews:
             nothing.set_exception(Never(str(picture)))
             return nothing
         words = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{size.side_px}"
-        key = hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:40]
-        return self._kept.found(key) or self.line.ask(self._kept.place(key), (picture, size.side_px))
+        return self._asked(self.line, words, (picture, size.side_px))
+
+    @property
+    def dropped(self) -> int:
+        """How many wishes newer ones have pushed out."""
+        return self.line.dropped + self.far_line.dropped
 
     def close(self) -> None:
-        """End the thread and the decoding process."""
+        """End the threads and the decoding processes."""
         self.line.close()
+        self.far_line.close()
+
+    def _asked(self, line: Line[Wish], words: str, wish: Wish) -> "Future[Path]":
+        key = hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        return self._kept.found(key) or line.ask(self._kept.place(key), wish)
 
     @contextmanager
-    def _making(self) -> Iterator[Maker[tuple[Path, int]]]:
+    def _making(self) -> Iterator[Maker[Wish]]:
         with Sandbox(Limits()) as sandbox:
             yield lambda target, wish: self._make(sandbox, target, *wish)
 
-    def _make(self, sandbox: Sandbox, target: Path, picture: Path, side_px: int) -> None:
+    def _make(self, sandbox: Sandbox, target: Path, picture: Path | Far, side_px: int) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(6)}.part")
+        fetched = temporary.with_suffix(".fetched")
         try:
-            sandbox.thumbnail(picture, temporary, side_px=side_px)
+            path = self._fetched(picture, fetched) if isinstance(picture, Far) else picture
+            sandbox.thumbnail(path, temporary, side_px=side_px)
             self._kept.count(temporary.stat().st_size)
             temporary.replace(target)
         except WorkerBug:
@@ -74,9 +115,22 @@ class Previews:
             target.with_suffix(".none").touch()
             raise Never(str(error)) from error
         finally:
+            fetched.unlink(missing_ok=True)
             temporary.unlink(missing_ok=True)
 
+    def _fetched(self, picture: Far, path: Path) -> Path:
+        """The object as a file. Raises `Never`, which is not remembered: the bucket may answer next time."""
+        try:
+            place = self._places.bucket(picture.name, picture.storage)
+            found = place.head(picture.name)
+            if found is None or found.bytes > FETCHED_BYTES:
+                raise Never(picture.name)
+            place.fetch(picture.name, path, stamp=found.stamp, version=found.version)
+        except (PlaceError, OSError) as error:
+            raise Never(str(error)) from error
+        return path
 
-def previews_in(home: Path | None) -> Previews | None:
+
+def previews_in(home: Path | None, places: AllPlaces) -> Previews | None:
     """The previews of a service whose state lives in `home`."""
-    return None if home is None else Previews(home / "previews")
+    return None if home is None else Previews(home / "previews", places)

@@ -1,13 +1,16 @@
 """Routes of the pages about jobs, images, failures, workers and events."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
 from giornata.cluster.service.asking import After, Asked, ItemId, JobId, Limit
 from giornata.cluster.service.pages.look import page
-from giornata.cluster.service.pages.telling import causes_of, neighbours, spec_text, zoom_file
+from giornata.cluster.service.pages.pyramid import zoom_file
+from giornata.cluster.service.pages.routes_delivered import is_kept
+from giornata.cluster.service.pages.telling import causes_of, neighbours, spec_text
 from giornata.cluster.service.questions import NAME
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.states import ItemState, JobState
@@ -80,7 +83,8 @@ def image(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
         attempts=desk.attempts(job_id, item_id).attempts,
         before=before,
         after=after,
-        folder=zoom_file(item),
+        folder=zoom_file(Path(item.target)) if item.state is ItemState.DONE else "",
+        is_kept=is_kept(item),
     )
 
 

@@ -1,30 +1,24 @@
-"""Routes to the pictures of items: small copies, provenance, and the files of a delivered deep zoom."""
+"""Routes to small copies of the pictures of items, and to what is painted so far of a large one."""
 
 import asyncio
 import base64
-import json
-import os
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.service.asking import Asked, ItemId, JobId
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.growing import growth_of
 from giornata.cluster.service.pages.line import Never
+from giornata.cluster.service.pages.pictures import Side, picture_of
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.views import ItemView
-from giornata.jobs.naming import SIDECAR
 from giornata.jobs.states import ItemState
 
 router = APIRouter(include_in_schema=False)
 WAIT_S = 1.5  # for a preview that is being made; browsers ask for six at once
-SIDECAR_BYTES = 1024 * 1024
 # Pictures that stand for none: the page knows them by their size, and a browser reports no error.
 NOT_YET = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 NONE = base64.b64decode("R0lGODlhAgABAIAAAAAAAP///yH5BAEAAAAALAAAAAACAAEAAAICBAoAOw==")
@@ -32,18 +26,11 @@ PRIVATE = "private, no-cache"  # kept, but asked for again: rights may change
 Size = Annotated[PreviewSize, Query()]
 
 
-class Side(StrEnum):
-    """Which picture of an item."""
-
-    SOURCE = "source"
-    RESULT = "result"
-
-
 @router.get("/previews/{job_id}/last")
 async def last(request: Request, job_id: JobId, desk: Asked, size: Size = PreviewSize.SMALL) -> Response:
     """The picture of a job that was finished last."""
     item = await run_in_threadpool(_last, request, desk, job_id)
-    return stand_in(NONE) if item is None else await _preview(request, _picture(item, Side.RESULT), size)
+    return stand_in(NONE) if item is None else await _preview(request, desk, item, Side.RESULT, size)
 
 
 @router.get("/previews/{job_id}/{item_id}/{side}")
@@ -52,14 +39,7 @@ async def preview(
 ) -> Response:
     """A small copy of an item's source or result, as browsers can show it."""
     item = await run_in_threadpool(desk.item, job_id, item_id)
-    return await _preview(request, _picture(item, side), size)
-
-
-@router.get("/provenance/{job_id}/{item_id}")
-def provenance(job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
-    """How a delivered picture was made, as the file beside it says; null where there is none."""
-    item = desk.item(job_id, item_id)
-    return JsonText(_sidecar(Path(item.target)) if item.state is ItemState.DONE else None)
+    return await _preview(request, desk, item, side, size)
 
 
 @router.get("/growing/{job_id}/{item_id}")
@@ -78,31 +58,6 @@ def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
     return Response(found.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
 
 
-@router.get("/zoom/{job_id}/{item_id}/{inside:path}")
-def zoom(job_id: JobId, item_id: ItemId, inside: str, desk: Asked) -> Response:
-    """A file of a delivered deep zoom or IIIF folder."""
-    item = desk.item(job_id, item_id)
-    folder = Path(item.target)
-    if item.state is not ItemState.DONE or not folder.is_dir():
-        raise HTTPException(404, "no folder was delivered")
-    path = Path(os.path.realpath(folder / inside))
-    kinds = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
-    kind = {**kinds, ".dzi": "application/xml", ".json": "application/json"}.get(path.suffix.lower())
-    if kind is None or not path.is_relative_to(os.path.realpath(folder)) or not path.is_file():
-        raise HTTPException(404, "no such file in it")
-    return FileResponse(path, media_type=kind, headers={"cache-control": PRIVATE})
-
-
-def _picture(item: ItemView, side: Side) -> Path | None:
-    """The file to show; a target is only ours once it is delivered."""
-    if side is Side.SOURCE:
-        return Path(item.source)
-    if item.state not in (ItemState.DONE, ItemState.SKIPPED):
-        return None
-    path = Path(item.target)
-    return path if path.is_file() else None
-
-
 def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
     newest = request.app.state.hub.mosaics.newest(job_id)
     place = desk.store.highest(job_id, (ItemState.DONE,)) if newest is None else newest
@@ -112,8 +67,9 @@ def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
     return ItemView.of(found[0]) if found else None
 
 
-async def _preview(request: Request, picture: Path | None, size: PreviewSize) -> Response:
+async def _preview(request: Request, desk: Desk, item: ItemView, side: Side, size: PreviewSize) -> Response:
     previews: Previews | None = request.app.state.previews
+    picture = await run_in_threadpool(picture_of, desk, item, side, side_px=size.side_px)
     if previews is None or picture is None:
         return stand_in(NONE)
     wish = await run_in_threadpool(previews.ask, picture, size)
@@ -133,11 +89,3 @@ async def _preview(request: Request, picture: Path | None, size: PreviewSize) ->
 def stand_in(data: bytes) -> Response:
     """One of the pictures that stand for none."""
     return Response(data, media_type="image/gif", headers={"cache-control": "no-store"})
-
-
-def _sidecar(target: Path) -> Any:
-    try:
-        with target.with_name(target.name + SIDECAR).open("rb") as file:
-            return json.loads(file.read(SIDECAR_BYTES))
-    except (OSError, ValueError):
-        return None

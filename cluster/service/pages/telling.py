@@ -1,7 +1,6 @@
 """What pages say of a job beside the views: causes with samples, neighbours, the spec as it was written."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from giornata.cluster.reporting.page import spec_words
 from giornata.cluster.service.desk import Desk
@@ -90,12 +89,3 @@ def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]
 def spec_text(desk: Desk, job_id: str) -> str:
     """What was asked for, as one would write it."""
     return spec_words(desk.job(job_id).spec)
-
-
-def zoom_file(item: ItemView) -> str:
-    """The file inside a delivered folder that a deep zoom begins with; empty where there is none."""
-    folder = Path(item.target)
-    if item.state is not ItemState.DONE or not folder.is_dir():
-        return ""
-    found = [*sorted(folder.glob("*.dzi")), *sorted(folder.glob("info.json"))]
-    return found[0].name if found else ""

@@ -1,0 +1,35 @@
+"""Which picture stands for an item: its file, a level of a delivered pyramid, or an object in a bucket."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from giornata.cluster.service.desk import Desk
+from giornata.cluster.service.pages.previews import Far
+from giornata.cluster.service.pages.pyramid import whole_file
+from giornata.cluster.service.views import ItemView
+from giornata.jobs.places import is_url
+from giornata.jobs.states import ItemState
+
+
+class Side(StrEnum):
+    """Which picture of an item."""
+
+    SOURCE = "source"
+    RESULT = "result"
+
+
+def picture_of(desk: Desk, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
+    """What to show in a square of `side_px`; a target is only ours once it is delivered.
+
+    Nothing for tile folders in a bucket: their levels are not known without a listing.
+    """
+    if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
+        return None
+    name = item.source if side is Side.SOURCE else item.target
+    if is_url(name):
+        mark = item.content_key if side is Side.SOURCE else item.sha256 or str(item.finished_at)
+        return Far(name, mark, desk.store.job(item.job_id).spec.storage.reach)
+    path = Path(name)
+    if side is Side.RESULT and path.is_dir():
+        return whole_file(path, side_px=side_px)
+    return path if side is Side.SOURCE or path.is_file() else None
