@@ -17,6 +17,7 @@ from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, i
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.places import LOCAL, wrong_url
 from giornata.jobs.ports import Places
+from giornata.jobs.signing import signing_problems
 from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
 from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
 
@@ -56,7 +57,11 @@ def expand(
 
 def check_whole(spec: JobSpec, base: Path, styles: StyleCheck) -> None:
     """Say once what is wrong with every picture alike. Raises `PlanRefused`."""
-    problems = [*_style_problems(spec, styles.names(), base), *_place_problems(spec, base)]
+    problems = [
+        *_style_problems(spec, styles.names(), base),
+        *_place_problems(spec, base),
+        *signing_problems(spec),
+    ]
     if problems:
         raise PlanRefused(tuple(problems[:SHOWN]), len(problems))
 
@@ -205,6 +210,7 @@ class _TaskMaker:
             "float_range": spec.render.float_range,
             "metadata": spec.metadata.keep,
             "sidecar": spec.metadata.sidecar,
+            "credentials": spec.metadata.credentials,
             "source_type": spec.metadata.source_type,
             "limits": spec.limits.given,
             "storage": spec.storage,

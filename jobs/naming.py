@@ -23,9 +23,10 @@ ITEM_ID_BYTES = 10  # 80 bits: two of a million targets share one with probabili
 
 # What `attempt_name` makes; `job` is the job's tag.
 ATTEMPT = re.compile(
-    r"\.giornata-(?P<item>[^-]+)-(?P<attempt>\d+)(-(?P<job>[0-9a-f]{8}))?\.part(\.[^.]*)?(\.provenance\.json)?"
+    r"\.giornata-(?P<item>[^-]+)-(?P<attempt>\d+)(-(?P<job>[0-9a-f]{8}))?\.part(\.[^.]*)?(\.provenance\.json|\.c2pa)?"
 )
 SIDECAR = ".provenance.json"  # what the record beside a deliverable adds to its name
+CREDENTIALS = ".c2pa"  # and what its signed manifest does
 
 _RESERVED_NAMES = frozenset(
     {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(1, 10)), *(f"lpt{n}" for n in range(1, 10))}

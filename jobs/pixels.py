@@ -135,10 +135,11 @@ class Masks(Part):
 
 
 class Metadata(Part):
-    """What outputs say about themselves."""
+    """What outputs say about themselves; `credentials` are signed, by the key that the environment names."""
 
     keep: MetadataPolicy = MetadataPolicy.KEEP
     sidecar: bool = True
+    credentials: bool = False
     source_type: SourceTypeTerm = SourceTypeTerm.COMPOSITE
 
 

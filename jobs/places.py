@@ -11,7 +11,7 @@ from pathlib import Path
 
 from giornata.jobs.digest import tree_bytes
 from giornata.jobs.errors import PlaceMissing, PlaceUnknown
-from giornata.jobs.naming import MAX_COMPONENT_BYTES, REMOTE, SIDECAR, safe_component
+from giornata.jobs.naming import CREDENTIALS, MAX_COMPONENT_BYTES, REMOTE, SIDECAR, safe_component
 from giornata.jobs.ports import Entry, Fetched, Place
 from giornata.jobs.storage import HERE, Storage
 
@@ -152,16 +152,30 @@ def delivered_head(name: str) -> Entry | None:
 
 def sidecar_of(deliverable: Path) -> Path:
     """The path of the record beside a deliverable, be that a final name or an attempt's."""
-    name = deliverable.name + SIDECAR
+    return _beside(deliverable, SIDECAR)
+
+
+def credentials_of(deliverable: Path) -> Path:
+    """The path of the signed manifest beside a deliverable, be that a final name or an attempt's."""
+    return _beside(deliverable, CREDENTIALS)
+
+
+def companions_of(deliverable: Path) -> tuple[Path, ...]:
+    """What may lie beside a deliverable and comes and goes with it: its record, and its signed manifest."""
+    return sidecar_of(deliverable), credentials_of(deliverable)
+
+
+def companion_names(deliverable: str) -> tuple[str, ...]:
+    """The same names beside a file or an object."""
+    folder, _, last = deliverable.rpartition("/")
+    return tuple(f"{folder}/{path.name}" for path in companions_of(Path(last)))
+
+
+def _beside(deliverable: Path, suffix: str) -> Path:
+    name = deliverable.name + suffix
     return deliverable.with_name(
         name if len(os.fsencode(name)) <= MAX_COMPONENT_BYTES else safe_component(name)
     )
-
-
-def record_name(deliverable: str) -> str:
-    """The name of the record beside a deliverable, of a file or of an object."""
-    folder, _, last = deliverable.rpartition("/")
-    return f"{folder}/{sidecar_of(Path(last)).name}"
 
 
 def _weighed(folder: Path) -> int | None:

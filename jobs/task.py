@@ -37,6 +37,7 @@ _NOT_CONTENT = frozenset(
         "overlap_px",
         "limits",
         "sidecar",
+        "credentials",
         "source_version",
         "storage",
         "siblings",
@@ -170,6 +171,7 @@ class RenderTask(BaseModel):
     container: Container = Container.FOLDER
     metadata: MetadataPolicy = MetadataPolicy.KEEP
     sidecar: bool = True
+    credentials: bool = False
     source_type: SourceTypeTerm = SourceTypeTerm.COMPOSITE
     pages: Pages = Pages.REFUSE
     float_range: tuple[float, float] | None = None

@@ -6,23 +6,21 @@ of several directories (c2pa-rs issue 1894), and a sidecar leaves the output's h
 
 import importlib
 import json
-import mimetypes
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from giornata import __version__
 from giornata.jobs.choices import PictureFormat, SourceTypeTerm
+from giornata.jobs.places import credentials_of
+from giornata.jobs.signing import CERTIFICATE_VARIABLE, KEY_VARIABLE, LIBRARY, Signing, signing_of
+from giornata.jobs.task import RenderTask
 from giornata.workers.errors import EncodeFailed
 from giornata.workers.metadata import DIGITAL_SOURCE_TYPES, Making
+from giornata.workers.source import Format
 
-SUFFIX = ".c2pa"
-CERTIFICATE_VARIABLE, KEY_VARIABLE = "GIORNATA_C2PA_CERT", "GIORNATA_C2PA_KEY"
-ALGORITHM_VARIABLE = "GIORNATA_C2PA_ALGORITHM"
 MEDIA_TYPES = {
     PictureFormat.JPEG: "image/jpeg",
     PictureFormat.PNG: "image/png",
@@ -31,41 +29,17 @@ MEDIA_TYPES = {
     PictureFormat.TIFF: "image/tiff",
 }
 ZIP = "application/zip"
-
-
-class Algorithm(StrEnum):
-    """Signature algorithms, by C2PA's names."""
-
-    ES256 = "es256"
-    ES384 = "es384"
-    ES512 = "es512"
-    PS256 = "ps256"
-    PS384 = "ps384"
-    PS512 = "ps512"
-    ED25519 = "ed25519"
+# Thumbnails would have the library decode the source and the output, whole and in this process.
+SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}
 
 
 @dataclass(frozen=True)
-class Signing:
-    """Whose word it is: a chain of certificates and a private key, both PEM files."""
+class Parent:
+    """The file that an output was made from, its media type, and how it became the output."""
 
-    certificates: Path
-    key: Path
-    algorithm: Algorithm = Algorithm.ES256
-
-
-def signing_of(environment: Mapping[str, str] = os.environ) -> Signing | None:
-    """The signing that the environment names, or None where it names none."""
-    certificates, key = environment.get(CERTIFICATE_VARIABLE), environment.get(KEY_VARIABLE)
-    if not certificates or not key:
-        return None
-    algorithm = environment.get(ALGORITHM_VARIABLE, Algorithm.ES256)
-    return Signing(Path(certificates), Path(key), Algorithm(algorithm))
-
-
-def credentials_of(target: Path) -> Path:
-    """The manifest's own path beside `target`, be that a final name or an attempt's."""
-    return target.with_name(target.name + SUFFIX)
+    path: Path
+    kind: str
+    making: Making
 
 
 def media_type(target: Path, format: PictureFormat) -> str | None:
@@ -73,27 +47,45 @@ def media_type(target: Path, format: PictureFormat) -> str | None:
     return ZIP if target.suffix == ".zip" else MEDIA_TYPES.get(format)
 
 
-def write_credentials(
-    target: Path, *, format: PictureFormat, source: Path, making: Making, signing: Signing
-) -> Path | None:
-    """Writes and signs the manifest of the file `target`, whose parent ingredient is `source`.
+def give_credentials(
+    task: RenderTask, target: Path, *, format: PictureFormat, source_format: Format, making: Making
+) -> tuple[str, ...]:
+    """Signs `target`, the output of `task` under an attempt's name, if it is asked for; what to say of it.
 
-    `target` is read and not changed. Returns the manifest's path, None for what cannot be signed. Raises
-    `EncodeFailed`; then there is no manifest.
+    Raises `EncodeFailed`, also where this process knows of no key; then there is no manifest.
+    """
+    if not task.credentials:
+        return ()
+    signing = signing_of()
+    if signing is None:
+        needed = f"needed {CERTIFICATE_VARIABLE} and {KEY_VARIABLE} in this worker's environment"
+        raise EncodeFailed(str(credentials_of(target)), f"nobody to sign, {needed}")
+    parent = Parent(Path(task.source), f"image/{source_format}", making)
+    return write_credentials(target, format=format, parent=parent, signing=signing)
+
+
+def write_credentials(
+    target: Path, *, format: PictureFormat, parent: Parent, signing: Signing
+) -> tuple[str, ...]:
+    """Writes and signs the manifest of the file `target`, which was made from `parent`.
+
+    `target` is read and not changed. The parent's own credentials, if it has any, go into the manifest; what
+    there is to say is returned. Raises `EncodeFailed`; then there is no manifest.
     """
     kind = media_type(target, format)
-    if kind is None:
-        return None
     path = credentials_of(target)
     try:
-        path.write_bytes(_signed(target, kind, source, making, signing))
+        if kind is None:
+            raise ValueError(f"got a folder of {format} tiles, needed one file")
+        signed, warnings = _signed(target, kind, parent, signing)
+        _write(path, signed)
     except Exception as error:  # the library has one class for all, and raises OSError for keys besides
         path.unlink(missing_ok=True)
-        raise EncodeFailed(str(path), f"signing failed: {' '.join(str(error).split())}") from error
-    return path
+        raise EncodeFailed(str(path), f"signing failed: {_words(error)}") from error
+    return warnings
 
 
-def _signed(target: Path, kind: str, source: Path, making: Making, signing: Signing) -> bytes:
+def _signed(target: Path, kind: str, parent: Parent, signing: Signing) -> tuple[bytes, tuple[str, ...]]:
     c2pa = _library()
     information = c2pa.C2paSignerInfo(
         alg=signing.algorithm.value.encode(),
@@ -101,28 +93,47 @@ def _signed(target: Path, kind: str, source: Path, making: Making, signing: Sign
         private_key=signing.key.read_bytes(),
         ta_url=None,  # an empty address fails in the library; without one there is no time stamp
     )
-    builder = c2pa.Builder(json.dumps(manifest(making, kind)))
-    builder.set_no_embed()
-    with c2pa.Signer.from_info(information) as signer, source.open("rb") as parent:
-        builder.add_ingredient(_ingredient(making), _source_kind(source), parent)
+    with c2pa.Context.from_dict(SETTINGS) as context, c2pa.Signer.from_info(information) as signer:
+        builder, warnings = _builder(c2pa, context, manifest(parent.making, kind), parent)
         with target.open("rb") as asset, Path(os.devnull).open("w+b") as nowhere:
-            made: bytes = builder.sign(signer, kind, asset, nowhere)
-    return made
+            return builder.sign(signer, kind, asset, nowhere), warnings
+
+
+def _builder(
+    c2pa: ModuleType, context: Any, described: dict[str, Any], parent: Parent
+) -> tuple[Any, tuple[str, ...]]:
+    """What signs `described` with its ingredient, and what to say of that."""
+    ingredient = {"title": parent.making.source_name, "relationship": "parentOf", "label": "source"}
+    warnings: tuple[str, ...] = ()
+    builder = c2pa.Builder(json.dumps(described), context)
+    try:
+        with parent.path.open("rb") as source:
+            builder.add_ingredient(json.dumps(ingredient), parent.kind, source)
+    except c2pa.C2paError as error:
+        # Pictures that are fine to look at may have a container that the library cannot walk.
+        told = {**described, "ingredients": [{**ingredient, "format": parent.kind}]}
+        builder = c2pa.Builder(json.dumps(told), context)
+        warnings = (f"credentials that the source may have are not passed on: {_words(error)}",)
+    builder.set_no_embed()
+    return builder, warnings
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _write(path: Path, signed: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(signed)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _library() -> ModuleType:
     try:
-        return importlib.import_module("c2pa")
+        return importlib.import_module(LIBRARY)
     except ImportError as error:
         raise RuntimeError("c2pa-python is not installed; it comes with giornata[c2pa]") from error
-
-
-def _source_kind(source: Path) -> str:
-    return mimetypes.guess_type(source.name)[0] or "image/jpeg"
-
-
-def _ingredient(making: Making) -> str:
-    return json.dumps({"title": making.source_name, "relationship": "parentOf", "label": "source"})
 
 
 def manifest(making: Making, kind: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import numpy as np
 from giornata.jobs.task import RenderTask
 from giornata.styles.moments import Totals
 from giornata.workers.checks import output_complaints, refuse
-from giornata.workers.delivery import hand_over, record_of, write_sidecar
+from giornata.workers.credentials import give_credentials
+from giornata.workers.delivery import hand_over, making_of, record_of, write_sidecar
 from giornata.workers.device import pick_device
 from giornata.workers.effects import bare
 from giornata.workers.errors import StillMade
@@ -137,7 +138,14 @@ class Renderer:
         encoded = handed.encoded
         refuse(task.source, output_complaints(task.checks, encoded, working), target)
         clock.lap("encode")
-        told = (*prepared.effects.warnings, *_costly(prepared.keeping))
+        making = making_of(task, handed.source_sha256)
+        told = (
+            *prepared.effects.warnings,
+            *_costly(prepared.keeping),
+            *give_credentials(
+                task, target, format=encoded.format, source_format=working.facts.format, making=making
+            ),
+        )
         if task.sidecar:
             record = record_of(
                 task,

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import PlaceChanged, PlaceError, PlaceMissing, TargetTaken
 from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import PREFIX, base_name, record_name
+from giornata.jobs.places import PREFIX, base_name, companion_names
 from giornata.jobs.ports import Entry
 from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Storage
@@ -64,14 +64,14 @@ class S3Publisher:
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
 
-        A record goes to its name just before; of a folder, what leads to the rest comes last. Raises
+        Its companions go to their names just before; of a folder, what leads to the rest comes last. Raises
         `TargetTaken`, `PlaceError`.
         """
         source, target = claim.temporary, claim.task.target
         place = self._place(target)
         sent = self._sent(place, source, outcome)
         over = self._ours(place, claim, folder=len(sent) > 1 or sent[0].name != source)
-        self._publish_record(place, claim)
+        self._publish_companions(place, claim)
         for entry in sent[:-1] if len(sent) > 1 else []:
             self._move(place, entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
         last = sent[-1]
@@ -87,10 +87,11 @@ class S3Publisher:
         target = claim.task.target
         try:
             place.delete(claim.temporary)
-            place.remove(record_name(claim.temporary))
             place.abort(target)
-            if deliverable_head(place, target) is None:
-                place.remove(record_name(target))  # a record without its picture was on its way
+            # A companion without its picture was on its way.
+            bare = (target,) if deliverable_head(place, target) is None else ()
+            for companion in (one for name in (claim.temporary, *bare) for one in companion_names(name)):
+                place.remove(companion)
         except PlaceError:
             self._shared.owed.append((self._storage, claim.temporary))
 
@@ -143,18 +144,20 @@ class S3Publisher:
         found = place.facts(target)
         return str(found["Metadata"].get(SHA256)) if found else deliverable_sha256(place, target)
 
-    def _publish_record(self, place: S3Place, claim: Claim) -> None:
+    def _publish_companions(self, place: S3Place, claim: Claim) -> None:
         """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
         target = claim.task.target
         if not claim.replace and place.head(target) is not None:
             raise TargetTaken(target, "an object of that name exists and is left as it is")
-        record = record_name(claim.temporary)
-        found = place.head(record) if claim.task.sidecar else None
-        if found is not None:
-            copy(place.client, record, record_name(target), found.bytes, **self._carried())
-            self._drop(place, record)
-        elif claim.replace:
-            place.remove(record_name(target))
+        asked = (claim.task.sidecar, claim.task.credentials)
+        names = zip(companion_names(claim.temporary), companion_names(target), asked, strict=True)
+        for ours, final, wanted in names:
+            found = place.head(ours) if wanted else None
+            if found is not None:
+                copy(place.client, ours, final, found.bytes, **self._carried())
+                self._drop(place, ours)
+            elif claim.replace:
+                place.remove(final)
 
     def _drop(self, place: S3Place, name: str) -> None:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from giornata.jobs.digest import tree_files
-from giornata.jobs.places import base_name, record_name, sidecar_of
+from giornata.jobs.places import base_name, companion_names, companions_of
 from giornata.jobs.ports import Entry
 from giornata.workers.s3_place import S3Place
 
@@ -17,15 +17,15 @@ R = TypeVar("R")
 
 
 def send_deliverable(place: S3Place, path: Path, name: str, **headers: Any) -> None:
-    """Send a file, or a folder as many objects, and the record beside it. Raises `PlaceError`."""
+    """Send a file, or a folder as many objects, and what lies beside it. Raises `PlaceError`."""
     if path.is_dir():
         files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
         each(lambda one: place.send(*one, **headers), files)
     else:
         place.send(path, name, **headers)
-    record = sidecar_of(path)
-    if record.is_file():
-        place.send(record, record_name(name), **headers)
+    for companion, theirs in zip(companions_of(path), companion_names(name), strict=True):
+        if companion.is_file():
+            place.send(companion, theirs, **headers)
 
 
 def may_be_folder(name: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.places import base_name, is_url, record_name
+from giornata.jobs.places import base_name, companion_names, is_url
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3_tree import send_deliverable
 from giornata.workers.s3_upload import ITEM
@@ -45,4 +45,5 @@ class Sender:
         with suppress(PlaceError):
             place = self._places.bucket(claim.temporary, claim.task.storage)
             place.delete(claim.temporary)
-            place.remove(record_name(claim.temporary))
+            for companion in companion_names(claim.temporary):
+                place.remove(companion)

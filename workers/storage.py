@@ -1,6 +1,7 @@
 """Puts finished deliverables under their final names, once and whole, and clears away what attempts left.
 
-A deliverable is a file, or a folder that is renamed as one. Its record goes to its own name just before.
+A deliverable is a file, or a folder that is renamed as one. Its companions, a record and a signed manifest,
+go to their own names just before.
 """
 
 import errno
@@ -10,7 +11,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from giornata.jobs.naming import ATTEMPT
-from giornata.jobs.places import sidecar_of
+from giornata.jobs.places import companions_of
 from giornata.workers.errors import TargetRefused
 
 # What file systems say that know no hard links: FAT, some network disks and containers' bind mounts.
@@ -21,16 +22,17 @@ TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
 def publish(temporary: Path, target: Path, *, replace: bool) -> None:
     """Moves `temporary`, a file or a folder, to `target` beside it, atomically and durably.
 
-    The record beside `temporary`, if there is one, takes its place beside `target` just before. Never over
-    what exists, unless `replace` is true. Doing it again after a crash half way is safe: a target that is
-    already this very file counts as done.
+    The companions beside `temporary`, if there are any, take their places beside `target` just before. Never
+    over what exists, unless `replace` is true. Doing it again after a crash half way is safe: a target that
+    is already this very file counts as done.
 
     Raises `TargetRefused`; then `temporary` is still there.
     """
     try:
         if not replace and os.path.lexists(target) and not _is_same(temporary, target):
             raise FileExistsError
-        _publish_record(sidecar_of(temporary), sidecar_of(target))
+        for ours, final in zip(companions_of(temporary), companions_of(target), strict=True):
+            _publish_companion(ours, final)
         if temporary.is_dir():
             _move_folder(temporary, target, replace=replace)
         elif replace:
@@ -46,14 +48,14 @@ def publish(temporary: Path, target: Path, *, replace: bool) -> None:
 
 
 def discard(temporary: Path, target: Path) -> None:
-    """Removes an attempt and its record, and a record at the final name that got there before a crash.
+    """Removes an attempt and its companions, and those at final names that got there before a crash.
 
-    A record is only ever beside its deliverable, so one without was on its way.
+    They are only ever beside their deliverable, so one without was on its way.
     """
     remove(temporary)
-    sidecar_of(temporary).unlink(missing_ok=True)
-    if not os.path.lexists(target):
-        sidecar_of(target).unlink(missing_ok=True)
+    for place in (temporary,) if os.path.lexists(target) else (temporary, target):
+        for companion in companions_of(place):
+            companion.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
@@ -68,9 +70,9 @@ def _is_same(temporary: Path, target: Path) -> bool:
     return temporary.is_file() and target.exists() and target.samefile(temporary)
 
 
-def _publish_record(record: Path, final: Path) -> None:
-    if record.is_file():
-        record.replace(final)
+def _publish_companion(ours: Path, final: Path) -> None:
+    if ours.is_file():
+        ours.replace(final)
     else:
         final.unlink(missing_ok=True)  # that of an earlier delivery would tell of another file
 

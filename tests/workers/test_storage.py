@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from giornata.jobs.naming import attempt_name
-from giornata.jobs.places import sidecar_of
+from giornata.jobs.places import companions_of, credentials_of, sidecar_of
 from giornata.workers.errors import TargetRefused
 from giornata.workers.storage import discard, publish, sweep
 
@@ -130,11 +130,15 @@ def test_whatever_was_delivered_before_is_replaced_when_asked(tmp_path: Path, th
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_record_takes_its_place_with_its_picture(part: Path, tmp_path: Path) -> None:
+def test_a_record_and_a_signed_manifest_take_their_places_with_their_picture(
+    part: Path, tmp_path: Path
+) -> None:
     sidecar_of(part).write_text("how it was made")
+    credentials_of(part).write_text("signed")
     publish(part, tmp_path / "out.png", replace=False)
     assert (tmp_path / "out.png.provenance.json").read_text() == "how it was made"
-    assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / "out.png.c2pa").read_text() == "signed"
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_record_of_a_refused_picture_does_not_touch_the_one_there(part: Path, tmp_path: Path) -> None:
@@ -149,24 +153,24 @@ def test_a_record_of_a_refused_picture_does_not_touch_the_one_there(part: Path, 
     assert {path.name for path in tmp_path.iterdir()} == {"out.png", "out.png.provenance.json"}
 
 
-def test_a_picture_without_a_record_takes_away_the_record_of_the_one_before(
-    part: Path, tmp_path: Path
-) -> None:
+def test_a_picture_without_companions_takes_away_those_of_the_one_before(part: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.png"
     target.write_bytes(b"old")
-    sidecar_of(target).write_text("of the old one")
+    for companion in companions_of(target):
+        companion.write_text("of the old one")
     publish(part, target, replace=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
 
 
-def test_a_record_that_a_crash_left_alone_goes_with_its_attempt(part: Path, tmp_path: Path) -> None:
-    sidecar_of(tmp_path / "out.png").write_text("its picture never came")
+def test_companions_that_a_crash_left_alone_go_with_their_attempt(part: Path, tmp_path: Path) -> None:
+    for companion in (*companions_of(tmp_path / "out.png"), *companions_of(part)):
+        companion.write_text("its picture never came")
     discard(part, tmp_path / "out.png")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweeping_removes_folders_and_records_of_attempts(tiles: Path, part: Path, tmp_path: Path) -> None:
-    sidecar_of(part).touch()
-    sidecar_of(tiles).touch()
-    assert len(sweep(tmp_path)) == 4
+def test_sweeping_removes_folders_and_companions_of_attempts(tiles: Path, part: Path, tmp_path: Path) -> None:
+    for companion in (*companions_of(part), *companions_of(tiles)):
+        companion.touch()
+    assert len(sweep(tmp_path)) == 6
     assert list(tmp_path.iterdir()) == []
