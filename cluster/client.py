@@ -40,6 +40,7 @@ from giornata.jobs.states import ItemState, JobState
 V = TypeVar("V", bound=View)
 ANSWER_S = 30.0
 SILENCE_S = 60.0  # of a stream; it says something every 15 s
+FOLLOWED = ("snapshot", "change", "end")  # events that say how a job stands
 AGAIN_S = 2.0  # before a stream that was cut is asked for again
 AWAY_S = 60.0  # a service that restarts, or its standby, is there by then
 SLOW = httpx.Timeout(ANSWER_S, read=None)  # for what reads every file of a job
@@ -107,6 +108,8 @@ class Client:
             try:
                 for kind, number, data in self._stream(f"/jobs/{_part(job_id)}/stream", last):
                     last, heard_at = number, time.monotonic()
+                    if kind not in FOLLOWED:
+                        continue
                     known |= data["jobs"][0] if kind == "snapshot" else data
                     yield JobView.model_validate(known)
                     if kind == "end":

@@ -17,6 +17,7 @@ from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, W
 from giornata.cluster.worker import Call
 from giornata.jobs.claim import Claim
 from giornata.styles.gatys.conductor import Conducting, Conductor, Position, Round, StepDone, Verb
+from giornata.workers.course_log import CourseWriter
 from giornata.workers.easel import sum_products
 from giornata.workers.optimisation import Optimisation
 from giornata.workers.optimise import new_checkpoint, progress_of, seal_checkpoint
@@ -58,6 +59,9 @@ class OptimisationSpread:
     _broken: bool = False
     _kept_s: float = 0.0
     _said_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._course = CourseWriter(self.work)
 
     @property
     def work(self) -> Optimisation:
@@ -158,8 +162,10 @@ class OptimisationSpread:
         return self._advance(None)
 
     def _say(self, done: StepDone) -> None:
+        now = progress_of(self.work, self._scale, done)
+        self._course.write(self._scale, done, now.left_s)
         if time.monotonic() - self._said_s >= SAY_EVERY_S:
-            self._said_s, now = time.monotonic(), progress_of(self.work, self._scale, done)
+            self._said_s = time.monotonic()
             log.info(
                 "%s: scale %d of %d, step %d of %d, loss %.4g, %.2f s a step, %.0f s left",
                 self.claim.task.item_id,

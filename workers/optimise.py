@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from giornata.styles.gatys.conductor import Conductor, Position, Round, StepDone, Verb
 from giornata.styles.gatys.objective import LossParts
 from giornata.styles.gatys.shard import Products
+from giornata.workers.course import small_picture
+from giornata.workers.course_log import LOSSES, CourseWriter, course_of, write_course
 from giornata.workers.easel import Easel, sum_products
 from giornata.workers.optimisation import DONE, Optimisation, lay_out, open_scale
 from giornata.workers.program import silent
@@ -98,14 +98,16 @@ def _one_scale(
 ) -> Iterator[OptimisationProgress]:
     every, scale = range(len(easel.plates.grid)), work.scales[standing.scale]
     conductor = Conductor(work.options, steps=scale.steps, position=standing.position)
-    kept_at = time.monotonic()
+    kept_at, course = time.monotonic(), CourseWriter(work)
     for done in played(conductor.run(), lambda asked: easel.play(asked, every)):
         if time.monotonic() - kept_at >= keep_every_s:
             part = new_checkpoint(work, standing.scale, done.position.step)
             easel.save(every, part)
             seal_checkpoint(part, done.position)
             kept_at = time.monotonic()
-        yield progress_of(work, standing.scale, done)
+        progress = progress_of(work, standing.scale, done)
+        course.write(standing.scale, done, progress.left_s)
+        yield progress
     easel.finish(every)
     yield close_scale(work, standing.scale, conductor.position)
 
@@ -131,7 +133,8 @@ def played(
 def close_scale(work: Optimisation, index: int, position: Position) -> OptimisationProgress:
     """Mark a scale whose results are in its picture as done, with its losses; and show it."""
     preview = write_preview(work, index)
-    torch.save([asdict(parts) for parts in position.losses], work.scale_folder(index) / "losses.pt")
+    torch.save([asdict(parts) for parts in position.losses], work.scale_folder(index) / LOSSES)
+    write_course(work, course_of(work, index, position))
     (work.scale_folder(index) / DONE).touch()
     done = progress_of(work, index, StepDone(position, work.scales[index].steps, 0.0))
     return OptimisationProgress(**{**_shallow(done), "preview": preview})
@@ -163,12 +166,10 @@ def progress_of(work: Optimisation, index: int, done: StepDone) -> OptimisationP
 def write_preview(work: Optimisation, index: int) -> Path:
     """A small JPEG of a scale's picture as it is now."""
     scale = work.scales[index]
-    picture = np.load(work.scale_folder(index) / "picture.npy", mmap_mode="r")
-    step = max(1, scale.long_px // PREVIEW_PX)
-    small = np.clip(picture[: scale.height : step, : scale.width : step], 0, 1)
     path = work.folder / f"preview-{index:02d}.jpg"
     part = path.with_suffix(".part")
-    Image.fromarray((small * 255).round().astype(np.uint8)).save(part, format="JPEG", quality=85)
+    small = small_picture(work.scale_folder(index), scale.width, scale.height, side_px=PREVIEW_PX)
+    small.save(part, format="JPEG", quality=85)
     part.replace(path)
     return path
 
@@ -176,8 +177,7 @@ def write_preview(work: Optimisation, index: int) -> Path:
 def losses_of(work: Optimisation) -> list[list[dict[str, float]]]:
     """The loss curves of the finished scales."""
     return [
-        torch.load(work.scale_folder(index) / "losses.pt", weights_only=True)
-        for index in range(work.finished())
+        torch.load(work.scale_folder(index) / LOSSES, weights_only=True) for index in range(work.finished())
     ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from giornata.jobs.task import RenderTask
 from giornata.styles.moments import Totals
 from giornata.workers.checks import output_complaints, refuse
+from giornata.workers.course import course_fact
 from giornata.workers.credentials import give_credentials
 from giornata.workers.delivery import hand_over, making_of, record_of, write_sidecar
 from giornata.workers.device import pick_device
@@ -175,6 +176,7 @@ class Renderer:
                 **({} if handed.quality is None else {"quality": handed.quality}),
                 **(prepared.measures.model_dump() if prepared.measures else {}),
                 **({"shared": 1} if shared else {}),
+                **course_fact(prepared.folder),
             },
             seconds=clock.laps,
         )

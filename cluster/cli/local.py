@@ -33,11 +33,12 @@ def desk_on(
     scratch: Path | None = None,
 ) -> Desk:
     """The desk of a store with the user's styles and the real keepers."""
+    place = scratch or scratch_folder()
     return Desk(
         store,
         LibraryStyles(user_library()),
         new_publisher(store.delivery),
-        upkeep_in(scratch or scratch_folder(), render_report),
+        upkeep_in(place, lambda store, job_id: render_report(store, job_id, scratch=place)),
         accept or store.create_job,
         lambda spec, base: plan_on(store, spec, base),
         role=role,

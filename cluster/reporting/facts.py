@@ -4,6 +4,7 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 from giornata.jobs.folders import destination_of
 from giornata.jobs.outcome import OutcomeClass
@@ -11,9 +12,11 @@ from giornata.jobs.records import ItemRecord, JobRecord, WorkerRecord
 from giornata.jobs.report import Cause, summarise
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
+from giornata.workers.course import Course, course_at, course_from
 
 SHOWN_PICTURES = 60
 SHOWN_SLOWEST = 10
+SHOWN_COURSES = 12
 # Each costs two small queries; a page must not take minutes because a disk was away for an hour.
 LOOKED_INTO = 5_000
 KINDS_OF_REMARKS = 20
@@ -73,6 +76,7 @@ class JobFacts:
     looked_into: int
     workers: tuple[WorkerRecord, ...]
     failed_on: dict[str, int]
+    courses: tuple[tuple[ItemRecord, Course], ...] = ()
 
     @property
     def delivered(self) -> int:
@@ -102,10 +106,10 @@ class JobFacts:
         return self.record.snapshot.busy_s / self.wall_s if self.wall_s else None
 
 
-def gather(store: JobStore, job_id: str, *, now: float) -> JobFacts:
-    """The facts of a job at `now`, seconds since 1970. Raises `UnknownJob`."""
+def gather(store: JobStore, job_id: str, *, now: float, scratch: Path | None = None) -> JobFacts:
+    """The facts of a job at `now`, seconds since 1970; `scratch` is where it works. Raises `UnknownJob`."""
     record = store.job(job_id)
-    walk = _Walk(store, record)
+    walk = _Walk(store, record, scratch)
     for item in store.items(job_id):
         walk.add(item)
     return JobFacts(
@@ -123,6 +127,7 @@ def gather(store: JobStore, job_id: str, *, now: float) -> JobFacts:
         looked_into=min(walk.retried, LOOKED_INTO),
         workers=tuple(store.workers()),
         failed_on=dict(walk.failed_on),
+        courses=tuple(walk.courses),
     )
 
 
@@ -138,6 +143,7 @@ class _Walk:
 
     store: JobStore
     record: JobRecord
+    scratch: Path | None = None
     bytes_delivered: int = 0
     retried: int = 0
     styles: dict[str, StyleTally] = field(default_factory=dict)
@@ -146,6 +152,7 @@ class _Walk:
     sample: list[ItemRecord] = field(default_factory=list)
     slowest: list[tuple[float, int, ItemRecord]] = field(default_factory=list)
     failed_on: Counter[str] = field(default_factory=Counter)
+    courses: list[tuple[ItemRecord, Course]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         counts = self.record.snapshot.counts
@@ -164,12 +171,21 @@ class _Walk:
             self._style(item).lost += 1
             if item.attempt <= 1 and item.last_worker:
                 self.failed_on[item.last_worker] += 1
+        if len(self.courses) < SHOWN_COURSES and (course := self._course(item)):
+            self.courses.append((item, course))
         if item.seconds and item.state.is_terminal:
             self._add_slow(item)
         if item.attempt > 1:
             self.retried += 1
             if self.retried <= LOOKED_INTO:
                 self._add_attempts(item)
+
+    def _course(self, item: ItemRecord) -> Course | None:
+        """How its loss fell, of an optimisation that is delivered or at work here."""
+        if item.state is ItemState.LEASED:
+            begun = course_at(self.scratch, item.item_id)
+            return begun[1] if begun else None
+        return course_from(item.facts)
 
     def _style(self, item: ItemRecord) -> StyleTally:
         return self.styles.setdefault(item.style_label, StyleTally(item.style_label))

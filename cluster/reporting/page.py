@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from giornata import __version__
 from giornata.cluster.reporting import wording
-from giornata.cluster.reporting.facts import JobFacts, gather
+from giornata.cluster.reporting.curves import curve_svg
+from giornata.cluster.reporting.facts import SHOWN_COURSES, JobFacts, gather
 from giornata.cluster.reporting.pictures import Picture, pictured
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState
@@ -68,9 +70,12 @@ def write_report(store: JobStore, job_id: str, path: Path) -> Path:
     return path
 
 
-def render_report(store: JobStore, job_id: str) -> str:
-    """The report of a job: one page of HTML that needs nothing beside itself. Raises `UnknownJob`."""
-    facts = gather(store, job_id, now=time.time())
+def render_report(store: JobStore, job_id: str, *, scratch: Path | None = None) -> str:
+    """The report of a job: one page of HTML that needs nothing beside itself. Raises `UnknownJob`.
+
+    Optimisations that are at work are told too where `scratch` is the folder they work in.
+    """
+    facts = gather(store, job_id, now=time.time(), scratch=scratch)
     return (
         _environment()
         .get_template(PAGE)
@@ -80,6 +85,11 @@ def render_report(store: JobStore, job_id: str) -> str:
             snapshot=facts.record.snapshot,
             states=[(state, facts.record.snapshot.counts.get(state, 0)) for state in STATES],
             pictures=[(picture, _caption(facts, picture)) for picture in pictured(facts.sample)],
+            curves=[
+                (item, course, Markup(curve_svg(course)))  # noqa: S704 - numbers of ours
+                for item, course in facts.courses
+            ],
+            most_curves=SHOWN_COURSES,
             within=_within,
             spec=spec_words(facts.record.spec),
             versions=versions(),

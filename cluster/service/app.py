@@ -22,6 +22,7 @@ from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.pages import (
     routes_delivered,
     routes_files,
+    routes_optimising,
     routes_pages,
     routes_previews,
     routes_session,
@@ -94,6 +95,7 @@ def create_app(
         routes_styles,
         routes_submit,
         routes_previews,
+        routes_optimising,
         routes_delivered,
         routes_pages,
     ):

@@ -51,21 +51,10 @@ class Optimising:
             return False
 
 
-def course_at(scratch: Path | None, item_id: str) -> tuple[Path, Course] | None:
-    """The folder and the course of an item that is being optimised on this machine."""
-    if scratch is None or not item_id.isalnum():
-        return None
-    for folder in (scratch / PICTURES).glob(f"{item_id}-*"):
-        course = read_course(folder)
-        if course is not None:
-            return folder, course
-    return None
-
-
 def told(job_id: str, item_id: str, course: Course) -> Fields:
     """Iterations, loss parts, pace, time left, and where the preview and the curve are."""
-    now, loss = course.now, course.now.loss
-    address = f"/growing/{job_id}/{item_id}"
+    now = course.now
+    address = f"/optimising/{job_id}/{item_id}"
     return {
         "job_id": job_id,
         "item_id": item_id,
@@ -75,14 +64,7 @@ def told(job_id: str, item_id: str, course: Course) -> Fields:
         "height": now.height,
         "step": now.step,
         "steps": now.steps,
-        "loss": None
-        if loss is None
-        else {
-            "total": loss.total,
-            "content": loss.content,
-            "style": loss.style,
-            "variation": loss.variation,
-        },
+        "loss": now.loss,
         "steps_per_s": round(1 / course.step_s, 3) if course.step_s else None,
         "left_s": course.left_s,
         "preview": f"{address}/picture",

@@ -1,0 +1,131 @@
+"""An optimisation at work is told on the streams, shown as it grows, and drawn in the report."""
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from skimage import data
+
+from giornata.cluster.client import Client
+from giornata.cluster.reporting.page import render_report
+from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.pages.around import Around
+from giornata.jobs.choices import EngineKind
+from giornata.jobs.claim import Claim
+from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.task import RenderTask
+from giornata.styles.architecture import VGG19
+from giornata.styles.encoder import random_weights
+from giornata.workers import report
+from giornata.workers.course import course_at, course_from
+from giornata.workers.prepared import Rendered
+from giornata.workers.render import Renderer
+from giornata.workers.settings import RenderSettings
+from tests.batches import settle, take_claims
+from tests.cluster.service.test_streams import listening
+from tests.services import Place, serving
+
+torch.set_num_threads(1)
+STEPS = 8
+LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0}
+
+
+@pytest.fixture
+def claim(place: Place) -> Claim:
+    """Of a picture in line, which is now to be optimised by two scales."""
+    weights = {key: value for key, value in random_weights(VGG19, seed=5).items() if key[4:7] <= "2_1"}
+    save_file(weights, place.root / "vgg.safetensors")
+    Image.fromarray(data.chelsea()).resize((97, 75)).save(place.root / "scans" / "c.png")
+    Image.fromarray(data.coffee()).resize((96, 96)).save(place.root / "coffee.png")
+    found = {Path(one.task.source).name: one for one in take_claims(place.store, place.listed())}
+    return found["c.png"]
+
+
+def optimised(place: Place, task: RenderTask) -> RenderTask:
+    told = {"style_layers": LAYERS, "content_layers": {"relu2_1": 1.0}, "optimiser": "adam"}
+    optimise = TaskOptimise(
+        images=(StyleImage(path=str(place.root / "coffee.png")),),
+        encoder=str(place.root / "vgg.safetensors"),
+        steps=STEPS,
+        choice=OptimiseChoice.model_validate(told),
+    )
+    return task.model_copy(
+        update={"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": optimise, "tile_px": 64}
+    )
+
+
+@pytest.fixture
+def at_work(place: Place, claim: Claim) -> Iterator[tuple[threading.Event, list[Rendered]]]:
+    """A renderer in a thread, which waits at step 5 until it is told to go on."""
+    scratch, go_on, made = place.root / "scratch", threading.Event(), list[Rendered]()
+
+    def work() -> None:
+        torch.set_num_threads(1)
+        renderer = Renderer(RenderSettings(scratch=scratch, pictures=scratch / "pictures"))
+        renderer.shop.watch = lambda at: None if at.step < 5 else (go_on.wait(30), None)[1]
+        try:
+            made.append(renderer.render(optimised(place, claim.task), Path(claim.temporary)))
+        finally:
+            renderer.close()
+
+    Path(claim.temporary).parent.mkdir(parents=True, exist_ok=True)
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield go_on, made
+    go_on.set()
+    thread.join()
+
+
+def wait_for_work(scratch: Path, item_id: str) -> None:
+    until = time.monotonic() + 60
+    while course_at(scratch, item_id) is None:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_streams_pages_and_report_tell_how_far_it_is(
+    place: Place, claim: Claim, at_work: tuple[threading.Event, list[Rendered]]
+) -> None:
+    go_on, made = at_work
+    scratch, item = place.root / "scratch", claim.task.item_id
+    hub = Hub(place.desk, scratch=scratch, period_s=0.05)
+    with serving(place.desk, hub=hub, around=Around(scratch=scratch)) as url:
+        with listening(f"{url}/api/jobs/{claim.job_id}/stream") as told:
+            fields = next(data for _, kind, data in told if kind == "optimising")
+        assert (fields["job_id"], fields["item_id"], fields["scales"]) == (claim.job_id, item, 1)
+        assert (fields["width"], fields["height"], fields["steps"]) == (97, 75, STEPS)
+        loss = fields["loss"]
+        assert isinstance(loss, dict)
+        assert loss["total"] == pytest.approx(loss["content"] + 50 * loss["style"], rel=1e-3)
+        shown = httpx.get(f"{url}{fields['preview']}")
+        assert Image.open(io.BytesIO(shown.content)).size == (97, 75)
+        curve = httpx.get(f"{url}{fields['curve']}")
+        assert curve.headers["content-type"] == "image/svg+xml"
+        assert httpx.get(f"{url}/optimising/{claim.job_id}/{item}").json()["item_id"] == item
+        assert f"of {STEPS}" in render_report(place.store, claim.job_id, scratch=scratch)
+        with Client(url) as client:  # who follows a job is not disturbed
+            assert next(client.follow(claim.job_id)).job_id == claim.job_id
+        go_on.set()
+        until = time.monotonic() + 60
+        while not made:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        settle(place.store, [claim], lambda one: report.delivered(one, made[0], seconds=1.0))
+        assert course_at(scratch, item) is None
+        assert httpx.get(f"{url}/optimising/{claim.job_id}/{item}").json() is None
+        later = httpx.get(f"{url}{fields['curve']}")
+        assert later.text.count("<path") >= 4
+    page = render_report(place.store, claim.job_id)
+    assert f"{STEPS} steps" in page
+    assert page.count("<svg") == 1
+    course = course_from(place.store.item(claim.job_id, item).facts)
+    assert course is not None
+    assert course.now.at[-1] == STEPS
+    assert course.now.total[-1] < course.now.total[0]
