@@ -108,8 +108,10 @@ def crop_size(box: CropBox, need: CropNeed) -> Size:
         return box.width, box.height
     if isinstance(need.size, tuple):
         return need.size
-    scale = need.size / max(box.width, box.height)
-    return max(1, round(box.width * scale)), max(1, round(box.height * scale))
+    # By the shape that was asked for and not by the box, whose sides are whole px of a source of any size.
+    if need.aspect >= 1:
+        return need.size, max(1, round(need.size / need.aspect))
+    return max(1, round(need.size * need.aspect)), need.size
 
 
 def master_size(size: Size, needs: Iterable[CropNeed]) -> Size:
