@@ -12,12 +12,12 @@ import torch
 from PIL import Image
 
 from giornata.cluster.catalogue import LibraryStyles
+from giornata.cluster.handover import deliver_papers
 from giornata.cluster.render_actor import RenderActor
 from giornata.jobs.audit import audit
 from giornata.jobs.claim import Claim
 from giornata.jobs.folders import destination_of
 from giornata.jobs.manager import JobManager
-from giornata.jobs.manifest_delivery import deliver_manifest
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.pace import Pace
 from giornata.jobs.ports import ClaimKey, TaskRunner, WorkerView
@@ -159,7 +159,7 @@ class Batch:
             job_id = manager.submit(spec, base=self.folder).job_id
             state = manager.run_until_done(job_id, stop)
             if state.is_terminal:
-                deliver_manifest(self.store, job_id, publisher)
+                deliver_papers(self.store, job_id, publisher)
             return job_id, state
         finally:
             if inline:

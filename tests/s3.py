@@ -59,7 +59,12 @@ def client(url: str) -> Any:
         "s3",
         endpoint_url=url,
         region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 1},
+            # The service here tells the hash of an object's parts as if it were that of its bytes.
+            response_checksum_validation="when_required",
+        ),
     )
 
 

@@ -1,7 +1,5 @@
 """Batches from bucket to bucket against a real HTTP endpoint, calm and while everything goes wrong."""
 
-import hashlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +12,10 @@ from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.store import JobStore
 from giornata.jobs.verification import verify
 from giornata.workers.placed import new_publisher
-from giornata.workers.s3_upload import SHA256
 from tests import s3
 from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
 from tests.faults import FaultProxy, Kind, faults_before
+from tests.witness import Witness
 
 PICTURES = 4
 pytestmark = pytest.mark.slow
@@ -52,37 +50,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def batch(tmp_path: Path, library: Path) -> Iterator[Batch]:
     with JobStore(tmp_path / "jobs.sqlite") as store:
         yield Batch(tmp_path, library, store)
-
-
-class Witness:
-    """Looks at the final names all the time: whatever is seen there is whole."""
-
-    def __init__(self, url: str) -> None:
-        self._client, self._url = s3.client(url), url
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.looks, self.torn = 0, list[str]()
-
-    def __enter__(self) -> "Witness":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.1):
-            for key in s3.keys(self._url, RENDERED):
-                if key.endswith((".png", ".jpg", ".jpeg")) and "/." not in key:
-                    self._look(key)
-
-    def _look(self, key: str) -> None:
-        found = self._client.get_object(Bucket=RENDERED, Key=key)
-        sha256 = hashlib.sha256(found["Body"].read()).hexdigest()
-        self.looks += 1
-        if found["Metadata"].get(SHA256) != sha256:
-            self.torn.append(key)
 
 
 def finals(url: str) -> list[str]:
@@ -138,7 +105,7 @@ def test_faults_on_the_way_cost_nothing(
     batch: Batch, proxy: FaultProxy, service: str, kind: Kind, where: str, more: dict[str, float]
 ) -> None:
     fault = proxy.add(kind, where, **more)
-    with Witness(service) as witness:
+    with Witness(service, RENDERED) as witness:
         job_id, state = batch.run(batch.spec(proxy.url))
     assert fault.struck > 0
     assert state is JobState.COMPLETED
