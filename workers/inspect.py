@@ -8,6 +8,7 @@ import re
 
 import pyvips
 
+from giornata.jobs.tiff_pages import ORIENTATION
 from giornata.workers.color import COLOUR_BANDS, PROFILE_FIELD, ProfileCheck, check_profile
 from giornata.workers.decoder_log import heard
 from giornata.workers.header_limits import count_pages, is_interlaced, refuse_header
@@ -24,7 +25,6 @@ from giornata.workers.source import (
     WorkingFile,
 )
 from giornata.workers.tiff_header import refuse_tiff, tiff_flags
-from giornata.workers.tiff_pages import ORIENTATION
 
 MM_PER_INCH = 25.4
 EXIF_CM = 3  # EXIF 2.32, ResolutionUnit

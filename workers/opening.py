@@ -13,6 +13,16 @@ from typing import Any
 import pyvips
 
 from giornata.jobs.choices import Pages
+from giornata.jobs.tiff_pages import (
+    BITS,
+    CIELAB,
+    PHOTOMETRIC,
+    SAMPLES,
+    SUB_DIRECTORIES,
+    TiffPage,
+    from_descriptor,
+    read_pages,
+)
 from giornata.workers.decoder_log import plain
 from giornata.workers.errors import Rejected
 from giornata.workers.jpeg_header import tidy
@@ -22,15 +32,6 @@ from giornata.workers.samples import lab_from_bytes
 from giornata.workers.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Format, RejectCode
 from giornata.workers.splice import Splice, SplicedFile
-from giornata.workers.tiff_pages import (
-    BITS,
-    CIELAB,
-    PHOTOMETRIC,
-    SAMPLES,
-    SUB_DIRECTORIES,
-    TiffPage,
-    read_pages,
-)
 
 LOADERS = {format: format.value for format in Format} | {Format.AVIF: "heif"}
 # Anything less delivers half-grey pictures for truncated files. A TIFF decoder warns of every careless tag
@@ -174,7 +175,7 @@ def identify_source(name: str, descriptor: int, *, limits: Limits) -> Source:
 
 
 def _with_page(source: Source, reading: Reading) -> Source:
-    found = read_pages(source.descriptor)
+    found = read_pages(from_descriptor(source.descriptor))
     full = [page for page in found if not page.reduced]
     _refuse_previews(source, found, full)
     full = full or found[:1]

@@ -4,12 +4,11 @@ RFC 1950: a stream ends with the Adler-32 of what went into it. libtiff asks for
 holds, and never for the end of the stream, so that most damage would pass for a picture.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
 
-from giornata.workers.tiff_pages import COMPRESSION, NUMBERS, TILE_WIDTH, TYPE_BYTES, TiffPage
+from giornata.jobs.tiff_pages import COMPRESSION, NUMBERS, TILE_WIDTH, TYPE_BYTES, ReadAt, TiffPage
 
 DEFLATE = (8, 32_946)
 STRIPS, TILES = (273, 279), (324, 325)  # offsets, and lengths in bytes
@@ -23,7 +22,7 @@ def first_damage(page: TiffPage) -> str:
     kind = "tile" if TILE_WIDTH in page.entries else "strip"
     offsets, lengths = TILES if kind == "tile" else STRIPS
     for number, (at, length) in enumerate(zip(_all(page, offsets), _all(page, lengths), strict=False)):
-        if problem := _problem(page.descriptor, at, length):
+        if problem := _problem(page.read, at, length):
             return f"{kind} {number}: {problem}"
     return ""
 
@@ -35,17 +34,17 @@ def _all(page: TiffPage, tag: int) -> Iterator[int]:
         return
     size = TYPE_BYTES[entry.kind]
     for start in range(0, entry.count * size, READ_BYTES):
-        data = os.pread(page.descriptor, min(READ_BYTES, entry.count * size - start), entry.at + start)
+        data = page.read(entry.at + start, min(READ_BYTES, entry.count * size - start))
         whole = len(data) // size * size
         yield from (value for (value,) in struct.iter_unpack(page.order + NUMBERS[entry.kind], data[:whole]))
         if whole < len(data) or not data:
             return
 
 
-def _problem(descriptor: int, at: int, length: int) -> str:
+def _problem(read: ReadAt, at: int, length: int) -> str:
     stream, end = zlib.decompressobj(), at + length
     try:
-        while at < end and not stream.eof and (data := os.pread(descriptor, min(READ_BYTES, end - at), at)):
+        while at < end and not stream.eof and (data := read(at, min(READ_BYTES, end - at))):
             at += len(data)
             while data and not stream.eof:
                 stream.decompress(data, OUT_BYTES)

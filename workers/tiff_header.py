@@ -1,10 +1,6 @@
 """What a TIFF's tags rule out before its decoder is asked, and what they say that the decoder forgets."""
 
-from giornata.workers.errors import Rejected
-from giornata.workers.limits import DECODERS_MB, MEGA, Limits
-from giornata.workers.opening import Source
-from giornata.workers.source import RejectCode
-from giornata.workers.tiff_pages import (
+from giornata.jobs.tiff_pages import (
     ASSOCIATED_ALPHA,
     BITS,
     COMPRESSION,
@@ -21,6 +17,10 @@ from giornata.workers.tiff_pages import (
     WIDTH,
     TiffPage,
 )
+from giornata.workers.errors import Rejected
+from giornata.workers.limits import DECODERS_MB, MEGA, Limits
+from giornata.workers.opening import Source
+from giornata.workers.source import RejectCode
 
 WHOLE_BITS = (1, 2, 4, 8, 16, 32)
 FLOAT, COMPLEX = 3, (5, 6)

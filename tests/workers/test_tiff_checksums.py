@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 import tifffile
 
+from giornata.jobs.tiff_pages import from_descriptor, read_pages
 from giornata.workers.errors import Rejected
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 from giornata.workers.tiff_checksums import first_damage
-from giornata.workers.tiff_pages import read_pages
 from tests.workers.pictures import image, noise, photo
 
 WAYS = {
@@ -42,4 +42,4 @@ def test_every_flipped_byte_in_deflated_samples_is_noticed(
 def test_a_file_without_sums_has_no_damage_to_find(tmp_path: Path) -> None:
     image(noise()).tiffsave(tmp_path / "a.tif", compression="lzw")
     with (tmp_path / "a.tif").open("rb") as file:
-        assert first_damage(read_pages(file.fileno())[0]) == ""
+        assert first_damage(read_pages(from_descriptor(file.fileno()))[0]) == ""

@@ -1,10 +1,11 @@
-"""Reads the directories of a TIFF: libvips does not say what their tags claim before it believes them.
+"""Reads the directories of a TIFF: how many pages there are, and what their tags claim before it is believed.
 
 TIFF 6.0 section 2, and the BigTIFF extension of it.
 """
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
@@ -19,6 +20,7 @@ MOST_ENTRIES_IN_ALL = 250_000  # directories may overlap: a small file can claim
 MOST_NUMBERS = 16
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's own
+ReadAt = Callable[[int, int], bytes]  # offset, number of bytes: fewer where the file ends
 NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 
 
@@ -42,8 +44,8 @@ class _Layout:
         """Where the offset of the first directory lies."""
         return 8 if self.offset.endswith("Q") else 4
 
-    def unpack(self, code: str, descriptor: int, offset: int) -> tuple[int, ...]:
-        data = os.pread(descriptor, struct.calcsize(code), offset) if offset < 1 << 62 else b""
+    def unpack(self, code: str, read: ReadAt, offset: int) -> tuple[int, ...]:
+        data = read(offset, struct.calcsize(code)) if offset < 1 << 62 else b""
         return struct.unpack(code, data) if len(data) == struct.calcsize(code) else ()
 
 
@@ -60,7 +62,7 @@ class Entry:
 class TiffPage:
     """One directory. `number` counts all directories from 0, as libvips does."""
 
-    descriptor: int
+    read: ReadAt
     order: str  # struct's sign of the byte order
     number: int
     entries: dict[int, Entry]
@@ -81,7 +83,7 @@ class TiffPage:
         if entry is None or entry.at >= 1 << 62:
             return b""
         size = entry.count * TYPE_BYTES.get(entry.kind, 0)
-        return os.pread(self.descriptor, min(size, most), entry.at)
+        return self.read(entry.at, min(size, most))
 
     def values(self, tag: int) -> tuple[int, ...]:
         """The first whole numbers of a tag; none if it is not there or holds something else."""
@@ -98,35 +100,40 @@ class TiffPage:
         return next(iter(self.values(tag)), default)
 
 
-def read_pages(descriptor: int) -> list[TiffPage]:
-    """The directories of an open TIFF that are pictures, in order; broken ones end the list."""
-    layout = _Layout.of(os.pread(descriptor, 8, 0))
-    at = layout.unpack(layout.offset, descriptor, layout.first)
+def from_descriptor(descriptor: int) -> ReadAt:
+    """Reads an open file."""
+    return lambda offset, size: os.pread(descriptor, size, offset)
+
+
+def read_pages(read: ReadAt) -> list[TiffPage]:
+    """The directories of a TIFF that are pictures, in order; broken ones end the list."""
+    layout = _Layout.of(read(0, 8))
+    at = layout.unpack(layout.offset, read, layout.first)
     pages: list[TiffPage] = []
-    seen, read = {0}, 0  # a directory may lead back to itself
+    seen, entries_read = {0}, 0  # a directory may lead back to itself
     for number in range(MOST_DIRECTORIES):
-        if not at or at[0] in seen or read > MOST_ENTRIES_IN_ALL:
+        if not at or at[0] in seen or entries_read > MOST_ENTRIES_IN_ALL:
             break
         seen.add(at[0])
-        read += next(iter(layout.unpack(layout.count, descriptor, at[0])), 0)
-        entries, at = read_directory(descriptor, at[0])
-        page = TiffPage(descriptor, layout.offset[0], number, entries)
+        entries_read += next(iter(layout.unpack(layout.count, read, at[0])), 0)
+        entries, at = read_directory(read, at[0])
+        page = TiffPage(read, layout.offset[0], number, entries)
         if page.is_picture:
             pages.append(page)
     return pages
 
 
-def full_size_pages(descriptor: int) -> int:
-    """How many directories of an open TIFF are not marked as reduced copies."""
-    return sum(not page.reduced for page in read_pages(descriptor))
+def full_size_pages(read: ReadAt) -> int:
+    """How many directories of a TIFF are not marked as reduced copies."""
+    return sum(not page.reduced for page in read_pages(read))
 
 
-def read_directory(descriptor: int, offset: int) -> tuple[dict[int, Entry], tuple[int, ...]]:
+def read_directory(read: ReadAt, offset: int) -> tuple[dict[int, Entry], tuple[int, ...]]:
     """The tags of the directory at `offset`, and where the next one lies: nothing if the file ends there."""
-    layout = _Layout.of(os.pread(descriptor, 8, 0))
-    (count,) = layout.unpack(layout.count, descriptor, offset) or (0,)
+    layout = _Layout.of(read(0, 8))
+    (count,) = layout.unpack(layout.count, read, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
-    table = os.pread(descriptor, min(count, MOST_ENTRIES) * entry_bytes, first)
+    table = read(first, min(count, MOST_ENTRIES) * entry_bytes)
     table = table[: len(table) - len(table) % entry_bytes]
     entries: dict[int, Entry] = {}
     for index, (tag, kind, values, raw) in enumerate(struct.iter_unpack(layout.entry, table)):
@@ -136,4 +143,4 @@ def read_directory(descriptor: int, offset: int) -> tuple[dict[int, Entry], tupl
         if values * TYPE_BYTES.get(kind, 0) > len(raw):
             (at,) = struct.unpack(layout.offset, raw)
         entries[tag] = Entry(kind, values, at)
-    return entries, layout.unpack(layout.offset, descriptor, first + count * entry_bytes)
+    return entries, layout.unpack(layout.offset, read, first + count * entry_bytes)

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import tifffile
 
-from giornata.workers.tiff_pages import (
+from giornata.jobs.tiff_pages import (
     ASSOCIATED_ALPHA,
     BITS,
     EXTRA_SAMPLES,
     TILE_WIDTH,
     WIDTH,
+    from_descriptor,
     full_size_pages,
     read_pages,
 )
@@ -23,7 +24,7 @@ def test_reduced_copies_are_not_counted(tmp_path: Path, byteorder: str, bigtiff:
         for kind in (0, 1, 0, 1, 2):
             file.write(noise(), photometric="rgb", subfiletype=kind)
     with (tmp_path / "a.tif").open("rb") as file:
-        assert full_size_pages(file.fileno()) == 3
+        assert full_size_pages(from_descriptor(file.fileno())) == 3
 
 
 def test_a_directory_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
@@ -34,7 +35,7 @@ def test_a_directory_that_leads_back_to_itself_ends(tmp_path: Path) -> None:
     data[last : last + 4] = data[4:8]
     (tmp_path / "a.tif").write_bytes(data)
     with (tmp_path / "a.tif").open("rb") as file:
-        assert full_size_pages(file.fileno()) == 1
+        assert full_size_pages(from_descriptor(file.fileno())) == 1
 
 
 def test_a_directory_without_a_size_is_no_page(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_a_directory_without_a_size_is_no_page(tmp_path: Path) -> None:
     data += struct.pack("<HHHIII", 1, 52_545, 7, 4, 0, 0)
     (tmp_path / "a.tif").write_bytes(data)
     with (tmp_path / "a.tif").open("rb") as file:
-        assert full_size_pages(file.fileno()) == 1
+        assert full_size_pages(from_descriptor(file.fileno())) == 1
 
 
 @pytest.mark.parametrize("bigtiff", [False, True], ids=["classic", "big"])
@@ -55,7 +56,7 @@ def test_a_tag_is_read_wherever_its_values_lie(tmp_path: Path, bigtiff: bool) ->
     with tifffile.TiffWriter(tmp_path / "a.tif", bigtiff=bigtiff) as file:
         file.write(noise(bands=4), photometric="rgb", extrasamples=["assocalpha"], software="a" * 40)
     with (tmp_path / "a.tif").open("rb") as file:
-        (page,) = read_pages(file.fileno())
+        (page,) = read_pages(from_descriptor(file.fileno()))
         assert page.values(BITS) == (8, 8, 8, 8)
         assert page.value(EXTRA_SAMPLES, 0) == ASSOCIATED_ALPHA
         assert page.value(WIDTH, 0) == 33
