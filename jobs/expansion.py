@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from giornata.jobs.campaign import FormatChoice
-from giornata.jobs.choices import AVAILABLE_ENGINES, ReferenceWord, listed, resolve_format
+from giornata.jobs.choices import AVAILABLE_ENGINES, Pages, ReferenceWord, listed, resolve_format
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, located, refuse
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.pages import paged
 from giornata.jobs.places import LOCAL, wrong_url
 from giornata.jobs.ports import Places
 from giornata.jobs.signing import signing_problems
@@ -152,7 +153,8 @@ def _expand(
     spec: JobSpec, base: Path, styles: StyleCheck, on_problem: OnProblem, places: Places
 ) -> Iterator[RenderTask]:
     make = _TaskMaker(spec, base, styles, places)
-    masters = _masters(spec, expand_inputs(spec, base=base, on_problem=on_problem, places=places))
+    assets = expand_inputs(spec, base=base, on_problem=on_problem, places=places)
+    masters = _masters(spec, paged(assets, spec, places))
     shapes = [(shape, output) for shape in spec.formats or (None,) for output in spec.outputs]
     while some := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
         for shape, output in shapes:
@@ -251,6 +253,8 @@ class _TaskMaker:
             overlap_px=render.overlap,
             statistics=render.statistics,
             reference=self._reference(master),
+            page=asset.page,
+            reference_page=self._reference_page(master),
             seed=render.seed,
             precision=render.precision,
             device=render.device,
@@ -287,6 +291,12 @@ class _TaskMaker:
                 return master.asset.source
             case path:
                 return located(path, base=self._base)
+
+    def _reference_page(self, master: _Master) -> int | None:
+        """The page of it that is meant: a picture's own, or the first one."""
+        if self._spec.render.reference is None or self._spec.render.pages is not Pages.ALL:
+            return None
+        return master.asset.page if self._spec.render.reference == ReferenceWord.ASSET else 0
 
     def _crop(self, asset: Asset, shape: FormatChoice, output: OutputOptions) -> TaskCrop:
         rules = self._spec.crop

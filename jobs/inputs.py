@@ -33,7 +33,8 @@ ASKED_AT_ONCE = 500  # rows of a manifest whose objects are looked for together
 class Asset:
     """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts.
 
-    `stamp` and `version` are of an object as it was listed; a file has none.
+    `stamp` and `version` are of an object as it was listed; a file has none. Of a file of several `pages` it
+    is the one that is numbered `page` from 0, or the file as a whole, and nothing; names say which.
     """
 
     source: str
@@ -41,16 +42,20 @@ class Asset:
     columns: dict[str, str] = field(default_factory=dict)
     stamp: str = ""
     version: str = ""
+    page: int | None = None
+    pages: int = 1
 
     @property
     def name(self) -> str:
-        """The file name with its suffix."""
-        return os.path.basename(self.source)  # noqa: PTH119 - once per output: pathlib is 5x slower
+        """The file name with its suffix; `scan-p2.tif` for a page."""
+        return self.stem + self.ext
 
     @property
     def stem(self) -> str:
-        """The file name without its suffix."""
-        return os.path.splitext(self.name)[0]  # noqa: PTH122
+        """The file name without its suffix; `scan-p2` for a page, with zeros where there are ten or more."""
+        file = os.path.basename(self.source)  # noqa: PTH119 - once per output: pathlib is 5x slower
+        stem = os.path.splitext(file)[0]  # noqa: PTH122
+        return stem if self.page is None else f"{stem}-p{self.page + 1:0{len(str(self.pages))}d}"
 
     @property
     def ext(self) -> str:

@@ -37,13 +37,17 @@ class Size:
 
 
 UNMEASURED = Size(0, 0)  # of a picture that would cost too much to look at
+_Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
 class Measure(Protocol):
-    """Reads the size of a picture from its header; nothing when it cannot be read, or `UNMEASURED`."""
+    """Reads the size of a picture from its header; nothing when it cannot be read, or `UNMEASURED`.
 
-    def __call__(self, source: str) -> Size | None: ...
+    `page` is one of several, from 0.
+    """
+
+    def __call__(self, source: str, page: int | None = None) -> Size | None: ...
 
 
 class PlanReport(BaseModel):
@@ -131,14 +135,14 @@ class _Tally:
 
     def __init__(self, measure: Measure, measure_limit: int, tile_px: int) -> None:
         self._measure, self._limit, self._tile_px = measure, measure_limit, tile_px
-        self._sizes: OrderedDict[str, Size | None] = OrderedDict()
+        self._sizes: OrderedDict[tuple[str, int | None], Size | None] = OrderedDict()
         self._begun: OrderedDict[str, None] = OrderedDict()
         self._unreadable: list[str] = []
         self.pictures = self.items = self.masters = self.delivered = self.enlarged = 0
         self.tried = self.read = self.tiles = self.pixels = self.lost = 0
 
     def count(self, task: RenderTask) -> None:
-        size = self._size_of(task.source)
+        size = self._size_of(task.source, task.page)
         self.items += 1
         if size and task.crop:
             box = crop_box((size.width, size.height), task.crop)
@@ -160,16 +164,16 @@ class _Tally:
         _remember(self._begun, key, None)
         return True
 
-    def _size_of(self, source: str) -> Size | None:
-        if source not in self._sizes:
-            _remember(self._sizes, source, self._next_picture(source))
-        return self._sizes[source]
+    def _size_of(self, source: str, page: int | None) -> Size | None:
+        if (source, page) not in self._sizes:
+            _remember(self._sizes, (source, page), self._next_picture(source, page))
+        return self._sizes[source, page]
 
-    def _next_picture(self, source: str) -> Size | None:
+    def _next_picture(self, source: str, page: int | None) -> Size | None:
         self.pictures += 1
         if self.tried == self._limit:
             return None
-        size = self._measure(source)
+        size = self._measure(source, page)
         if size == UNMEASURED:
             return None
         self.tried += 1
@@ -214,7 +218,7 @@ def _styled_size(size: Size, task: RenderTask) -> Size:
     return Size(*master_size((size.width, size.height), task.crop.all_needs))
 
 
-def _remember(known: "OrderedDict[str, _Value]", key: str, value: _Value) -> None:
+def _remember(known: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
     known[key] = value
     if len(known) > REMEMBERED:
         known.popitem(last=False)

@@ -131,7 +131,8 @@ class RenderTask(BaseModel):
     (1) inside the network; `blend` mixes pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the
     core's side, nothing leaves it to the device. `size` is the long side in px or (width, height), nothing
     keeps the source's. `format` is never `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of
-    nothing means above 50 megapixels. `float_range` maps float samples to 0..1. `limits` overrides the
+    nothing means above 50 megapixels. `page` of the source, and `reference_page`, count full-size pages from
+    0; nothing is the file as a whole. `float_range` maps float samples to 0..1. `limits` overrides the
     worker's own. `source_stamp` tells one version of the source from the next, and is all that may be
     rendered (`source_version` finds it in a bucket that keeps versions); `engine_version` tells those of
     the engine and its weights. `min_ssim` lowers the strength until the output is at least that similar to
@@ -174,6 +175,8 @@ class RenderTask(BaseModel):
     credentials: bool = False
     source_type: SourceTypeTerm = SourceTypeTerm.COMPOSITE
     pages: Pages = Pages.REFUSE
+    page: int | None = None
+    reference_page: int | None = None
     float_range: tuple[float, float] | None = None
     limits: dict[str, int] = {}
     crop: TaskCrop | None = None

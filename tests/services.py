@@ -51,7 +51,7 @@ class Place:
 
     def plan(self, spec: JobSpec, base: Path) -> PlanReport:
         """A plan of pictures that are all of one size."""
-        return plan(spec, base=base, styles=STYLES, measure=lambda source: Size(20, 10))
+        return plan(spec, base=base, styles=STYLES, measure=lambda *_: Size(20, 10))
 
     def listed(self, **more: object) -> str:
         """A job whose items are in the store; its id."""

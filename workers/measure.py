@@ -12,18 +12,22 @@ from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
 
 
-def header_size(path: Path | str, *, sandbox: Sandbox) -> tuple[int, int] | None:
-    """Upright width and height in px of the picture at `path`, or None if no job could render it."""
+def header_size(path: Path | str, *, sandbox: Sandbox, page: int | None = None) -> tuple[int, int] | None:
+    """Upright width and height in px of the picture at `path`, or None if no job could render it.
+
+    Of several pages the first, or that which is numbered `page` from 0.
+    """
     try:
-        facts = sandbox.inspect(path, _lenient(sandbox.limits))
+        facts = sandbox.inspect(path, _lenient(sandbox.limits, page))
     except RenderError:
         return None
     return facts.width, facts.height
 
 
-def _lenient(limits: Limits) -> Reading:
+def _lenient(limits: Limits, page: int | None) -> Reading:
     """Whether pages and ranges suit the job is not a question of size."""
-    return Reading(pages=Pages.FIRST, float_range=(0, 1), limits=limits)
+    pages = Pages.FIRST if page is None else Pages.ALL
+    return Reading(pages=pages, page=page, float_range=(0, 1), limits=limits)
 
 
 class HeaderMeasure:
@@ -40,8 +44,8 @@ class HeaderMeasure:
     ) -> None:
         self.close()
 
-    def __call__(self, source: str) -> Size | None:
-        size = header_size(source, sandbox=self._sandbox)
+    def __call__(self, source: str, page: int | None = None) -> Size | None:
+        size = header_size(source, sandbox=self._sandbox, page=page)
         return Size(*size) if size else None
 
     def close(self) -> None:

@@ -32,9 +32,9 @@ class NearMeasure:
     ) -> None:
         self._headers.close()
 
-    def __call__(self, source: str) -> Size | None:
+    def __call__(self, source: str, page: int | None = None) -> Size | None:
         if not is_url(source):
-            return self._headers(source)
+            return self._headers(source, page)
         if not self._left:
             return UNMEASURED
         place = self._places.at(source, self._storage)
@@ -50,4 +50,4 @@ class NearMeasure:
                 place.fetch(source, path, stamp=found.stamp, version=found.version)
             except PlaceMissing:
                 return None  # gone a moment ago
-            return self._headers(str(path))
+            return self._headers(str(path), page)

@@ -13,8 +13,8 @@ class Reading(BaseModel):
     """Travels to the decoding process with every request.
 
     `float_range` is the lowest and the highest value of samples that have no range of their own: floats and
-    whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0: whoever delivers
-    `pages: all` asks for one after another. Without it, `all` is refused where there is more than one.
+    whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0: with `pages: all` each
+    has a task of its own. Without it, `all` is refused where there is more than one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,11 +31,11 @@ class Reading(BaseModel):
         return self
 
     @classmethod
-    def of(cls, task: RenderTask, *, limits: Limits, page: int | None = None) -> Self:
+    def of(cls, task: RenderTask, *, limits: Limits) -> Self:
         """What `task` asks for, with the worker's own `limits` where it asks for none. Raises `BadLimits`."""
         return cls(
             pages=task.pages,
-            page=page,
+            page=task.page,
             float_range=task.float_range,
             limits=limits.overridden(task.limits),
         )

@@ -13,7 +13,8 @@ from giornata.styles.moments import Totals, from_lists
 def reference_task(task: RenderTask) -> RenderTask:
     """What is decoded to find a reference's totals: the whole picture, as large as it would be styled."""
     crop = task.crop and task.crop.model_copy(update={"styling": CropStyling.ONCE})
-    return task.model_copy(update={"source": str(task.reference), "crop": crop, "min_ssim": None})
+    other = {"source": str(task.reference), "page": task.reference_page, "crop": crop, "min_ssim": None}
+    return task.model_copy(update=other)
 
 
 def totals_key(task: RenderTask) -> str:
@@ -22,7 +23,8 @@ def totals_key(task: RenderTask) -> str:
     mix = json.dumps(sorted(task.mix.items()))
     words = (
         *(task.reference or "", _stamp(str(task.reference)), mix, task.engine_version, *needs),
-        f"{task.strength!r} {task.precision} {task.device} {task.brush!r} {task.float_range} {task.pages}",
+        f"{task.strength!r} {task.precision} {task.device} {task.brush!r} {task.float_range}",
+        f"{task.pages} {task.reference_page}",
     )
     return hashlib.blake2b("\n".join(words).encode(), digest_size=20).hexdigest()
 

@@ -186,7 +186,7 @@ def test_a_plan_counts_styled_pictures_once_and_says_what_is_enlarged(
 
     def planned(spec: JobSpec) -> tuple[int, int, int, float, float | None]:
         found = plan(
-            spec, base=tmp_path, styles=STYLES, measure=lambda _: Size(1000, 500), megapixels_per_s=0.5
+            spec, base=tmp_path, styles=STYLES, measure=lambda *_: Size(1000, 500), megapixels_per_s=0.5
         )
         return found.items, found.masters, found.pixels, found.enlarged, found.price
 
@@ -200,5 +200,5 @@ def test_styling_each_crop_is_counted_crop_by_crop(
 ) -> None:
     pictures("a.jpg")
     spec = spec_of(formats=["1:1", "1:2"], crop={"styling": CropStyling.EACH})
-    report = plan(spec, base=tmp_path, styles=STYLES, measure=lambda _: Size(1000, 500))
+    report = plan(spec, base=tmp_path, styles=STYLES, measure=lambda *_: Size(1000, 500))
     assert (report.masters, report.pixels) == (2, 500 * 500 + 250 * 500)

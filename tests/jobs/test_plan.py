@@ -16,7 +16,7 @@ SpecOf = Callable[..., JobSpec]
 STYLES = StyleNames("wave", "night", "dots")
 
 
-def measured(source: str) -> Size | None:
+def measured(source: str, page: int | None = None) -> Size | None:
     return None if "broken" in source else Size(1000, 500)
 
 

@@ -1,5 +1,6 @@
 """What batches ask of one picture: outputs that share it, fidelity, quality, byte limits, one mapping."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 import pyvips
 import skimage.data
+import tifffile
 import torch
 from numpy.typing import NDArray
 
 from giornata.jobs.choices import PictureFormat, Statistics
 from giornata.jobs.cropping import CropNeed, CropStyling, TaskCrop
+from giornata.jobs.expansion import expand
+from giornata.jobs.spec import parse_spec
 from giornata.jobs.task import RenderTask, TaskChecks, TaskPalette
 from giornata.workers.errors import EffectRefused, QualityRefused
 from giornata.workers.lab import delta_e, to_lab
@@ -19,6 +23,7 @@ from giornata.workers.painting import Painter
 from giornata.workers.program import exact_totals
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings
+from tests.fakes import StyleNames
 
 SIZE = (120, 160)  # height, width
 
@@ -198,3 +203,33 @@ def test_a_palette_holds_through_the_whole_render(tmp_path: Path, renderer: Rend
     logo = pixels(tmp_path / "out.png")[30:70, 40:100, :3] / np.float32(255)
     blue = to_lab(np.array([0x00, 0x33, 0xAA], np.float32) / 255)
     assert delta_e(to_lab(logo), np.broadcast_to(blue, logo.shape)).max() <= 5
+
+
+def test_every_page_of_a_file_comes_out_as_if_it_were_a_file_of_its_own(
+    tmp_path: Path, renderer: Renderer
+) -> None:
+    photo = skimage.data.astronaut()
+    sheets = [photo[:96, :128], photo[100:228, 40:104], photo[200:300, 100:240]]
+    with tifffile.TiffWriter(tmp_path / "book.tif") as file:
+        for sheet in sheets:
+            file.write(sheet, photometric="rgb")
+            file.write(sheet[::2, ::2], photometric="rgb", subfiletype=1)  # its reduced copy is no page
+    words = {
+        "name": "book",
+        "inputs": "book.tif",
+        "styles": ["great-wave"],
+        "destination": "out",
+        "render": {"pages": "all"},
+    }
+    styles = StyleNames("great-wave")
+    tasks = list(expand(parse_spec(words, origin="test"), base=tmp_path, styles=styles))
+    assert [Path(task.target).name for task in tasks] == [f"book-p{n}_great-wave.tif" for n in (1, 2, 3)]
+    for task, sheet in zip(tasks, sheets, strict=True):
+        made = renderer.render(task, Path(task.target))
+        assert (made.height, made.width) == sheet.shape[:2]
+        tifffile.imwrite(tmp_path / "sheet.tif", sheet, photometric="rgb")
+        alone = task_of(tmp_path / "sheet.tif", tmp_path / "alone.tif", format=PictureFormat.TIFF)
+        renderer.render(alone, tmp_path / "alone.tif")
+        assert np.array_equal(pixels(Path(task.target)), pixels(tmp_path / "alone.tif"))
+        record = json.loads(Path(f"{task.target}.provenance.json").read_text())
+        assert (record["source"]["facts"]["page"], record["source"]["facts"]["pages"]) == (task.page, 3)
