@@ -14,6 +14,7 @@ from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome
+from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.report import Summary, summarise
 from giornata.jobs.retry import Decision
@@ -87,15 +88,18 @@ class StopFlag:
                 signal.signal(number, handler)
 
 
-def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher) -> Ending:
-    """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs."""
+def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher, ask: Ask = at_once) -> Ending:
+    """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs.
+
+    `ask` is how inputs are listed and papers written, before and after there is a queue to wait in.
+    """
     with StopFlag().installed() as stop:
-        submission = session.manager.submit(spec, base=base)
+        submission = session.manager.submit(spec, base=base, ask=ask)
         state = session.manager.run_until_done(submission.job_id, stop)
     summary = summarise(session.store, submission.job_id)
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = None
     if state.is_terminal:
-        manifests = deliver_papers(session.store, submission.job_id, session.publisher)
+        manifests = ask(lambda: deliver_papers(session.store, submission.job_id, session.publisher))
     reason = session.store.job(submission.job_id).reason
     return Ending(submission.job_id, state, reason, summary, submission.resumed, manifests)

@@ -13,6 +13,7 @@ from giornata.jobs.expansion import StyleCheck, check_whole
 from giornata.jobs.lifecycle import Lifecycle
 from giornata.jobs.listing import REJECTED, Lister, Listing, never
 from giornata.jobs.pace import Pace
+from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.ports import Clock, Progress, Publisher, Silent, TaskRunner
 from giornata.jobs.records import LiveJob
 from giornata.jobs.retry import RetryPolicy
@@ -73,12 +74,13 @@ class JobManager:
         )
         self._away_since: float | None = None
 
-    def submit(self, spec: JobSpec, *, base: Path, retry_lost: bool = True) -> Submission:
+    def submit(self, spec: JobSpec, *, base: Path, retry_lost: bool = True, ask: Ask = at_once) -> Submission:
         """Store a job, or find the same one again, and list its inputs; what `run` does.
 
         Call `plan` first: it says all that is wrong. Found again, items that failed or were cancelled are
-        queued again when `retry_lost`. A job that starts at once is listed while it runs. Raises what
-        `expand` raises, and `PlanRefused` when outputs fall on each other.
+        queued again when `retry_lost`. A job that starts at once is listed while it runs. `ask` lists again
+        where a bucket asks to slow down. Raises what `expand` raises, and `PlanRefused` when outputs fall on
+        each other.
         """
         check_whole(spec, base, self._styles)
         resumed = self._store.find_job(spec, base=base) is not None
@@ -89,7 +91,7 @@ class JobManager:
             self._store.close_canary(job_id)  # whoever starts it again has seen why it paused
         added = 0
         if spec.policy.start is StartWhen.CHECKED:
-            added = self._list_now(job_id)
+            added = ask(lambda: self._list_now(job_id))
         if resumed and retry_lost:
             self._store.reopen(job_id, _LOST)
         return Submission(job_id, resumed, added)

@@ -20,6 +20,7 @@ from giornata.jobs.folders import destination_of
 from giornata.jobs.manager import JobManager
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.pace import Pace
+from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.ports import ClaimKey, TaskRunner, WorkerView
 from giornata.jobs.retry import RetryPolicy
 from giornata.jobs.spec import JobSpec, parse_spec
@@ -142,6 +143,7 @@ class Batch:
         runner: TaskRunner | None = None,
         stop: Callable[[], bool] = lambda: False,
         policy: RetryPolicy = QUICK,
+        ask: Ask = at_once,
     ) -> tuple[str, JobState]:
         """Submit and run to the end; the job's id and the state it ended in."""
         inline = None if runner else InlineRunner(self.folder / "scratch", self.library)
@@ -156,7 +158,7 @@ class Batch:
             pace=PACE,  # type: ignore[arg-type]
         )
         try:
-            job_id = manager.submit(spec, base=self.folder).job_id
+            job_id = manager.submit(spec, base=self.folder, ask=ask).job_id
             state = manager.run_until_done(job_id, stop)
             if state.is_terminal:
                 deliver_papers(self.store, job_id, publisher)

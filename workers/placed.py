@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.outcome import Outcome
+from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Entry, Publisher
 from giornata.jobs.records import Delivery
@@ -57,7 +58,12 @@ class PlacedPublisher:
         return self.remote if storage is None else self.remote.of(storage)
 
 
-def new_publisher(recorded: Callable[[str], Delivery | None] = nothing_recorded) -> PlacedPublisher:
-    """A publisher for every place; `recorded` knows what was delivered under a name, and may be replaced."""
-    places = AllPlaces()
+def new_publisher(
+    recorded: Callable[[str], Delivery | None] = nothing_recorded, *, ask: Ask = at_once
+) -> PlacedPublisher:
+    """A publisher for every place; `recorded` knows what was delivered under a name, and may be replaced.
+
+    `ask` is how it makes what only reads.
+    """
+    places = AllPlaces(ask=ask)
     return PlacedPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from giornata.jobs.errors import PlaceUnknown
+from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.places import LocalPlace, is_url, wrong_url
 from giornata.jobs.ports import Place
 from giornata.jobs.storage import HERE, Storage
@@ -11,10 +12,13 @@ from giornata.workers.s3_place import S3Place
 
 
 class AllPlaces:
-    """The `Places` of a process that may speak to buckets; `tick` is called as bytes move."""
+    """The `Places` of a process that may speak to buckets; `tick` is called as bytes move.
 
-    def __init__(self, *, tick: Callable[[], None] = lambda: None) -> None:
-        self._tick = tick
+    `ask` is how reads are made: those of a program that has nobody else to wait for it are made again.
+    """
+
+    def __init__(self, *, tick: Callable[[], None] = lambda: None, ask: Ask = at_once) -> None:
+        self._tick, self._ask = tick, ask
         self._lock = threading.Lock()
         self._buckets: dict[Storage, S3Place] = {}
 
@@ -29,5 +33,5 @@ class AllPlaces:
         reach = storage.reach
         with self._lock:  # clients take a moment to make, and are shared by threads
             if reach not in self._buckets:
-                self._buckets[reach] = S3Place(reach, tick=self._tick)
+                self._buckets[reach] = S3Place(reach, tick=self._tick, ask=self._ask)
             return self._buckets[reach]

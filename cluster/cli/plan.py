@@ -16,6 +16,7 @@ from giornata.cluster.reporting.wording import duration
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
 from giornata.jobs.heritage import Price
+from giornata.jobs.patience import Ask, Patience, at_once
 from giornata.jobs.plan import PlanReport, plan
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.store import JobStore
@@ -30,17 +31,27 @@ STORE_NAME = "jobs.sqlite"
 LEAST_PRICE = 0.005
 
 
+def say(line: str) -> None:
+    """One line for people, whatever the results are written for."""
+    sys.stderr.write(f"{line}\n")
+
+
 def make_plan(spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
-    """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`."""
+    """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`.
+
+    A bucket that asks to slow down is waited for.
+    """
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     with JobStore(home / STORE_NAME) as store:
-        return plan_on(store, spec, base, price=price)
+        return plan_on(store, spec, base, price=price, ask=Patience(say))
 
 
-def plan_on(store: JobStore, spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
+def plan_on(
+    store: JobStore, spec: JobSpec, base: Path, *, price: Price | None = None, ask: Ask = at_once
+) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
-    files = new_publisher(store.delivery)
+    files = new_publisher(store.delivery, ask=ask)
     with NearMeasure(files.places, spec.storage) as measure:
         known = store.find_job(spec, base=base) is not None
         return plan(
@@ -70,7 +81,7 @@ def plan_command(
     price = None if price_per_hour is None else Price(per_hour=price_per_hour, currency=currency)
     report = make_plan(spec, base, price=price)
     styles = LibraryStyles(user_library())
-    tasks = islice(expand(spec, base=base, styles=styles, places=AllPlaces()), names)
+    tasks = islice(expand(spec, base=base, styles=styles, places=AllPlaces(ask=Patience(say))), names)
     first = [task.target for task in tasks]
     if as_json:
         sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")

@@ -11,11 +11,13 @@ from giornata.cluster.batch import Ending, Watcher, run_batch
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.cli.exits import code_of_state
-from giornata.cluster.cli.plan import make_plan
+from giornata.cluster.cli.memory import MemoryLimit
+from giornata.cluster.cli.plan import make_plan, say
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.choices import StartWhen
+from giornata.jobs.patience import Patience
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import JobState
 
@@ -28,11 +30,19 @@ def run(
     workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
     address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
     endpoint_url: EndpointUrl = None,
+    memory: MemoryLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="events and result as JSON lines")] = False,
 ) -> None:
     """Render a batch. Interrupted, the same command goes on where it stopped."""
     spec = load_spec_at(spec_path, endpoint_url)
-    ending = carry_out(spec, spec_path.absolute().parent, workers=workers, address=address, as_json=as_json)
+    ending = carry_out(
+        spec,
+        spec_path.absolute().parent,
+        workers=workers,
+        memory_bytes=memory,
+        address=address,
+        as_json=as_json,
+    )
     tell(ending, again=f"giornata run {spec_path}", as_json=as_json)
     raise typer.Exit(code_of_state(ending.state))
 
@@ -42,6 +52,7 @@ def carry_out(
     base: Path,
     *,
     workers: int | None = None,
+    memory_bytes: int | None = None,
     address: str | None = None,
     as_json: bool = False,
 ) -> Ending:
@@ -51,14 +62,16 @@ def carry_out(
     """
     if spec.policy.start is StartWhen.CHECKED:
         make_plan(spec, base)
-    settings = settings_for(Machine.detect(), workers=workers, address=address)
+    settings = settings_for(
+        Machine.detect(), workers=workers, memory_bytes=memory_bytes, address=address
+    )
     # Events go where results go when they are for a program, and beside them when they are for people.
     stream = sys.stdout if as_json else sys.stderr
     watcher = Watcher(choose_reporter(stream, as_json=as_json))
     folders = (settings.home / "styles",)
     styles = LibraryStyles(user_library())
     with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
-        return run_batch(session, spec, base=base, watcher=watcher)
+        return run_batch(session, spec, base=base, watcher=watcher, ask=Patience(say))
 
 
 def tell(ending: Ending, *, again: str, as_json: bool) -> None:

@@ -19,7 +19,7 @@ from giornata.jobs.errors import (
     PlaceUnknown,
 )
 from giornata.jobs.storage import Storage
-from giornata.workers import s3_place, s3_upload
+from giornata.workers import s3_reading, s3_upload
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3 import new_client, refusal, translated
 from giornata.workers.s3_place import S3Place
@@ -137,7 +137,7 @@ def test_an_older_version_is_found_where_versions_are_kept(url: str, tmp_path: P
     assert (tmp_path / "a").read_bytes() == b"first"
 
 
-@pytest.mark.parametrize("size", [0, 1, s3_place.PART_BYTES, s3_place.PART_BYTES * 5 + 7])
+@pytest.mark.parametrize("size", [0, 1, s3_reading.PART_BYTES, s3_reading.PART_BYTES * 5 + 7])
 def test_what_goes_up_comes_down_the_same(place: S3Place, url: str, tmp_path: Path, size: int) -> None:
     data = random.Random(size).randbytes(size)
     (tmp_path / "up").write_bytes(data)

@@ -1,0 +1,69 @@
+"""What `plan` and the first moments of `run` do at a bucket that asks to slow down."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from giornata.cluster.cli.plan import make_plan
+from giornata.jobs.errors import PlaceBusy
+from giornata.jobs.patience import Patience
+from giornata.jobs.states import JobState
+from giornata.jobs.store import JobStore
+from tests import s3
+from tests.buckets import Batch, empty, fill, small_library
+from tests.faults import FaultProxy, Kind, faults_before
+
+PICTURES = 2
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    with s3.endpoint() as url:
+        yield url
+
+
+@pytest.fixture
+def proxy(service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultProxy]:
+    for name, value in {**s3.CREDENTIALS, "GIORNATA_HOME": str(tmp_path / "home")}.items():
+        monkeypatch.setenv(name, value)
+    fill(service, PICTURES)
+    with faults_before(service) as proxy:
+        yield proxy
+    empty(service)
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Iterator[Batch]:
+    with JobStore(tmp_path / "jobs.sqlite") as store:
+        yield Batch(tmp_path, small_library(tmp_path / "home" / "styles" / "small"), store)
+
+
+def test_a_plan_waits_for_a_bucket_that_is_busy_from_the_start(
+    batch: Batch, proxy: FaultProxy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fault = proxy.add(Kind.SLOW_DOWN, ".", times=4)  # one more than a request is tried
+    report = make_plan(batch.spec(proxy.url, styles=["great-wave"]), tmp_path)
+    assert (report.pictures, report.measured) == (PICTURES, PICTURES)
+    assert fault.struck
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert "asks to slow down" in line
+    assert line.endswith("waiting for it, up to 10 minutes")
+
+
+@pytest.mark.slow
+def test_a_batch_is_listed_when_its_bucket_answers_again(batch: Batch, proxy: FaultProxy) -> None:
+    told: list[str] = []
+    fault = proxy.add(Kind.SLOW_DOWN, ".", times=4)  # one more than a request is tried
+    _, state = batch.run(batch.spec(proxy.url), ask=Patience(told.append))
+    assert state is JobState.COMPLETED
+    assert fault.struck
+    assert len(told) == 1
+
+
+def test_who_does_not_wait_is_told_at_once(batch: Batch, proxy: FaultProxy) -> None:
+    proxy.add(Kind.SLOW_DOWN, ".")
+    with pytest.raises(PlaceBusy, match="asks to slow down"):
+        batch.run(batch.spec(proxy.url))
