@@ -32,6 +32,7 @@ from giornata.jobs.optimise import (
 )
 from giornata.jobs.task import RenderTask
 from giornata.jobs.works import PICTURES
+from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.optimise import OptimisationProgress
 from giornata.workers.prepared import Rendered
 from giornata.workers.render import Renderer
@@ -168,6 +169,7 @@ def render(
 
 def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
     """Render to an attempt's name beside the target, then move it there."""
+    keep_freed_memory()
     torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution
     home = home_folder()
     scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
