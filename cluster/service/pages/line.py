@@ -1,5 +1,6 @@
 """`Line` and `BoundedFolder`: pictures made one by one, newest wish first, kept while there is room."""
 
+import asyncio
 import contextlib
 import os
 import threading
@@ -83,6 +84,16 @@ class Line(Generic[W]):
                         future.set_result(target)
                     except Exception as error:
                         future.set_exception(error)
+
+
+async def in_time(wish: "Future[Path]", wait_s: float) -> Path | None:
+    """The file of a wish, or nothing when it is not made yet or was dropped. Raises `Never`."""
+    made = asyncio.wrap_future(wish)
+    made.add_done_callback(lambda one: one.cancelled() or one.exception())  # nobody may wait for it any more
+    try:
+        return await asyncio.wait_for(asyncio.shield(made), wait_s)
+    except (TimeoutError, asyncio.CancelledError):
+        return None
 
 
 class BoundedFolder:

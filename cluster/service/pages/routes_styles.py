@@ -1,6 +1,5 @@
 """Routes of the library of styles: its page, its pictures, and trials on a sample or an uploaded picture."""
 
-import asyncio
 import re
 from concurrent.futures import Future
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from giornata.cluster.service.pages.line import Never
+from giornata.cluster.service.pages.line import Never, in_time
 from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.pages.routes_previews import NONE, NOT_YET, PRIVATE, stand_in
 from giornata.cluster.service.pages.studio import Studio, Trial, refusal_of
@@ -44,11 +43,11 @@ async def trial(request: Request, mix: Mix, strength: Share = 1.0, sample: Sampl
         return stand_in(NONE)
     try:
         wish = await run_in_threadpool(_asked, studio, mix, strength, sample)
-        path = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wish)), WAIT_S)
-    except (TimeoutError, asyncio.CancelledError):
-        return stand_in(NOT_YET)
+        path = await in_time(wish, WAIT_S)
     except (Never, RenderError):
         return stand_in(NONE)
+    if path is None:
+        return stand_in(NOT_YET)
     headers = {"cache-control": PRIVATE, "etag": f'"{path.stem}"'}
     return Response(await run_in_threadpool(path.read_bytes), media_type="image/jpeg", headers=headers)
 

@@ -1,7 +1,10 @@
 """Previews: what browsers can show of any picture, newest wish first, in a folder that stays bounded."""
 
+import asyncio
+import gc
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
+from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never, in_time
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 
 
@@ -67,6 +70,20 @@ def test_the_newest_wish_goes_first_and_the_oldest_are_dropped(tmp_path: Path) -
     assert wishes["a"].cancelled()
     assert wishes["b"].cancelled()
     assert line.dropped == 2
+
+
+def test_a_wish_that_fails_after_everybody_has_gone_is_no_fault_of_the_program(tmp_path: Path) -> None:
+    complaints: list[object] = []
+
+    async def leave(wish: "Future[Path]") -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: complaints.append(told))
+        assert await in_time(wish, 0.01) is None
+        wish.set_exception(Never("too late"))
+        await asyncio.sleep(0.05)
+        gc.collect()
+
+    asyncio.run(leave(Future()))
+    assert complaints == []
 
 
 def test_a_folder_gives_up_its_oldest_files(tmp_path: Path) -> None:
