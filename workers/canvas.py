@@ -17,6 +17,7 @@ from giornata.workers.errors import FULL, IncompleteCanvas, ScratchFull
 from giornata.workers.mapped import give_back
 from giornata.workers.tiles import Box, Tile, TileGrid
 
+PAINTER = "painter"  # in a tile's strip file: the process that painted it
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 
@@ -127,7 +128,7 @@ class Canvas:
         path = self._strip_file(tile.index)
         part = path.with_suffix(f".{id(shared)}.part")
         with part.open("wb") as file:
-            np.savez(file, **shared)  # type: ignore[arg-type]
+            np.savez(file, **{PAINTER: np.array(os.getpid())}, **shared)  # type: ignore[arg-type]
         part.replace(path)
 
 

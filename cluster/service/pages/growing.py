@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,31 @@ import numpy as np
 from PIL import Image
 
 from giornata.jobs.works import PICTURES
+from giornata.workers.canvas import PAINTER
 
 SIDE_PX = 1400
 STRIPS = "strips-"
 
 
 @dataclass(frozen=True)
+class Painted:
+    """A tile that is there: when it was finished, seconds since 1970, and by which process."""
+
+    index: int
+    at: float
+    pid: int
+
+
+@dataclass(frozen=True)
 class Growth:
-    """A picture at work: its size, its plan of tiles, and when each that is there was finished."""
+    """A picture at work: its size, its plan of tiles, and those that are there in the order they came."""
 
     folder: Path
     width: int
     height: int
     core_px: int
-    done: dict[int, float]
+    overlap_px: int
+    done: tuple[Painted, ...]
 
     @property
     def columns(self) -> int:
@@ -35,12 +47,18 @@ class Growth:
         """How many tiles lie below each other."""
         return -(-self.height // self.core_px)
 
-    def told(self) -> dict[str, Any]:
-        """For pages: tiles with the seconds after the first one at which they were finished."""
-        first = min(self.done.values(), default=0.0)
-        done = [[index, round(at - first, 2)] for index, at in sorted(self.done.items())]
+    def told(self, workers: Mapping[int, str]) -> dict[str, Any]:
+        """For pages: each tile with its worker (`workers` by process), and the seconds since its last one."""
+        first = min((one.at for one in self.done), default=0.0)
+        before: dict[int, float] = {}
+        tiles = []
+        for one in self.done:
+            took_s = round(one.at - before[one.pid], 2) if one.pid in before else None
+            at_s, worker = round(one.at - first, 2), workers.get(one.pid, "")
+            tiles.append({"index": one.index, "at_s": at_s, "took_s": took_s, "worker": worker})
+            before[one.pid] = one.at
         size = {"width": self.width, "height": self.height}
-        return {**size, "columns": self.columns, "rows": self.rows, "core_px": self.core_px, "done": done}
+        return {**size, "columns": self.columns, "rows": self.rows, "core_px": self.core_px, "done": tiles}
 
     def picture(self) -> bytes:
         """What is painted so far, WebP, transparent where nothing is."""
@@ -52,17 +70,28 @@ class Growth:
         elif small.dtype != np.uint8:
             small = (np.clip(small, 0, 1) * 255).astype(np.uint8)
         alpha = np.zeros(small.shape[:2], np.uint8)
-        for index in self.done:
-            row, column = divmod(index, self.columns)
+        shared = np.zeros(small.shape[:2], bool)
+        for index in range(1, self.rows):
+            shared[self._shared(index, self.height, self.rows, step)] = True
+        for index in range(1, self.columns):
+            shared[:, self._shared(index, self.width, self.columns, step)] = True
+        for one in self.done:
+            row, column = divmod(one.index, self.columns)
             top, bottom = (self.height * at // self.rows // step for at in (row, row + 1))
             left, right = (self.width * at // self.columns // step for at in (column, column + 1))
             alpha[top : bottom + 1, left : right + 1] = 255
+        alpha[shared & ~small.any(axis=2)] = 0  # blended when all tiles are there
         written = io.BytesIO()
         Image.fromarray(np.dstack([small, alpha]), "RGBA").save(written, "WEBP", quality=80)
         return written.getvalue()
 
+    def _shared(self, index: int, length: int, count: int, step: int) -> slice:
+        """What two tiles share at a cut, in px of a picture that is `step` times smaller."""
+        cut = length * index // count
+        return slice((cut - self.overlap_px // 2) // step, -(-(cut + self.overlap_px // 2) // step) + 1)
 
-def growth_of(scratch: Path | None, item_id: str) -> Growth | None:
+
+def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> Growth | None:
     """The picture of an item that is being painted, where it is a large one on this machine."""
     if scratch is None or not item_id.isalnum():
         return None
@@ -71,11 +100,16 @@ def growth_of(scratch: Path | None, item_id: str) -> Growth | None:
             made = json.loads(record.read_text())
             header = np.load(record.parent / "canvas.npy", mmap_mode="r")
             height, width = header.shape[:2]
-            done = {
-                int(path.stem.removeprefix(STRIPS)): path.stat().st_mtime
-                for path in (record.parent / "strips").glob(f"{STRIPS}*.npz")
-            }
-            return Growth(record.parent, width, height, int(made["core_px"]), done)
+            strips = (record.parent / "strips").glob(f"{STRIPS}*.npz")
+            done = tuple(sorted(map(_painted, strips), key=lambda one: one.at))
+            return Growth(record.parent, width, height, int(made["core_px"]), overlap_px, done)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
+
+
+def _painted(strip: Path) -> Painted:
+    at = strip.stat().st_mtime
+    with np.load(strip) as pieces:
+        pid = int(pieces[PAINTER]) if PAINTER in pieces else 0
+    return Painted(int(strip.stem.removeprefix(STRIPS)), at, pid)

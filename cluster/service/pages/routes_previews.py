@@ -1,6 +1,5 @@
 """Routes to small copies of the pictures of items, and to what is painted so far of a large one."""
 
-import asyncio
 import base64
 from typing import Annotated
 
@@ -9,8 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.service.asking import Asked, ItemId, JobId
 from giornata.cluster.service.desk import Desk
-from giornata.cluster.service.pages.growing import growth_of
-from giornata.cluster.service.pages.line import Never
+from giornata.cluster.service.pages.growing import Growth, growth_of
+from giornata.cluster.service.pages.line import Never, in_time
 from giornata.cluster.service.pages.pictures import Side, picture_of
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
@@ -45,17 +44,23 @@ async def preview(
 @router.get("/growing/{job_id}/{item_id}")
 def growing(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """The tiles of a large picture that is being painted; null for any other."""
-    found = growth_of(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
-    return JsonText(found.told() if found else None)
+    found = _growth(request, desk, job_id, item_id)
+    workers = {one.pid: one.worker for one in desk.store.workers() if one.pid is not None}
+    return JsonText(found.told(workers) if found else None)
 
 
 @router.get("/growing/{job_id}/{item_id}/picture")
 def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """What is painted of it so far."""
-    found = growth_of(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
+    found = _growth(request, desk, job_id, item_id)
     if found is None:
         return stand_in(NONE)
     return Response(found.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
+
+
+def _growth(request: Request, desk: Desk, job_id: str, item_id: str) -> Growth | None:
+    item, render = desk.item(job_id, item_id), desk.store.job(job_id).spec.render
+    return growth_of(request.app.state.around.scratch, item.item_id, overlap_px=render.overlap)
 
 
 def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
@@ -74,11 +79,11 @@ async def _preview(request: Request, desk: Desk, item: ItemView, side: Side, siz
         return stand_in(NONE)
     wish = await run_in_threadpool(previews.ask, picture, size)
     try:
-        path = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(wish)), WAIT_S)
-    except (TimeoutError, asyncio.CancelledError):
-        return stand_in(NOT_YET)
+        path = await in_time(wish, WAIT_S)
     except Never:
         return stand_in(NONE)
+    if path is None:
+        return stand_in(NOT_YET)
     mark = f'"{path.stem}"'
     headers = {"cache-control": PRIVATE, "etag": mark}
     if request.headers.get("if-none-match") == mark:

@@ -1,6 +1,6 @@
 // One image: the slider between before and after, its tiles, deep zoom, how it was made.
 import { ask, confirmed, get, part, say } from "./ask.js";
-import { colours } from "./patterns.js";
+import { byWorker, drawPlan, planOf } from "./tiles.js";
 import { duration, whole } from "./words.js";
 
 const root = () => document.getElementById("image");
@@ -25,6 +25,7 @@ function slide() {
   const check = () => {
     const lone = $("before").classList.contains("absent") || $("after").classList.contains("absent");
     for (const one of [$("divider"), $("slider"), ...document.querySelectorAll(".tag")]) one.hidden = lone;
+    $("no-result").hidden = root().dataset.state !== "done" || !$("after").classList.contains("absent");
     if (lone) $("compare").style.setProperty("--at", $("after").classList.contains("absent") ? "100%" : "0%");
     else set();
     drawTiles();
@@ -44,47 +45,42 @@ function placed() {
 }
 
 function drawTiles() {
-  const canvas = $("tiles");
-  canvas.hidden = !$("show-tiles").checked || !plan;
-  if (canvas.hidden) return;
-  const frame = $("compare"), ratio = devicePixelRatio || 1;
-  canvas.width = frame.clientWidth * ratio;
-  canvas.height = frame.clientHeight * ratio;
-  const pen = canvas.getContext("2d"), paint = colours(), at = placed();
-  pen.scale(ratio, ratio);
-  const done = new Map(plan.done ?? []);
-  for (let row = 0; row < plan.rows; row++) {
-    for (let column = 0; column < plan.columns; column++) {
-      const index = row * plan.columns + column;
-      const x = at.left + (at.width * column) / plan.columns, y = at.top + (at.height * row) / plan.rows;
-      const width = at.width / plan.columns, height = at.height / plan.rows;
-      if (plan.done && !done.has(index)) { pen.fillStyle = "rgb(20 18 15 / 45%)"; pen.fillRect(x, y, width, height); }
-      pen.lineWidth = 3; pen.strokeStyle = "rgb(0 0 0 / 45%)"; pen.strokeRect(x, y, width, height);
-      pen.lineWidth = 1; pen.strokeStyle = "#fff"; pen.strokeRect(x, y, width, height);
-      if (width > 44 && height > 22) {
-        const words = done.has(index) ? `${index + 1} · +${duration(done.get(index))}` : `${index + 1}`;
-        pen.font = "12px system-ui, sans-serif";
-        pen.fillStyle = "rgb(20 18 15 / 72%)"; pen.fillRect(x + 5, y + 5, Math.min(pen.measureText(words).width + 10, width - 8), 18);
-        pen.fillStyle = "#fff"; pen.fillText(words, x + 10, y + 18, width - 16);
-      }
-    }
-  }
+  const wanted = { borders: $("show-tiles").checked, seams: $("show-seams").checked };
+  $("tiles").hidden = !plan?.whole || !(wanted.borders || wanted.seams);
+  if (!$("tiles").hidden) drawPlan($("tiles"), placed(), plan, wanted);
 }
 
 function tellTiles(found, isLive) {
   plan = found;
   const many = plan.columns * plan.rows;
   const size = plan.core_px ? `, cores of at most ${plan.core_px} px` : "";
-  const last = Math.max(0, ...(plan.done ?? []).map(([, at]) => at));
-  $("tile-says").textContent = isLive ? `${whole(plan.done.length)} of ${whole(many)} tiles are painted, the last ${duration(last)} after the first`
+  const last = Math.max(0, ...(plan.done ?? []).map((one) => one.at_s));
+  $("tile-says").textContent = isLive ? `${whole(plan.done.length)} of ${whole(many)} tiles are painted, the last ${duration(last)} after the first. ${byWorker(plan.done)}. What two tiles share is blended at the end.`
     : `${whole(many)} ${many === 1 ? "tile" : "tiles"} (${plan.columns} × ${plan.rows})${size}${plan.overlap_px ? `, overlapping by ${plan.overlap_px} px, halo ${plan.halo_px} px` : ""}`;
   drawTiles();
 }
 
+function tellCourse(at) {
+  const left = at.left_s === null ? "" : `, about ${duration(at.left_s)} left`;
+  const pace = at.steps_per_s === null ? "" : `, ${at.steps_per_s.toPrecision(2)} steps a second`;
+  $("tile-says").textContent = `Scale ${at.scale} of ${at.scales} (${at.width} × ${at.height} px), step ${at.step} of ${at.steps}${pace}${left}`;
+  const moment = `${at.scale}-${at.step}`;
+  $("after").src = `${at.preview}?at=${moment}`;
+  showCurve(moment);
+}
+
+function showCurve(moment) {
+  const image = $("curve");
+  image.onload = () => { $("course").hidden = image.naturalWidth <= 2; };  // a stand-in means that there is none
+  image.src = `/optimising/${address()}/curve?at=${moment}`;
+}
+
 async function grow() {
-  const found = await get(`/growing/${address()}`);
+  const course = await get(`/optimising/${address()}`);
+  if (course) tellCourse(course);
+  const found = course ? null : await get(`/growing/${address()}`);
   if (found) {
-    tellTiles(found, true);
+    tellTiles({ ...found, whole: true }, true);
     $("show-tiles").checked = true;
     $("after").src = `/growing/${address()}/picture?at=${found.done.length}`;
   }
@@ -98,7 +94,7 @@ async function tellMaking() {
   if (!made) return;
   $("made").hidden = false;
   $("provenance").textContent = JSON.stringify(made, null, 2);
-  if (made.tiles) tellTiles(made.tiles, false);
+  if (made.tiles) tellTiles(planOf(made), false);
 }
 
 async function zoom() {
@@ -157,12 +153,21 @@ async function act(verb) {
 
 export function start() {
   slide();
-  $("show-tiles").addEventListener("change", () => { drawTiles(); if (!plan) $("tile-says").textContent = "Nobody wrote down how this picture was cut into tiles."; });
+  for (const box of [$("show-tiles"), $("show-seams")]) {
+    box.addEventListener("change", () => {
+      drawTiles();
+      if (!plan) $("tile-says").textContent = "Nobody wrote down how this picture was cut into tiles.";
+      else if (!plan.whole) $("tile-says").textContent = "The tiles were those of a larger picture, of which this is a part or a copy in another size.";
+    });
+  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-act]"), chip = event.target.closest("[data-view]");
     if (button) act(button.dataset.act);
     if (chip) view(chip.dataset.view);
   });
   if (["queued", "leased"].includes(root().dataset.state)) grow().catch(() => {});
-  else tellMaking().catch(() => {});
+  else {
+    tellMaking().catch(() => {});
+    showCurve("end");
+  }
 }
