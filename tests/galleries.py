@@ -1,11 +1,12 @@
 """A service with real photographs and a manager that works: a painter that is quick and needs no network."""
 
 import hashlib
+import os
 import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from giornata.styles.library import Library
 from tests.fakes import ended
 from tests.services import STYLES, Place, serving
 
+COUNT = 24  # pictures that can be painted, in the galleries of most tests
+PATIENCE_S = 60.0
 PHOTOS = ("chelsea", "coffee", "astronaut", "rocket")
 NASTY = "<img src=x onerror=alert(1)>.png"
 INKS = [("#14213d", "#f4efe3"), ("#5b2333", "#f7d9a8"), ("#173f35", "#f2e8c9"), ("#2b2d6e", "#ffd8c2")]
@@ -49,12 +52,24 @@ def hang_photos(folder: Path, *, count: int, side_px: int = 640) -> None:
     (folder / "torn.jpg").write_bytes(data[: len(data) // 2])
 
 
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something has come about."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
 class Painter:
-    """Two workers that paint in two inks; what is torn they cannot read, unless `mended`."""
+    """Two workers that paint in two inks; what is torn they cannot read, unless `mended`.
+
+    Sources whose names hold `slow` stay on the easel for as long as that says.
+    """
 
     def __init__(self, *, pause_s: float = 0.05) -> None:
         self.pause_s = pause_s
         self.mended = False
+        self.slow = ""
         self._line: deque[Claim] = deque()
 
     def capacity(self) -> int:
@@ -67,11 +82,15 @@ class Painter:
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Paint the first in line."""
-        if not self._line:
+        quick = next(
+            (claim for claim in self._line if not (self.slow and self.slow in claim.task.source)), None
+        )
+        if quick is None:
             time.sleep(min(timeout_s, 0.1))
             return []
         time.sleep(self.pause_s)
-        return [self._paint(self._line.popleft())]
+        self._line.remove(quick)
+        return [self._paint(quick)]
 
     def _paint(self, claim: Claim) -> Outcome:
         worker = f"render-{len(self._line) % 2}.0"
@@ -123,8 +142,9 @@ class Painter:
         """Two."""
         states = ["busy" if self._line else "idle", "busy" if len(self._line) > 1 else "idle"]
         job = self._line[0].job_id if self._line else ""
+        pids = (os.getpid(), 1)  # the first one is this process
         return [
-            WorkerView(f"render-{n}.0", state, "here", 100 + n, job, "") for n, state in enumerate(states)
+            WorkerView(f"render-{n}.0", state, "here", pids[n], job, "") for n, state in enumerate(states)
         ]
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:

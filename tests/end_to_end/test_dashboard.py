@@ -1,58 +1,17 @@
-"""The dashboard in a real browser: what people do with it, and that every page fits and reads well."""
+"""What people do with batches in a real browser, and who may."""
 
-import io
-import os
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from giornata.cluster.service.access import Access, AccessRole, Person
-from giornata.jobs.states import ItemState, JobState
-from giornata.styles.library import Library
-from tests.browsers import NARROW, Browser, chromium, comes_true, ready, serious, shots_folder
-from tests.galleries import NASTY, Gallery
+from giornata.jobs.states import ItemState
+from tests.browsers import Browser, comes_true, ready
+from tests.galleries import COUNT, Gallery
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
 PEOPLE = [(ANNA, Person("anna", AccessRole.OPERATOR)), (VIC, Person("vic", AccessRole.VIEWER))]
-PATIENCE_S = 60.0
-COUNT = 24
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with chromium() as driver:
-        yield Browser(driver, shots_folder(tmp_path_factory.mktemp("screenshots")))
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Iterator[Gallery]:
-    made = Gallery(tmp_path, count=COUNT)
-    with made.store:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gallery, str, str]]:
-    """A gallery whose first job has ended with one failure, its address, and that job."""
-    made = Gallery(tmp_path_factory.mktemp("gallery"), count=COUNT)
-    made.painter.pause_s = 0.0
-    with made.store, made.open(library=Library()) as url:
-        job_id = made.desk.submit(made.spec(name="Autumn campaign"), base=made.root).job.job_id
-        until(lambda: made.store.snapshot(job_id).state is JobState.COMPLETED_WITH_FAILURES)
-        yield made, url, job_id
-
-
-def until(holds: Any) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def confirm(page: Any, words: str) -> None:
@@ -126,6 +85,32 @@ def test_a_job_is_cancelled_and_says_what_that_costs(gallery: Gallery, browser: 
         browser.shoot(page, "cancelled")
 
 
+def test_many_items_are_skipped_and_retried_at_once_after_their_number_is_said(
+    gallery: Gallery, browser: Browser
+) -> None:
+    job_id = gallery.listed()
+    gallery.desk.pause(job_id)
+    with gallery.open() as url, browser.page(url) as page:
+        ready(page, f"/jobs/{job_id}")
+        for number in (0, 1, 4):
+            page.check(f"#item-rows tr[data-position='{number}'] input")
+        assert page.inner_text("#picked") == "3 chosen"
+        page.click("[data-bulk=skip]")
+        confirm(page, "Skip 3 items?")
+        comes_true(page, "document.querySelector('[data-count=skipped]').textContent === '3'")
+        page.click("#legend [data-state=queued]")
+        comes_true(page, f"document.querySelectorAll('#item-rows tr').length === {COUNT - 1}")
+        page.click("[data-bulk=skip]")
+        confirm(page, f"Skip {COUNT - 1} items?")
+        comes_true(page, f"document.querySelector('[data-count=skipped]').textContent === '{COUNT + 2}'")
+        ready(page, f"/jobs/{job_id}?state=skipped")
+        page.check("#pick-all")
+        page.click("[data-bulk=retry]")
+        confirm(page, f"Retry {COUNT + 2} items?")
+        comes_true(page, "document.querySelector('[data-count=skipped]').textContent === '0'")
+    assert gallery.store.snapshot(job_id).counts[ItemState.QUEUED] == COUNT + 2
+
+
 def test_the_mosaic_is_walked_with_keys_filtered_by_chips_and_opens_an_image(
     shown: tuple[Gallery, str, str], browser: Browser
 ) -> None:
@@ -146,36 +131,6 @@ def test_the_mosaic_is_walked_with_keys_filtered_by_chips_and_opens_an_image(
         page.keyboard.press("Enter")
         page.wait_for_url(f"**/jobs/{job_id}/items/*")
         assert "plate-0000" in page.inner_text("h1")
-
-
-def test_the_slider_moves_by_hand_and_by_key_and_the_zoom_opens(
-    shown: tuple[Gallery, str, str], browser: Browser
-) -> None:
-    gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
-    with browser.page(url) as page:
-        ready(page, f"/jobs/{job_id}/items/{item.item_id}")
-        for side in ("before", "after"):
-            comes_true(page, f"document.querySelector('#{side}').naturalWidth > 2")
-        page.wait_for_selector("#slider:not([hidden])")
-        box = page.locator("#compare").bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2, steps=5)
-        page.mouse.up()
-        at = float(page.eval_on_selector("#compare", "one => one.style.getPropertyValue('--at')").rstrip("%"))
-        assert 20 < at < 30
-        browser.shoot(page, "image")
-        page.focus("#slider")
-        page.keyboard.press("ArrowRight")
-        moved = float(
-            page.eval_on_selector("#compare", "one => one.style.getPropertyValue('--at')").rstrip("%")
-        )
-        assert moved == pytest.approx(at + 2, abs=0.2)
-        page.click("[data-view=zoom]")
-        page.wait_for_selector("#zoom[data-open=yes], #zoom img")
-        page.wait_for_timeout(300)
-        browser.shoot(page, "zoom")
 
 
 def test_failures_are_told_by_cause_with_their_count(
@@ -231,90 +186,3 @@ def test_a_wrong_token_stays_outside_a_right_one_comes_in_and_a_viewer_cannot_ch
             refused = page.evaluate(f"fetch('/api/gc', {order}).then((answer) => answer.status)")
             assert refused == 403
             page.wrong.clear()
-
-
-def test_a_name_made_of_markup_is_text_on_every_page(
-    shown: tuple[Gallery, str, str], browser: Browser
-) -> None:
-    gallery, url, job_id = shown
-    item = next(item for item in gallery.store.items(job_id) if NASTY in item.source)
-    nasty = gallery.listed(name=NASTY, destination="elsewhere")
-    with browser.page(url) as page:
-        for path in (
-            "/",
-            f"/jobs/{nasty}",
-            f"/jobs/{job_id}",
-            f"/jobs/{job_id}/items/{item.item_id}",
-            "/events",
-        ):
-            ready(page, path)
-            assert page.locator("img[onerror]").count() == 0
-        ready(page, f"/jobs/{job_id}/items/{item.item_id}")
-        assert NASTY in page.inner_text("main")
-        ready(page, f"/jobs/{nasty}")
-        assert NASTY in page.inner_text("h1")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [NARROW, (2560, 1300)], ids=["375", "2560"])
-def test_every_page_fits_its_window_and_reads_well(
-    shown: tuple[Gallery, str, str], browser: Browser, size: tuple[int, int], scheme: str
-) -> None:
-    gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
-    lost = next(gallery.store.items(job_id, [ItemState.QUARANTINED]))
-    pages = {
-        "jobs": "/",
-        "job": f"/jobs/{job_id}",
-        "image": f"/jobs/{job_id}/items/{item.item_id}",
-        "lost": f"/jobs/{job_id}/items/{lost.item_id}",
-        "failures": "/failures",
-        "workers": "/workers",
-        "styles": "/styles",
-        "submit": f"/submit?clone={job_id}",
-        "events": "/events",
-        "missing": "/jobs/nobody",
-    }
-    with browser.page(url, size=size, scheme=scheme) as page:
-        for name, path in pages.items():
-            ready(page, path)
-            page.wait_for_timeout(250)
-            browser.shoot(page, f"{name}-{size[0]}-{scheme}")
-            beside = page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert beside <= 0, f"{name} is wider than its window"
-            assert serious(page) == [], name
-        page.wrong[:] = [line for line in page.wrong if "404" not in line]  # asked for on purpose
-
-
-@pytest.mark.skipif(
-    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/dashboard-*"
-)
-def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: Browser) -> None:
-    made = Gallery(tmp_path, count=360)
-    made.painter.pause_s = 0.0
-    with made.store, made.open(library=Library()) as url, browser.page(url, size=(1280, 860)) as page:
-        jobs = [
-            made.desk.submit(made.spec(name=name, destination=f"out/{name}"), base=made.root).job.job_id
-            for name in ("Museum scans", "Autumn campaign")
-        ]
-        until(lambda: made.store.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)
-        item = list(made.store.items(jobs[0], [ItemState.DONE]))[3]
-        pages = {"jobs": "/", "job": f"/jobs/{jobs[0]}", "image": f"/jobs/{jobs[0]}/items/{item.item_id}"}
-        for name, path in {**pages, "styles": "/styles", "submit": "/submit"}.items():
-            ready(page, path)
-            if name == "styles":
-                page.click("[data-style=great-wave] button")
-                comes_true(
-                    page, "document.querySelector('#trial').dataset.mix === 'great-wave'", patience_s=60
-                )
-                ready_cards = (
-                    "[...document.querySelectorAll('.style img')].every((one) => one.naturalWidth > 2)"
-                )
-                comes_true(page, ready_cards, patience_s=60)
-                page.evaluate("scrollTo(0, 0)")
-            page.wait_for_timeout(4000)
-            shot = Image.open(io.BytesIO(page.screenshot()))
-            small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(255)
-            small.save(DOCS / f"dashboard-{name}.png", optimize=True)
