@@ -13,7 +13,7 @@ from giornata.cluster.actors import ActorFactory
 from giornata.cluster.errors import StoreServed
 from giornata.cluster.render_entrance import RenderEntrance
 from giornata.cluster.revival import SturdyRunner
-from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
+from giornata.cluster.settings import ClusterSettings
 from giornata.cluster.stdout import StdoutGuard
 from giornata.cluster.watch import WatchedCluster
 from giornata.jobs.cleaning import FETCHED, is_in_use
@@ -126,7 +126,7 @@ def actor_factory(
         owner_pid=os.getpid(),
         sharers=settings.workers if spread else 1,
         style_folders=library_folders,
-        memory_bytes=int(WORKER_BYTES * FEATURES_SHARE),
+        memory_bytes=int(settings.worker_bytes * FEATURES_SHARE),
     )
     return ActorFactory(
         RenderEntrance,

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 GIB = 1024**3
 WORKER_BYTES = 3 * GIB // 2  # torch (0.4 GiB) and the activations of a 512 px tile with its halo in float32
-MEMORY_SHARE = 0.8  # the rest is the driver's, Ray's own processes' and the page cache's
+OWN_BYTES = GIB // 2  # the manager's and Ray's own processes
+LEAST_WORKER_BYTES = 3 * GIB // 4  # torch, and tiles of 512 px one block at a time
+MEMORY_SHARE = 0.8  # the rest is the page cache's
 STORE_BYTES = GIB // 4  # pixels move by files, so the object store only carries small things
 GPU_DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))  # the second is what WSL has
 UNLIMITED_BYTES = 2**60  # cgroup v1 writes "no limit" as a number near 2**63
@@ -25,6 +27,7 @@ class ClusterSettings(BaseModel):
     address: str | None = None
     workers: int = Field(default=1, ge=1)
     threads_per_worker: int = Field(default=1, ge=1)
+    worker_bytes: int = Field(default=WORKER_BYTES, gt=0)
     gpus_per_worker: float = Field(default=0.0, ge=0.0)
     home: Path
     scratch: Path
@@ -72,20 +75,23 @@ class Layout:
     workers: int
     threads_per_worker: int
     gpus_per_worker: float
+    worker_bytes: int = WORKER_BYTES
 
 
 def choose_layout(machine: Machine, *, workers: int | None = None) -> Layout:
     """One worker per GPU, else one single-threaded worker per core as far as memory goes.
 
-    Cores that memory leaves without a worker become threads. `workers` overrides the count.
+    Cores that memory leaves without a worker become threads. `workers` overrides the count, and nothing else:
+    tiles, and so every bit of a picture, are the same on any number.
     """
+    room = int(machine.memory_bytes * MEMORY_SHARE) - OWN_BYTES
+    each = min(WORKER_BYTES, max(LEAST_WORKER_BYTES, room))
     if machine.gpus:
         count = workers or machine.gpus
         share = 1 / math.ceil(count / machine.gpus)  # a share of a device never spans two devices
     else:
-        by_memory = int(machine.memory_bytes * MEMORY_SHARE) // WORKER_BYTES
-        count, share = workers or max(1, min(machine.cpus, by_memory)), 0.0
-    return Layout(count, max(1, machine.cpus // count), share)
+        count, share = workers or max(1, min(machine.cpus, room // WORKER_BYTES)), 0.0
+    return Layout(count, max(1, machine.cpus // count), share, each)
 
 
 def settings_for(
@@ -93,9 +99,12 @@ def settings_for(
     *,
     environment: Mapping[str, str] = os.environ,
     workers: int | None = None,
+    memory_bytes: int | None = None,
     **fields: object,
 ) -> ClusterSettings:
-    """The settings for `machine`; `fields` of `ClusterSettings` win over what is chosen here."""
+    """The settings for `machine`, or `memory_bytes` of it; `fields` of `ClusterSettings` win over both."""
+    if memory_bytes is not None:
+        machine = replace(machine, memory_bytes=min(machine.memory_bytes, memory_bytes))
     layout = choose_layout(machine, workers=workers)
     home = home_folder(environment)
     scratch = Path(environment.get("GIORNATA_SCRATCH") or home / "scratch").expanduser()
@@ -103,6 +112,7 @@ def settings_for(
         "workers": layout.workers,
         "threads_per_worker": layout.threads_per_worker,
         "gpus_per_worker": layout.gpus_per_worker,
+        "worker_bytes": layout.worker_bytes,
         "home": home,
         "scratch": scratch,
     }

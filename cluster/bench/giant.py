@@ -61,6 +61,7 @@ class GiantSetting:
     styles: str = ""
     tile: int | None = None
     overlap: int | None = None
+    memory_bytes: int | None = None
     strips: bool = False
     command: tuple[str, ...] = COMMAND
 
@@ -165,10 +166,11 @@ def run_one(setting: GiantSetting, source: Path, megapixels: float, workers: int
         "policy": {"timeout_s": 86_400},
     }
     (folder / "batch.yaml").write_text(yaml.safe_dump(spec))
+    limit = () if setting.memory_bytes is None else ("--memory", str(setting.memory_bytes))
     environment = {**os.environ, "GIORNATA_HOME": str(home.absolute()), "GIORNATA_SCRATCH": ""}
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
-            [*setting.command, "run", "batch.yaml", "--workers", str(workers)],
+            [*setting.command, "run", "batch.yaml", "--workers", str(workers), *limit],
             cwd=folder,
             env=environment,
             stdout=log,

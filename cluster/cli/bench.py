@@ -21,6 +21,7 @@ from giornata.cluster.bench import giant as giant_bench
 from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import optimize as optimize_bench
 from giornata.cluster.bench import tiles as tiles_bench
+from giornata.cluster.cli.memory import MemoryLimit
 from giornata.cluster.settings import Machine
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -126,11 +127,14 @@ def giant(
     styles: StyleFolder = "",
     tile: Annotated[int | None, typer.Option(min=64, max=2048, help="core side in px")] = None,
     overlap: Annotated[int | None, typer.Option(min=0, max=512)] = None,
+    memory: MemoryLimit = None,
     strips: Annotated[bool, typer.Option("--strips", help="a source without tiles")] = False,
     folder: Annotated[Path | None, typer.Option(help="where everything goes")] = None,
     as_json: Json = False,
 ) -> None:
     """Seconds, memory of all processes and scratch of large pictures, and whether workers change a byte."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="giornata-bench-", dir=folder) as place:
         setting = giant_bench.GiantSetting(
             Path(place),
@@ -140,6 +144,7 @@ def giant(
             styles,
             tile,
             overlap,
+            memory,
             strips,
         )
         rows = giant_bench.measure(setting)

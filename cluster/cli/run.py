@@ -62,9 +62,7 @@ def carry_out(
     """
     if spec.policy.start is StartWhen.CHECKED:
         make_plan(spec, base)
-    settings = settings_for(
-        Machine.detect(), workers=workers, memory_bytes=memory_bytes, address=address
-    )
+    settings = settings_for(Machine.detect(), workers=workers, memory_bytes=memory_bytes, address=address)
     # Events go where results go when they are for a program, and beside them when they are for people.
     stream = sys.stdout if as_json else sys.stderr
     watcher = Watcher(choose_reporter(stream, as_json=as_json))

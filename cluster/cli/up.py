@@ -14,6 +14,7 @@ from giornata.cluster import actors
 from giornata.cluster.batch import StopFlag
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.local import database_place, desk_on
+from giornata.cluster.cli.memory import MemoryLimit
 from giornata.cluster.cli.reach import HOST, PORT, TokenFile, verb
 from giornata.cluster.service.access import Access, choose_access
 from giornata.cluster.service.addresses import TargetRule
@@ -42,6 +43,7 @@ def up(
     database: Annotated[str | None, typer.Option(help="a file, or postgresql+psycopg://…")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="one a core or GPU if left out")] = None,
     address: Annotated[str | None, typer.Option(help="a Ray cluster; an embedded one if left out")] = None,
+    memory: MemoryLimit = None,
     token_file: TokenFile = None,
     ray_dashboard: Annotated[bool, typer.Option(help="Ray's own dashboard, on this machine only")] = False,
     allow_host: Annotated[list[str] | None, typer.Option(help="a name it is asked by, beside HOST")] = None,
@@ -55,7 +57,9 @@ def up(
     )
     access = choose_access(host, token_file=token_file, allow_hosts=allow_host or ())
     rule = TargetRule.allowing([*(webhook_allow or ()), *os.environ.get(ALLOW_VARIABLE, "").split(",")])
-    settings = settings_for(Machine.detect(), workers=workers, address=address, dashboard=ray_dashboard)
+    settings = settings_for(
+        Machine.detect(), workers=workers, memory_bytes=memory, address=address, dashboard=ray_dashboard
+    )
     settings.home.mkdir(parents=True, exist_ok=True)
     with JobStore(database_place(settings.home, database)) as store:
         stand(store, settings, access=access, rule=rule, host=host, port=port)

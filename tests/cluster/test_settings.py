@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from giornata.cluster.settings import (
+    LEAST_WORKER_BYTES,
+    MEMORY_SHARE,
+    OWN_BYTES,
     WORKER_BYTES,
     ClusterSettings,
     Layout,
@@ -27,7 +30,9 @@ PLENTY = 1000 * WORKER_BYTES
     [
         pytest.param(Machine(8, PLENTY, 0), None, Layout(8, 1, 0.0), id="a core each"),
         pytest.param(Machine(8, 3 * WORKER_BYTES, 0), None, Layout(2, 4, 0.0), id="memory for two"),
-        pytest.param(Machine(8, 1, 0), None, Layout(1, 8, 0.0), id="memory for none is one"),
+        pytest.param(
+            Machine(8, 1, 0), None, Layout(1, 8, 0.0, LEAST_WORKER_BYTES), id="memory for none is one"
+        ),
         pytest.param(Machine(16, PLENTY, 2), None, Layout(2, 8, 1.0), id="a gpu each"),
         pytest.param(Machine(16, PLENTY, 2), 3, Layout(3, 5, 0.5), id="two share a gpu"),
         pytest.param(Machine(4, PLENTY, 0), 2, Layout(2, 2, 0.0), id="two asked for"),
@@ -35,6 +40,15 @@ PLENTY = 1000 * WORKER_BYTES
 )
 def test_a_machine_is_cut_into_workers(machine: Machine, workers: int | None, layout: Layout) -> None:
     assert choose_layout(machine, workers=workers) == layout
+
+
+def test_a_limit_of_memory_makes_tiles_smaller_on_any_number_of_workers() -> None:
+    machine = Machine(4, PLENTY, 0)
+    some = [settings_for(machine, memory_bytes=2_000_000_000, workers=count) for count in (None, 1, 2, 4)]
+    assert [each.workers for each in some] == [1, 1, 2, 4]
+    assert some[0].threads_per_worker == 4
+    assert {each.worker_bytes for each in some} == {int(2_000_000_000 * MEMORY_SHARE) - OWN_BYTES}
+    assert settings_for(machine, memory_bytes=10**13).worker_bytes == WORKER_BYTES
 
 
 @given(st.integers(1, 256), st.integers(0, PLENTY), st.integers(0, 16), st.none() | st.integers(1, 64))

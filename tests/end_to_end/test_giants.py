@@ -48,11 +48,11 @@ render: {{tile: 96, overlap: 16}}
 POOR = """
 import sys
 from giornata.cluster import session
-session.WORKER_BYTES = 1000
+session.FEATURES_SHARE = 1e-6
 from giornata.cluster.cli.main import main
 main()
 """
-RICH = POOR.replace("session.WORKER_BYTES = 1000", "pass")
+RICH = POOR.replace("session.FEATURES_SHARE = 1e-6", "pass")
 
 
 class Giant:

@@ -25,7 +25,7 @@ from tests.end_to_end.chaos import write_styles
 POOR = (
     sys.executable,
     "-c",
-    "from giornata.cluster import session; session.WORKER_BYTES = 1000\n"
+    "from giornata.cluster import session; session.FEATURES_SHARE = 1e-6\n"
     "from giornata.cluster.cli.main import main; main()",
 )
 
