@@ -28,7 +28,9 @@ SAMPLES = {
     Stored.FLOAT64: Sample.FLOAT32,
 }
 STRIP_ROWS, STRIPS_KEPT = 32, 8
-REFINEMENTS = 3  # of lookup tables; 2 of 255 are left of 10, and a fourth gains nothing visible
+# Of lookup tables. A round leaves 0.7 of the worst error, whatever the depth it is computed in: of 10 of 255
+# three rounds leave 3, and six leave 1.6, which rounding to inks of 8 bits brings to 1.8.
+REFINEMENTS = 6
 
 
 class ColourPlan(BaseModel):
