@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from giornata.jobs.campaign import FormatChoice
-from giornata.jobs.choices import AVAILABLE_ENGINES, Pages, ReferenceWord, listed, resolve_format
+from giornata.jobs.choices import AVAILABLE_ENGINES, Container, Pages, ReferenceWord, listed, resolve_format
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.inputs import Asset, OnProblem, absolute, expand_inputs, is_url, located, refuse
@@ -270,6 +271,7 @@ class _TaskMaker:
             container=output.container,
             max_bytes=output.max_bytes,
             bigtiff=output.bigtiff,
+            iiif_id=self._iiif_id(output, target),
             crop=self._crop(asset, shape, output) if shape else None,
             **self._same,
             timeout_s=self._spec.policy.timeout_s,
@@ -340,6 +342,14 @@ class _TaskMaker:
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
         return self._destination.resolve(template.fill(values))
+
+    def _iiif_id(self, output: OutputOptions, target: str) -> str | None:
+        """Where a folder of tiles will be found, when it is said what serves the destination."""
+        if output.iiif_base is None:
+            return None
+        name = self._destination.relative(target)
+        folder = name.removesuffix(".zip") if output.container is Container.ZIP else name
+        return f"{output.iiif_base.rstrip('/')}/{quote(folder)}"
 
     def _masks(self, values: Mapping[str, str | int]) -> TaskMasks:
         masks = self._spec.masks

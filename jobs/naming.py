@@ -189,6 +189,10 @@ class Destination:
             self._check(parent, relative)
         return target
 
+    def relative(self, target: str) -> str:
+        """The name of a target that was resolved here, from this folder, `/` between its parts."""
+        return target.removeprefix(self._root).replace(os.sep, "/").lstrip("/")
+
     def _keyed(self, target: str) -> str:
         length = len(target.encode()) - len(REMOTE)
         if length > MAX_KEY_BYTES:

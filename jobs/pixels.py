@@ -22,7 +22,8 @@ from giornata.jobs.task import Brush, BrushUnit, TaskPalette
 _BRUSH = re.compile(r"(\d+(?:\.\d+)?)\s*(px|mm)")
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(kB|MB)")
 BYTES_NEEDED = 'a number of bytes, or a size such as "150 kB"'
-LOSSY = (PictureFormat.JPEG, PictureFormat.WEBP, PictureFormat.AVIF)  # where quality trades for bytes
+# Where quality trades for bytes; folders of tiles are JPEG inside.
+LOSSY = (PictureFormat.JPEG, PictureFormat.WEBP, PictureFormat.AVIF, *FOLDER_FORMATS)
 BRUSH_NEEDED = 'a stroke such as "24px", "3mm" or 0.02 (of the long side)'
 
 
@@ -55,6 +56,8 @@ MaskTemplate = Annotated[str, Field(min_length=1, max_length=1000), AfterValidat
 Side = Annotated[int, Field(ge=1, le=1_000_000)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1_000, le=10**12)]
 OutputTemplate = Annotated[str, Field(max_length=1000), AfterValidator(_output_template)]
+IIIF_BASE_NEEDED = "an http(s) address without query or fragment, which info.json's id begins with"
+Address = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description='a colour such as "#0033aa"')]
 
 
@@ -72,6 +75,7 @@ class OutputOptions(Part):
     container: Container = Container.FOLDER
     template: OutputTemplate | None = Field(None, description="a name template for this output alone")
     max_bytes: Bytes | None = Field(None, description=BYTES_NEEDED)
+    iiif_base: Address | None = Field(None, description=IIIF_BASE_NEEDED)
     bigtiff: bool | None = Field(
         None, description="true or false; when it would not fit otherwise if left out"
     )
@@ -82,6 +86,8 @@ class OutputOptions(Part):
             raise ValueError(f"max_bytes goes with format {' or '.join(LOSSY)}")
         if self.bigtiff is not None and self.format not in (PictureFormat.TIFF, PictureFormat.SAME):
             raise ValueError(f"bigtiff goes with format {PictureFormat.TIFF}")
+        if self.iiif_base is not None and self.format is not PictureFormat.IIIF:
+            raise ValueError(f"iiif_base goes with format {PictureFormat.IIIF}")
         if self.container is not Container.FOLDER and self.format not in FOLDER_FORMATS:
             raise ValueError(f"container goes with format {' or '.join(FOLDER_FORMATS)}")
         return self

@@ -58,6 +58,7 @@ _DELIVERY = frozenset(
         "source_type",
         "max_bytes",
         "bigtiff",
+        "iiif_id",
         "checks",
     }
 )
@@ -132,7 +133,8 @@ class RenderTask(BaseModel):
     core's side, nothing leaves it to the device. `size` is the long side in px or (width, height), nothing
     keeps the source's. `format` is never `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of
     nothing means above 50 megapixels. `page` of the source, and `reference_page`, count full-size pages from
-    0; nothing is the file as a whole. `float_range` maps float samples to 0..1. `limits` overrides the
+    0; nothing is the file as a whole. `float_range` maps float samples to 0..1. `iiif_id` is the
+    address that tiles will be served at. `limits` overrides the
     worker's own. `source_stamp` tells one version of the source from the next, and is all that may be
     rendered (`source_version` finds it in a bucket that keeps versions); `engine_version` tells those of
     the engine and its weights. `min_ssim` lowers the strength until the output is at least that similar to
@@ -184,6 +186,7 @@ class RenderTask(BaseModel):
     min_ssim: float | None = None
     max_bytes: int | None = None
     bigtiff: bool | None = None
+    iiif_id: str | None = None
     checks: TaskChecks | None = None
     siblings: int = 1
     timeout_s: float = 3600

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from giornata import __version__
-from giornata.jobs.choices import MetadataPolicy
+from giornata.jobs.choices import MetadataPolicy, PictureFormat
 from giornata.jobs.pixels import LOSSY
 from giornata.jobs.places import sidecar_of
 from giornata.jobs.task import RenderTask
@@ -29,6 +29,7 @@ from giornata.workers.provenance import (
     totals_sha256,
     write_provenance,
 )
+from giornata.workers.storage import remove
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
 
@@ -97,6 +98,7 @@ def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, tar
         *metadata.warnings,
         *encoded.warnings,
         *_not_held(blocks, encoded, task.metadata),
+        *_without_address(task),
         *crop_warnings(working, task.crop),
         *_lowered(task, quality),
     )
@@ -118,6 +120,8 @@ def _small_enough(task: RenderTask, write: Callable[[int], Encoded]) -> tuple[En
     written: list[Encoded] = []
 
     def size(quality: int) -> int:
+        if written:
+            remove(written[-1].path)  # a folder is not written over
         written.append(write(quality))
         return written[-1].bytes
 
@@ -142,6 +146,12 @@ def _not_held(blocks: Blocks, encoded: Encoded, policy: MetadataPolicy) -> tuple
     if HELD[encoded.format] or policy is MetadataPolicy.MINIMAL:
         return ()
     return (f"{encoded.format} tiles hold no metadata: the packet is in the sidecar only",)
+
+
+def _without_address(task: RenderTask) -> tuple[str, ...]:
+    if task.format is not PictureFormat.IIIF or task.iiif_id is not None:
+        return ()
+    return ("info.json's id is a bare name: viewers need its address, which iiif_base makes",)
 
 
 def record_of(

@@ -69,7 +69,8 @@ class EncodeOptions(BaseModel):
         same = ("format", "quality", "size", "profile", "depth", "preserve_colour", "compression", "pyramid")
         chosen = {name: getattr(task, name) for name in (*same, "container", "bigtiff")}
         target = Path(task.target)
-        return cls(**chosen, name=target.stem if target.suffix == ".zip" else target.name)
+        name = target.stem if target.suffix == ".zip" else target.name
+        return cls(**chosen, address=task.iiif_id, name=name)
 
     def resolved(self, source: Format) -> Self:
         """These options with `same` replaced by a real format."""

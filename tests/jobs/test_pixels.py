@@ -83,6 +83,36 @@ def test_tiles_come_in_a_folder_or_a_zip(
         spec_of(outputs=[{"format": "png", "container": "zip"}])
 
 
+@pytest.mark.parametrize("base", ["https://iiif.museum.org/3", "https://iiif.museum.org/3/"])
+def test_tiles_know_the_address_they_will_be_served_at(
+    tmp_path: Path, pictures: Callable[..., Path], spec_of: SpecOf, base: str
+) -> None:
+    pictures("sheet 1/ö.jpg")
+    zipped = {"format": "iiif", "container": "zip", "suffix": "_z", "iiif_base": base}
+    outputs = [{"format": "iiif", "iiif_base": base}, zipped, {"format": "iiif", "suffix": "_bare"}]
+    assert [task.iiif_id for task in tasks(spec_of(outputs=outputs), tmp_path)] == [
+        "https://iiif.museum.org/3/sheet%201/%C3%B6_wave",
+        "https://iiif.museum.org/3/sheet%201/%C3%B6_wave_z",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "base", ["iiif.museum.org", "ftp://museum.org", "https://", "https://museum.org/?a=b", "https://a@b.org"]
+)
+def test_an_address_that_cannot_be_one_is_refused(spec_of: SpecOf, base: str) -> None:
+    with pytest.raises(BadSpec, match="without query or fragment"):
+        spec_of(outputs=[{"format": "iiif", "iiif_base": base}])
+
+
+def test_what_goes_with_some_formats_only_is_refused_with_others(spec_of: SpecOf) -> None:
+    with pytest.raises(BadSpec, match="iiif_base goes with format iiif"):
+        spec_of(outputs=[{"format": "dzi", "iiif_base": "https://museum.org"}])
+    with pytest.raises(BadSpec, match="max_bytes goes with format jpeg or webp or avif or dzi or iiif"):
+        spec_of(outputs=[{"format": "png", "max_bytes": 5000}])
+    assert spec_of(outputs=[{"format": "dzi", "max_bytes": "1 MB"}]).outputs[0].max_bytes == 1_000_000
+
+
 def test_what_was_not_asked_for_leaves_the_content_key_alone(
     tmp_path: Path, pictures: Callable[..., Path], spec_of: SpecOf
 ) -> None:
