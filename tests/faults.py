@@ -79,6 +79,7 @@ class FaultProxy:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.faults: list[Fault] = []
         self.seen: list[str] = []
+        self.served = 0  # bytes of answers, their heads included
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -155,16 +156,19 @@ class FaultProxy:
             return
         if kind is Kind.OTHER_ETAG:
             head = re.sub(rb'(?i)etag: "[^"]*"', b'ETag: "00000000000000000000000000000000"', head)
-        connection.sendall(head)
         if kind in (Kind.RESET_ANSWER, Kind.SHORT_ANSWER):
+            connection.sendall(head)
             _copy(upstream, connection, length // 2, rest)
             if kind is Kind.RESET_ANSWER:
                 time.sleep(0.05)  # what was sent must have been read, or the reset overtakes it
                 _reset(connection)
             return
-        connection.sendall(rest)
-        while block := upstream.recv(BLOCK):
+        block = head + rest
+        while block:
+            with self._lock:
+                self.served += len(block)
             connection.sendall(block)
+            block = upstream.recv(BLOCK)
 
 
 @contextmanager

@@ -1,19 +1,21 @@
-"""`NearMeasure`: picture sizes for planning, of local files and of a few objects that are fetched for it."""
+"""`NearMeasure`: picture sizes for planning, of local files and of a few objects, from their headers."""
 
 import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from giornata.jobs.errors import PlaceMissing
+from giornata.jobs.errors import PlaceAway, PlaceChanged, PlaceMissing
 from giornata.jobs.places import base_name, is_url
 from giornata.jobs.plan import UNMEASURED, Size
-from giornata.jobs.ports import Places
+from giornata.jobs.ports import Entry, Place, Places
 from giornata.jobs.storage import Storage
+from giornata.workers.errors import Rejected
 from giornata.workers.measure import HeaderMeasure
+from giornata.workers.near_header import SparseCopy, copy_header
 
 FETCHED = 16  # objects: enough for an estimate, and a few seconds
-LARGEST_BYTES = 64 << 20
+LARGEST_BYTES = 64 << 20  # of those that are read as a whole
 
 
 class NearMeasure:
@@ -41,13 +43,24 @@ class NearMeasure:
         found = place.head(source)
         if found is None:
             return None
-        if found.bytes > LARGEST_BYTES:
-            return UNMEASURED
         self._left -= 1
         with tempfile.TemporaryDirectory(prefix="giornata-plan-") as folder:
             path = Path(folder) / base_name(source)
             try:
-                place.fetch(source, path, stamp=found.stamp, version=found.version)
-            except PlaceMissing:
-                return None  # gone a moment ago
+                if not self._is_near(place, found, path):
+                    return UNMEASURED
+            except (PlaceMissing, Rejected):
+                return None  # gone a moment ago, or no picture
+            except (PlaceAway, PlaceChanged):
+                return UNMEASURED  # an estimate is not worth a batch; the worker asks again
             return self._headers(str(path), page)
+
+    def _is_near(self, place: Place, found: Entry, path: Path) -> bool:
+        """Bring what the header is read from, which may be all of it where that is not much."""
+        with SparseCopy(place, found, path) as copy:
+            if copy_header(copy, source=found.name):
+                return True
+        if found.bytes > LARGEST_BYTES:
+            return False
+        place.fetch(found.name, path, stamp=found.stamp, version=found.version)
+        return True

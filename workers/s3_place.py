@@ -67,20 +67,7 @@ class S3Place:
 
     def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """See `Place.read`."""
-        bucket, key = split(name)
-        last = "" if length is None else str(start + length - 1)
-
-        def request() -> bytes:
-            with translated(name):
-                answer = self.client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{last}")
-                data: bytes = answer["Body"].read()
-            return data
-
-        return self._ask(request)
-
-    def part(self, entry: Entry, start: int, length: int) -> bytes:
-        """So many bytes from `start` on, of the version that `entry` tells of. Raises `PlaceError`."""
-        return self._reader.part(self._pin(entry.name, entry.stamp, entry.version), start, length)
+        return self._reader.latest(name, start, length)
 
     def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
         """See `Place.fetch`; by ranges of one version, several at once, in order."""

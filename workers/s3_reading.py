@@ -55,10 +55,27 @@ class S3Reader:
                     future.cancel()
 
     def part(self, pin: Pin, start: int, length: int) -> bytes:
-        """One range, whole; what broke off in the middle is read again. Raises `PlaceError`."""
+        """One range, whole. Raises `PlaceError`."""
+        return self._again(lambda: self._range(pin, start, length))
+
+    def latest(self, name: str, start: int, length: int | None) -> bytes:
+        """One range of whatever version is there, up to its end where there is no length."""
+        bucket, key = split(name)
+        last = "" if length is None else str(start + length - 1)
+
+        def request() -> bytes:
+            with translated(name):
+                answer = self._client.get_object(Bucket=bucket, Key=key, Range=f"bytes={start}-{last}")
+                data: bytes = answer["Body"].read()
+            return data
+
+        return self._again(request)
+
+    def _again(self, request: Callable[[], bytes]) -> bytes:
+        """What broke off in the middle is read again."""
         for attempt in range(TRIES):
             try:
-                data = self._ask(lambda: self._range(pin, start, length))
+                data = self._ask(request)
             except PlaceAway:
                 if attempt == TRIES - 1:
                     raise
