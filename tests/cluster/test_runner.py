@@ -100,15 +100,15 @@ def pool(embedded_ray: object, shop: Shop) -> Iterator[Pool]:
         yield started
 
 
-def alone(shop: Shop, spec: dict[str, object], target: Path) -> np.ndarray:
-    """The only item of `spec` rendered whole in this process."""
+def alone(shop: Shop, spec: dict[str, object], target: Path, *, tile_px: int = 2048) -> np.ndarray:
+    """The only item of `spec` rendered in this process, whole unless tiles are asked for."""
     (task,) = expand(
         parse_spec(spec, origin="test"), base=shop.folder, styles=LibraryStyles(Library((shop.library,)))
     )
     scratch = shop.folder / "alone"
     renderer = Renderer(RenderSettings(scratch=scratch, style_folders=(shop.library,)))
     try:
-        renderer.render(task.model_copy(update={"tile_px": 2048}), target)
+        renderer.render(task.model_copy(update={"tile_px": tile_px}), target)
     finally:
         renderer.close()
     return pyvips.Image.new_from_file(str(target)).numpy()
@@ -150,6 +150,36 @@ def test_a_spread_picture_is_the_same_as_one_rendered_alone(shop: Shop, pool: Po
     assert got.shape == (401, 333, 3)
     assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
     assert not list(shop.settings.scratch.glob("render-*"))
+
+
+def test_a_spread_picture_with_a_brush_and_masks_has_the_bytes_of_one_worker(
+    shop: Shop, pool: Pool, tmp_path: Path
+) -> None:
+    save_picture(shop.folder / "sheet.png", 420, 330, seed=9)
+    y, x = np.mgrid[:330, :420]
+    logo = np.where((x - 210) ** 2 + (y - 160) ** 2 < 90**2, 255, 0).astype(np.uint8)
+    pyvips.Image.new_from_array(logo).pngsave(str(shop.folder / "logo.png"))
+    pyvips.Image.new_from_array((x > 250).astype(np.uint8) * 255).pngsave(str(shop.folder / "right.png"))
+    spec = {
+        "name": "effects",
+        "inputs": ["sheet.png"],
+        "styles": [{"name": "ochre", "regions": [{"mask": "right.png", "name": "azure"}]}],
+        "destination": "effects-out",
+        "masks": {"protect": "logo.png", "feather": 6},
+        "render": {"tile": 128, "overlap": 16, "brush": 0.05, "preserve_colour": "covariance"},
+    }
+    before = {worker.id: worker.finished for worker in pool.workers()}
+    state, store, job_id = shop.run(pool, spec)
+    assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
+    assert all(worker.finished > before[worker.id] for worker in pool.workers())  # all of them had a part in it
+    (item,) = store.items(job_id)
+    made, target = pyvips.Image.new_from_file(item.target).numpy(), tmp_path / "alone.png"
+    assert np.array_equal(made, alone(shop, spec, target, tile_px=128))
+    assert Path(item.target).read_bytes() == target.read_bytes()
+    source = pyvips.Image.new_from_file(str(shop.folder / "sheet.png")).numpy()
+    inside = (x - 210) ** 2 + (y - 160) ** 2 < 60**2
+    assert np.array_equal(made[inside], source[inside])
+    assert not np.array_equal(made[~inside], source[~inside])
 
 
 @pytest.mark.slow
