@@ -1,111 +1,215 @@
-"""`giornata bench optimize`: what a step of the optimisation engine costs by size, tile and encoder.
+"""`giornata bench optimize`: what a step of the optimisation engine costs by size, tile, workers and encoder.
 
-Every row runs in a process of its own, so that its peak memory is its own.
+Every row has fresh workers, Ray actors like those of a batch, so that its peak memory is its own.
 """
 
-import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
+from giornata.cluster.actors import ActorFactory, OutcomeKind, call, fetch, kill
+from giornata.cluster.bench.optimize_actor import BenchEasel
 from giornata.cluster.bench.pictures import photograph
-from giornata.styles.architecture import Architecture
-from giornata.styles.gatys.conductor import Conductor, Round
+from giornata.cluster.runtime import Runtime
+from giornata.cluster.settings import ClusterSettings
+from giornata.styles.encoder_weights import EncoderChoice, load_encoder
+from giornata.styles.gatys.conductor import Conductor, Round, Verb
 from giornata.styles.gatys.options import GatysOptions, Growth
 from giornata.styles.gatys.schedule import Scale
-from giornata.workers.easel import Easel
-from giornata.workers.optimisation import Optimisation, StyleSource, lay_out, open_scale
+from giornata.workers.optimisation import Optimisation, StyleSource, grid_of
 from giornata.workers.optimise import played
+
+STYLE_PX = 512
+VECTORS = 32  # of the picture's size: L-BFGS's ten steps and changes, and what is made of them
+ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured: a square picture of `side_px` in tiles of `core_px`, `steps` steps after a first."""
+    """What is measured: a square picture of `side_px` in tiles of `core_px`, `steps` steps after a first.
+
+    Each of `workers` has `memory_mb` for features.
+    """
 
     side_px: int
     core_px: int
+    workers: int = 1
     encoder: str = "compact"
     threads: int = 1
     steps: int = 2
     memory_mb: int = 4096
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the picture is one tile."""
+        return self.core_px >= self.side_px
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `work` is what tiling multiplies the arithmetic with: halos over cores."""
+    """One line of the table.
+
+    `peak_mb` is that of the worker that took most, with some 400 MB of torch's own. `halos` is what tiling
+    multiplies the arithmetic with: the areas of tiles with their halos over those without. `slower` is by
+    the clock, against the whole picture on one worker (nothing where that was not measured); `faster` is
+    against one worker with the same tiles.
+    """
 
     side_px: int
     core_px: int
     tiles: int
+    workers: int
     seconds_per_step: float
     peak_mb: float
-    work: float
+    halos: float
+    slower: float | None = None
+    faster: float | None = None
 
 
-def halo_work(architecture: Architecture, layers: tuple[str, ...], core_px: int) -> float:
-    """(core + 2·halo)² / core²: the factor of a tile with neighbours on all sides."""
-    return ((core_px + 2 * architecture.halo_px(layers)) / core_px) ** 2
+@dataclass(frozen=True)
+class Table:
+    """Rows, and the wholes that were left out because they do not fit the memory, in words."""
+
+    rows: tuple[Row, ...]
+    left_out: tuple[str, ...]
+
+
+def settings_of(sizes: Sequence[int], counts: Sequence[int], like: Setting) -> list[Setting]:
+    """Each size whole on one worker, and in tiles on every number of workers."""
+    made = []
+    for side in sizes:
+        made.append(replace(like, side_px=side, core_px=side, workers=1))
+        if like.core_px < side:
+            made += [replace(like, side_px=side, workers=count) for count in counts]
+    return made
+
+
+def needed_mb(setting: Setting) -> float:
+    """About what features and vectors of a picture in one tile take; tiles keep to what they are given."""
+    encoder = load_encoder(EncoderChoice(setting.encoder))
+    weight = encoder.architecture.bytes_per_px(GatysOptions().layers, 4) + VECTORS * 12
+    return weight * setting.side_px**2 / (1 << 20)
+
+
+def measure(settings: Sequence[Setting], *, folder: Path | None = None) -> Table:
+    """Rows one after another on a Ray of their own. Raises `ClusterError`."""
+    rows: list[Row] = []
+    left_out: list[str] = []
+    most = max(one.workers for one in settings)
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-", dir=folder) as place:
+        cluster = ClusterSettings(
+            workers=most, threads_per_worker=settings[0].threads, home=Path(place), scratch=Path(place)
+        )
+        with Runtime(cluster):
+            for number, setting in enumerate(settings):
+                needs = needed_mb(setting)
+                if setting.is_whole and needs > setting.memory_mb:
+                    left_out.append(
+                        f"{setting.side_px} px whole: needed about {needs:.0f} MB, got {setting.memory_mb}"
+                    )
+                    continue
+                rows.append(compared(run_one(setting, Path(place) / str(number)), rows))
+    return Table(tuple(rows), tuple(left_out))
+
+
+def compared(row: Row, before: Sequence[Row]) -> Row:
+    """The row with its ratios to those that were measured before."""
+    same = [one for one in before if one.side_px == row.side_px and one.workers == 1]
+    whole = next((one for one in same if one.tiles == 1), None)
+    alone = next((one for one in same if one.core_px == row.core_px), None)
+    return replace(
+        row,
+        slower=row.seconds_per_step / whole.seconds_per_step if whole and row.workers == 1 else None,
+        faster=alone.seconds_per_step / row.seconds_per_step if alone else None,
+    )
 
 
 def run_one(setting: Setting, folder: Path) -> Row:
-    """One row's work in this process."""
-    torch.set_num_threads(setting.threads)
+    """One row's work on actors of its own; Ray must be up."""
+    work = _work(setting, folder)
+    factory = ActorFactory(
+        BenchEasel,
+        num_cpus=setting.threads,
+        prefix="bench",
+        args=(work.model_dump_json(), setting.threads),
+        environment=ENVIRONMENT,
+    )
+    actors = [factory(f"bench-{folder.name}-{i}") for i in range(setting.workers)]
+    try:
+        tiles = answers([call(actors[0], "lay_out", ())])[0]
+        count = min(len(actors), tiles)
+        cuts = [tiles * i // count for i in range(count + 1)]
+        groups = [tuple(range(a, b)) for a, b in pairwise(cuts)]
+        seconds = list(_steps(work, actors, groups))
+        peak_mb = max(answers([call(actor, "peak_mb", ()) for actor in actors[:count]]))
+    finally:
+        for actor in actors:
+            kill(actor)
+    return Row(
+        setting.side_px,
+        setting.core_px,
+        tiles,
+        setting.workers,
+        # The first step also looks at the content.
+        float(np.mean(seconds[1:])),
+        peak_mb,
+        halos_of(setting),
+    )
+
+
+def answers(references: Sequence[Any]) -> list[Any]:
+    """The values behind references, all of them waited for. Raises what a call raised."""
+    found = [fetch(reference) for reference in references]
+    for answer in found:
+        if answer.kind is not OutcomeKind.OK and answer.error is not None:
+            raise answer.error
+    return [answer.value for answer in found]
+
+
+def _work(setting: Setting, folder: Path) -> Optimisation:
+    folder.mkdir(parents=True)
     np.save(folder / "content.npy", photograph(0, setting.side_px, setting.side_px))
-    np.save(folder / "style.npy", photograph(1, 512, 512))
-    options = GatysOptions(growth=Growth.NONE, steps=setting.steps + 1)
-    work = Optimisation(
+    np.save(folder / "style.npy", photograph(1, STYLE_PX, STYLE_PX))
+    return Optimisation(
         folder=folder,
         content_path=folder / "content.npy",
         styles=(StyleSource(name="style", pixels_path=folder / "style.npy"),),
-        options=options,
+        options=GatysOptions(growth=Growth.NONE, steps=setting.steps + 1),
         scales=(Scale(setting.side_px, setting.side_px, setting.steps + 1),),
         core_px=setting.core_px,
         encoder=setting.encoder,
         memory_bytes=setting.memory_mb << 20,
     )
-    encoder = work.loaded_encoder()
-    lay_out(work, 0, encoder)
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = _seconds_per_step(work, open_scale(work, 0, encoder))
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
-    tiles = len(work.grid(0, encoder))
-    factor = halo_work(encoder.architecture, options.layers, setting.core_px) if tiles > 1 else 1.0
-    return Row(setting.side_px, setting.core_px, tiles, seconds, peak_kb / 1024, factor)
 
 
-def _seconds_per_step(work: Optimisation, easel: Easel) -> float:
-    """Mean of all steps but the first, which also looks at the content."""
-    every, times, at = range(len(easel.plates.grid)), [], 0.0
+def _steps(work: Optimisation, actors: Sequence[Any], groups: Sequence[tuple[int, ...]]) -> Iterator[float]:
+    """Seconds of every step, the conductor here and the tiles there."""
 
-    def play(asked: Round) -> object:
-        return easel.play(asked, every)
+    def play(asked: Round) -> Any:
+        if asked.verb is Verb.EVALUATE:
+            return answers([call(actors[0], "play", (asked, ()))])[0]
+        found = answers([call(actor, "play", (asked, group)) for actor, group in zip(actors, groups)])  # noqa: B905
+        if asked.verb is Verb.TAKE:
+            return {index: one for part in found for index, one in part.items()}
+        return None
 
+    at = time.perf_counter()
     for _ in played(Conductor(work.options, steps=work.scales[0].steps).run(), play):
         now = time.perf_counter()
-        times.append(now - at)
+        yield now - at
         at = now
-    return float(np.mean(times[1:]))
 
 
-def measure(settings: list[Setting]) -> list[Row]:
-    """Rows one after another, each in its own process."""
-    rows = []
-    for setting in settings:
-        with tempfile.TemporaryDirectory() as scratch:
-            order = json.dumps({"setting": asdict(setting), "folder": scratch})
-            command = [sys.executable, "-m", "giornata.cluster.bench.optimize", order]
-            told = subprocess.run(command, check=True, capture_output=True).stdout
-            rows.append(Row(**json.loads(told)))
-    return rows
-
-
-if __name__ == "__main__":
-    asked_for = json.loads(sys.argv[1])
-    sys.stdout.write(json.dumps(asdict(run_one(Setting(**asked_for["setting"]), Path(asked_for["folder"])))))
+def halos_of(setting: Setting) -> float:
+    """Pixels of all tiles with their halos over those of the picture."""
+    encoder = load_encoder(EncoderChoice(setting.encoder))
+    side = setting.side_px
+    grid = grid_of(encoder, GatysOptions(), side, side, core_px=setting.core_px)
+    areas = sum(tile.input.height * tile.input.width for tile in grid)
+    return areas / (grid.padded_height * grid.padded_width)

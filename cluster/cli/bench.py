@@ -20,9 +20,11 @@ from giornata.cluster.bench import blocks as blocks_bench
 from giornata.cluster.bench import giant as giant_bench
 from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import optimize as optimize_bench
+from giornata.cluster.bench import scales as scales_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.cli.memory import MemoryLimit
 from giornata.cluster.settings import Machine
+from giornata.styles.gatys.options import Growth
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json")]
@@ -160,15 +162,35 @@ def giant(
 def optimize(
     sizes: Annotated[list[int] | None, typer.Option("--size", help="px; may be given several times")] = None,
     tile: Annotated[int, typer.Option(min=128, max=2048, help="core side in px")] = 512,
+    workers: Annotated[str, typer.Option(help="numbers of workers; one, and one a core, if left out")] = "",
     encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "compact",
-    threads: Annotated[int, typer.Option(min=1)] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="threads of a worker")] = 1,
     steps: Annotated[int, typer.Option(min=1)] = 2,
+    memory: Annotated[int, typer.Option(min=256, help="MB of a worker; a whole must fit")] = 4096,
+    folder: Annotated[Path | None, typer.Option(help="where everything goes")] = None,
     as_json: Json = False,
 ) -> None:
-    """Seconds a step, peak memory and the price of tiling, each size whole and in tiles."""
-    settings = [
-        optimize_bench.Setting(size, core, encoder, threads, steps)
-        for size in sizes or [512, 1024]
-        for core in sorted({min(size, 2048), tile}, reverse=True)
-    ]
-    show(optimize_bench.measure(settings), as_json=as_json)
+    """Seconds a step and peak memory by size: whole, in tiles on one worker, and on several."""
+    counts = tuple(int(count) for count in workers.split(",")) if workers else (1, Machine.detect().cpus)
+    like = optimize_bench.Setting(0, tile, encoder=encoder, threads=threads, steps=steps, memory_mb=memory)
+    table = optimize_bench.measure(
+        optimize_bench.settings_of(sizes or [512, 1024], counts, like), folder=folder
+    )
+    show(table.rows, as_json=as_json, left_out="; ".join(table.left_out) or "nothing")
+
+
+@app.command()
+def scales(
+    side: Annotated[int, typer.Option(min=256, help="px")] = 1024,
+    steps: Annotated[int, typer.Option(min=2, help="of the one scale")] = 100,
+    first_steps: Annotated[int, typer.Option(min=2, help="of the smallest of several scales")] = 100,
+    smallest: Annotated[int, typer.Option(min=64, help="px")] = 128,
+    growth: Annotated[Growth, typer.Option()] = Growth.DYADIC,
+    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "compact",
+    threads: Annotated[int | None, typer.Option(min=1, help="one a core if left out")] = None,
+    as_json: Json = False,
+) -> None:
+    """What several scales take to be no worse than one scale, and what that took."""
+    count = threads or Machine.detect().cpus
+    setting = scales_bench.Setting(side, steps, first_steps, smallest, growth, encoder, count)
+    show(scales_bench.measure(setting), as_json=as_json, threads=count)
