@@ -9,6 +9,7 @@ from giornata.jobs.spec import JobSpec, parse_spec
 from giornata.jobs.store import JobStore
 from tests import postgres
 from tests.fakes import ManualClock
+from tests.jobs.bench import Bench
 
 
 @pytest.fixture
@@ -79,3 +80,10 @@ def spec_of() -> Callable[..., JobSpec]:
         return parse_spec({**smallest, **more}, origin="spec")
 
     return make
+
+
+@pytest.fixture
+def bench(tmp_path: Path, store: JobStore, clock: ManualClock, pictures: Callable[..., Path]) -> Bench:
+    """Nine pictures, and everything to render them."""
+    pictures(*(f"{n}.jpg" for n in range(9)))
+    return Bench(tmp_path, store, clock)
