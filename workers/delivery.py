@@ -20,15 +20,8 @@ from giornata.workers.digest import file_sha256
 from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EncodeFailed, Unreadable
 from giornata.workers.metadata import Making, new_blocks, read_metadata
-from giornata.workers.provenance import (
-    Provenance,
-    build_provenance,
-    machine,
-    software,
-    style_records,
-    totals_sha256,
-    write_provenance,
-)
+from giornata.workers.provenance import Provenance, write_provenance
+from giornata.workers.recording import build_provenance, machine, software, style_records, totals_sha256
 from giornata.workers.storage import remove
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture

@@ -16,7 +16,8 @@ from giornata.styles.moments import Moments
 from giornata.workers.delivery import Handed, hand_over, record_of, write_sidecar
 from giornata.workers.digest import file_sha256
 from giornata.workers.errors import EncodeFailed, Unreadable
-from giornata.workers.provenance import Provenance, provenance_text, schema, totals_sha256
+from giornata.workers.provenance import Provenance, provenance_text, schema
+from giornata.workers.recording import totals_sha256
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
@@ -75,6 +76,8 @@ def test_a_record_has_the_form_of_the_published_schema(working: WorkingPicture, 
     text = provenance_text(made)
     jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
     assert Provenance.model_validate_json(text) == made
+    assert [(style.name, style.region, style.strength) for style in made.styles][-1] == ("udnie", 0, 0.5)
+    assert made.inputs["region 0"] == "sky.png"
     assert "secret" not in text
     assert str(tmp_path) not in text
 
