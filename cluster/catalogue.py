@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from giornata.cluster.settings import home_folder
 from giornata.styles.card import IDENTITY
+from giornata.styles.encoder_files import encoder_version
 from giornata.styles.library import Library
 
 # Raised whenever the same weights and the same picture would come out with other pixels.
@@ -21,10 +22,12 @@ class LibraryStyles:
         """Every style's name."""
         return self._library.names
 
-    def version(self, mix: Mapping[str, float]) -> str:
-        """16 hexadecimal digits of the engine and the weights behind a mix of styles."""
+    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
+        """16 hexadecimal digits of the engine and the weights behind a mix of styles, or an encoder."""
         named = sorted(name for name in mix if name != IDENTITY)
         hashes = [self._library.find(name).card.sha256 for name in named if name in self._library.styles]
+        if encoder:
+            hashes.append(encoder_version(encoder))
         return hashlib.blake2b("\n".join([ENGINE_VERSION, *hashes]).encode(), digest_size=8).hexdigest()
 
 

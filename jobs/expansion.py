@@ -34,8 +34,8 @@ class StyleCheck(Protocol):
 
     def names(self) -> Collection[str]: ...
 
-    def version(self, mix: Mapping[str, float]) -> str:
-        """Changes when the engine or the weights of one of these styles do."""
+    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
+        """Changes when the engine or the weights of one of these styles do, or those of an `encoder`."""
 
 
 def expand(
@@ -125,6 +125,12 @@ def _optimisation(style: StyleChoice, base: Path) -> TaskOptimise | None:
         choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
         stamps=tuple(source_stamp(path) for path in (*read, previous) if path and not is_url(path)),
     )
+
+
+def _encoder(style: StyleChoice, base: Path) -> str:
+    """The encoder an optimisation looks with; empty for a style by name."""
+    told = _optimisation(style, base)
+    return told.encoder if told else ""
 
 
 def _all_weights(style: StyleChoice) -> dict[str, float]:
@@ -225,8 +231,11 @@ class _TaskMaker:
         self._needs = tuple(
             dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
         )
-        self._versions = {style.resolved_label: styles.version(_all_weights(style)) for style in spec.styles}
         self._optimise = {style.resolved_label: _optimisation(style, base) for style in spec.styles}
+        self._versions = {
+            style.resolved_label: styles.version(_all_weights(style), encoder=_encoder(style, base))
+            for style in spec.styles
+        }
         self._templates = {output: spec.template_of(output) for output in spec.outputs}
         self._destination = Destination(located(spec.destination, base=base))
 

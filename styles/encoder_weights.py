@@ -16,13 +16,17 @@ from torch import Tensor
 
 from giornata.styles.architecture import COMPACT, VGG19, Architecture
 from giornata.styles.encoder import Encoder, Pooling, Preprocessing
+from giornata.styles.encoder_files import (
+    AUTO,
+    COMPACT_NAME,
+    TORCHVISION_FILE,
+    VGG19_NAME,
+    encoder_file,
+)
 from giornata.styles.errors import BadEncoder, BadOptions
 
 log = logging.getLogger(__name__)
-SHIPPED = Path(__file__).resolve().parent / "encoders" / "compact.safetensors"
 COMPACT_FORMAT = "giornata-encoder-1"
-AUTO, COMPACT_NAME, VGG19_NAME = "auto", "compact", "vgg19"
-TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
 TORCHVISION_URL = f"https://download.pytorch.org/models/{TORCHVISION_FILE}"
 TORCHVISION_MB = 548
 # Files of the same keys that differ only in what they expect of pixels, by the start of their sha256.
@@ -56,24 +60,13 @@ def load_encoder(choice: EncoderChoice) -> Encoder:
 
 def resolved(choice: EncoderChoice) -> Path:
     """The file behind a choice; fetches VGG-19 when that was asked for by name. Raises `BadEncoder`."""
-    cached = torchvision_file()
-    match choice.name:
-        case "auto":
-            return cached if cached.is_file() else SHIPPED
-        case "compact":
-            return SHIPPED
-        case "vgg19":
-            return cached if cached.is_file() else _fetched(cached)
-    path = Path(choice.name)
+    path = encoder_file(choice.name)
+    if choice.name == VGG19_NAME and not path.is_file():
+        return _fetched(path)
     if not path.is_file():
         needed = f"{AUTO}, {COMPACT_NAME}, {VGG19_NAME} or the path of a .safetensors or .pth file"
         raise BadEncoder(str(path), "no such file", needed)
     return path
-
-
-def torchvision_file() -> Path:
-    """Where torchvision keeps its VGG-19, whether it is there or not."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / TORCHVISION_FILE
 
 
 def _fetched(target: Path) -> Path:

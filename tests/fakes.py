@@ -40,7 +40,7 @@ class StyleNames:
         """The names, in the order given."""
         return self._names
 
-    def version(self, mix: Mapping[str, float]) -> str:
+    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
         """One version for ever, unless `revision` is changed."""
         return f"{self.revision} {sorted(mix)}"
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from giornata.jobs.choices import EngineKind
 from giornata.jobs.task import RenderTask
+from giornata.styles.encoder_files import encoder_version
 from giornata.styles.engine import Engine
 from giornata.workers.canvas import new_canvas
 from giornata.workers.crops import to_style
@@ -87,6 +88,8 @@ class Preparer:
             places = Workplaces(self.shop.settings.pictures, self.shop.settings.owner_pid or os.getpid())
             names = {name for mix in (task.mix, *(one.mix for one in task.regions)) for name in mix}
             weights = sorted(self.shop.library.find(name).card.sha256 for name in names)
+            if task.optimise is not None:
+                weights.append(encoder_version(task.optimise.encoder))
             folder = places.enter(task, fingerprint_of(task, pick_device(task.device), *weights))
             if folder is not None:
                 return folder, True

@@ -125,7 +125,7 @@ class OneStyle:
         """See `StyleCheck.names`."""
         return ("none",)
 
-    def version(self, mix: Mapping[str, float]) -> str:
+    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
         """See `StyleCheck.version`."""
         return "1"
 
