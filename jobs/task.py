@@ -37,7 +37,6 @@ _NOT_CONTENT = frozenset(
         "overlap_px",
         "limits",
         "sidecar",
-        "credentials",
         "source_version",
         "storage",
         "siblings",
@@ -60,6 +59,7 @@ _DELIVERY = frozenset(
         "bigtiff",
         "iiif_id",
         "checks",
+        "credentials",
     }
 )
 _MADE_FROM = frozenset({"source_stamp", "engine_version"})

@@ -61,3 +61,13 @@ def test_a_folder_of_tiles_cannot_be_signed_and_a_zip_can(spec_of: SpecOf, named
     assert problem.startswith(
         "planning outputs[1]: metadata.credentials sign one file, got a folder of tiles"
     )
+
+
+def test_an_output_that_was_delivered_unsigned_is_one_of_other_settings(
+    spec_of: SpecOf, tmp_path: Path, pictures: Callable[..., Path]
+) -> None:
+    pictures("a.jpg")
+    (plain,) = expand(spec_of(), base=tmp_path, styles=StyleNames("wave"))
+    signed = plain.model_copy(update={"credentials": True})
+    assert signed.content_key() != plain.content_key()
+    assert signed.master_key() == plain.master_key()
