@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from giornata.jobs.errors import UnknownItem
 from giornata.jobs.naming import ATTEMPT, item_id_of, job_tag
-from giornata.jobs.places import PREFIX, LocalPlace, base_name
+from giornata.jobs.places import PREFIX, LocalPlace, base_name, is_inside
 from giornata.jobs.ports import Entry, Place
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
@@ -52,11 +52,19 @@ class Temporaries:
         for entry in where.uploads(folder):
             if base_name(entry.name).startswith(PREFIX):
                 yield self._seen(entry, self._holder(base_name(entry.name)), upload=True)
-            elif self._store.owns(entry.name):  # the manager was publishing it
-                yield self._seen(entry, self._publisher_of(entry.name), upload=True)
+            elif owned := self._owned(entry.name, folder):  # the manager was publishing it
+                yield self._seen(entry, self._publisher_of(owned), upload=True)
 
     def _seen(self, entry: Entry, holder: Holder, *, upload: bool = False) -> Temporary:
         return Temporary(entry.name, entry.bytes, time.time() - entry.changed_at, holder, upload)
+
+    def _owned(self, name: str, folder: str) -> str:
+        """The target that a name is or lies in; empty where it is none of ours."""
+        while is_inside(name, folder):
+            if self._store.owns(name):
+                return name
+            name = name.rpartition("/")[0]
+        return ""
 
     def _publisher_of(self, target: str) -> Holder:
         item_id = item_id_of(target)

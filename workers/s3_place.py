@@ -112,11 +112,20 @@ class S3Place:
         """See `Place.move_aside`."""
         folder, _, last = name.rpartition("/")
         free = (f"{folder}/{safe_component(f'{last}.damaged-{number}')}" for number in count(1))
-        aside = next(one for one in free if self.head(one) is None)
-        pin = self._pin(name, "", "")
-        copy(self.client, name, aside, pin.bytes)
-        self.delete(name)
+        aside = next(one for one in free if not self._objects_of(one))
+        for entry in (objects := self._objects_of(name)):
+            copy(self.client, entry.name, aside + entry.name[len(name) :], entry.bytes)
+        if not objects:
+            raise PlaceMissing(name, "nothing is there")
+        self.abort(name)
+        for entry in objects:
+            self.remove(entry.name)
         return aside
+
+    def _objects_of(self, name: str) -> Sequence[Entry]:
+        """The object of that name, or all objects of the folder."""
+        found = self.head(name)
+        return [found] if found else [*self.list(name, hidden=True)]
 
     def uploads(self, folder: str) -> Iterator[Entry]:
         """See `Place.uploads`; and folders that attempts were filling."""
@@ -125,8 +134,8 @@ class S3Place:
         yield from self._listing.attempted(bucket, root)
 
     def abort(self, name: str) -> None:
-        """See `Place.abort`."""
-        abort(self.client, name)
+        """See `Place.abort`; of a folder, all that was being sent into it."""
+        abort(self.client, name, below=True)
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """What the service says of an object; nothing when it is not there."""

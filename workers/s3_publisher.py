@@ -1,45 +1,33 @@
 """`S3Publisher`: attempts in a bucket become deliveries, once, and never over an object that is not ours."""
 
-import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any
-from urllib.parse import urlencode
 
 from giornata.jobs.claim import Claim, Published
-from giornata.jobs.errors import PlaceChanged, PlaceError, PlaceMissing, TargetTaken
+from giornata.jobs.errors import PlaceError, PlaceMissing, TargetTaken
 from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import PREFIX, base_name, companion_names
+from giornata.jobs.places import companion_names
 from giornata.jobs.ports import Entry
 from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Storage
 from giornata.workers.places import AllPlaces
-from giornata.workers.s3 import split, translated
+from giornata.workers.s3 import split
+from giornata.workers.s3_conditional import Conditional, probe, probe_name
+from giornata.workers.s3_moving import Mover, carried
 from giornata.workers.s3_place import S3Place
 from giornata.workers.s3_tree import (
     deliverable_head,
     deliverable_heads,
     deliverable_sha256,
     each,
-    may_be_folder,
     tree,
 )
-from giornata.workers.s3_upload import COPIED_BYTES, ITEM, SHA256, begun, content_type, copy, copy_in_parts
+from giornata.workers.s3_upload import ITEM, SHA256, copy
 
 Recorded = Callable[[str], Delivery | None]
 MOST_OWED = 10_000  # names in mind; the others go with the next cleaning
 PAID_AT_ONCE = 20
-PROBE = f"{PREFIX}probe-"
-
-
-class Conditional(StrEnum):
-    """How an endpoint refuses to write over an object that is there."""
-
-    COPY = "copy"  # CopyObject heeds If-None-Match
-    PARTS = "parts"  # CompleteMultipartUpload does
-    NEVER = "never"  # neither: a look before, and a look after
 
 
 @dataclass
@@ -64,20 +52,26 @@ class S3Publisher:
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
 
-        Its companions go to their names just before; of a folder, what leads to the rest comes last. Raises
-        `TargetTaken`, `PlaceError`.
+        Its companions go to their names just before; of a folder, what leads to the rest comes last, and of
+        an earlier delivery goes first: who looks finds a whole picture or none. Raises `TargetTaken`,
+        `PlaceError`.
         """
         source, target = claim.temporary, claim.task.target
         place = self._place(target)
-        sent = self._sent(place, source, outcome)
-        over = self._ours(place, claim, folder=len(sent) > 1 or sent[0].name != source)
+        sent = self._sent(place, claim, outcome)
+        folder = sent[0].name != source
+        over = self._ours(place, claim, folder=folder)
         self._publish_companions(place, claim)
-        for entry in sent[:-1] if len(sent) > 1 else []:
-            self._move(place, entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
-        last = sent[-1]
-        self._move(place, last.name, target + last.name[len(source) :], size=last.bytes, over=over)
-        for entry in sent:
-            self._drop(place, entry.name)
+        mover = Mover(place, self._storage, self._rule(place, target))
+        if folder and over:
+            self._clear(place, target, but={target + one.name[len(source) :] for one in sent[:-1]})
+
+        def move(entry: Entry) -> None:
+            mover.move(entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
+
+        each(move, sent[:-1])
+        move(sent[-1])
+        each(lambda entry: self._drop(place, entry.name), sent)
         self._pay()
         return Published(str(outcome.sha256), int(outcome.bytes or 0))
 
@@ -111,21 +105,28 @@ class S3Publisher:
     def _place(self, name: str) -> S3Place:
         return self.places.bucket(name, self._storage)
 
-    def _sent(self, place: S3Place, source: str, outcome: Outcome) -> list[Entry]:
+    def _sent(self, place: S3Place, claim: Claim, outcome: Outcome) -> list[Entry]:
         """The objects of an attempt, what leads to the others last. Raises `PlaceError` when not all are."""
+        source = claim.temporary
         found = place.facts(source)
         if found is not None:
             if (found["ContentLength"], found["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
                 words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
                 raise PlaceError(source, words)
             return [Entry(source, found["ContentLength"], 0.0)]
-        inside = tree(place, source) if may_be_folder(source) else []
+        inside = tree(place, source)
         if not inside:
             raise PlaceMissing(source, "what was sent is not there any more")
         held = sum(one.bytes for one in inside)
         if held != outcome.bytes:
             raise PlaceError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
         return sorted(inside, key=lambda one: -one.name.count("/"))
+
+    def _clear(self, place: S3Place, target: str, *, but: set[str]) -> None:
+        """Take away of an earlier delivery what leads to the rest, and then what nothing is moved over."""
+        stale = [one.name for one in tree(place, target) if one.name not in but]
+        for name in sorted(stale, key=lambda name: name.count("/")):
+            place.remove(name)
 
     def _ours(self, place: S3Place, claim: Claim, *, folder: bool) -> bool:
         """Whether what stands at the target is ours and may be replaced. Raises `TargetTaken` for others'."""
@@ -154,7 +155,7 @@ class S3Publisher:
         for ours, final, wanted in names:
             found = place.head(ours) if wanted else None
             if found is not None:
-                copy(place.client, ours, final, found.bytes, **self._carried())
+                copy(place.client, ours, final, found.bytes, **carried(self._storage))
                 self._drop(place, ours)
             elif claim.replace:
                 place.remove(final)
@@ -175,57 +176,11 @@ class S3Publisher:
                 self._shared.owed.append((storage, name))
                 return
 
-    def _move(self, place: S3Place, source: str, target: str, *, size: int, over: bool) -> None:
-        there = place.facts(target) if over else None
-        etag = str(there["ETag"]) if there else ""
-        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        rule = self._rule(place, target)
-        try:
-            if rule is Conditional.COPY and size <= COPIED_BYTES:
-                copy(place.client, source, target, size, **self._carried(), **condition)
-            elif rule is not Conditional.NEVER:
-                headers = {**self._headers(place, source, target), **self._carried(tags=True)}
-                copy_in_parts(place.client, source, target, size, headers=headers, **condition)
-            else:
-                self._look_and_copy(place, source, target, size=size, over=etag)
-        except PlaceChanged as error:
-            raise TargetTaken(target, "an object of that name exists and is left as it is") from error
-
-    def _look_and_copy(self, place: S3Place, source: str, target: str, *, size: int, over: str) -> None:
-        """For endpoints without conditions; two that deliver at the same moment are told apart afterwards."""
-        there = place.facts(target)
-        if (there["ETag"] if there else "") != over:
-            raise PlaceChanged(target, "an object of that name exists")
-        copy(place.client, source, target, size, **self._carried())
-        sent, found = place.facts(source), place.facts(target)
-        if sent and (found is None or found["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
-            raise PlaceChanged(target, "somebody else delivered it at the same moment")
-
-    def _headers(self, place: S3Place, source: str, target: str) -> dict[str, Any]:
-        """What a copy made of parts does not take over by itself."""
-        found = place.facts(source) or {}
-        kept: dict[str, Any] = {name: found[name] for name in ("CacheControl", "Metadata") if name in found}
-        return {**kept, "ContentType": found.get("ContentType") or content_type(base_name(target))}
-
-    def _carried(self, *, tags: bool = False) -> dict[str, Any]:
-        """What a final object has and an attempt does not: what costs by the day, or by the change."""
-        storage = self._storage
-        given = {
-            "StorageClass": storage.storage_class,
-            "ServerSideEncryption": storage.encryption and storage.encryption.value,
-            "SSEKMSKeyId": storage.kms_key_id,
-        }
-        if storage.tags:
-            given["Tagging"] = urlencode(storage.tags)
-            if not tags:
-                given["TaggingDirective"] = "REPLACE"
-        return {name: value for name, value in given.items() if value}
-
     def _rule(self, place: S3Place, target: str) -> Conditional:
         """What the endpoint can do, tried once on an object of our own beside the target."""
         key = (place.storage, split(target)[0])
         if key not in self._shared.rules:
-            name = f"{target.rpartition('/')[0]}/{PROBE}{secrets.token_hex(8)}"
+            name = probe_name(target)
             try:
                 self._shared.rules[key] = probe(place, name)
             finally:
@@ -237,44 +192,3 @@ def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
     """Whether all objects of a folder were made for this item, by what they carry."""
     found = each(lambda one: place.facts(one.name), tree(place, folder))
     return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)
-
-
-def probe(place: S3Place, name: str) -> Conditional:
-    """Which way of not writing over an object works, tried on `name`, which stays. Raises `PlaceError`."""
-    bucket, key = split(name)
-    with translated(name):
-        place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
-    return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
-
-
-def _copy_is_refused(place: S3Place, name: str) -> bool:
-    # Onto itself with other metadata: allowed without the condition, so only the condition can refuse it.
-    more = {"MetadataDirective": "REPLACE", "Metadata": {"probe": "copy"}}
-    return _is_refused(lambda: copy(place.client, name, name, 1, IfNoneMatch="*", **more), place, name)
-
-
-def _parts_are_refused(place: S3Place, name: str) -> bool:
-    def complete() -> None:
-        with begun(place.client, name, {}) as (request, upload_id), translated(name):
-            sent = place.client.upload_part(**request, UploadId=upload_id, PartNumber=1, Body=b"parts")
-            parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
-            place.client.complete_multipart_upload(
-                **request, UploadId=upload_id, MultipartUpload=parts, IfNoneMatch="*"
-            )
-
-    return _is_refused(complete, place, name)
-
-
-def _is_refused(act: Callable[[], None], place: S3Place, name: str) -> bool:
-    try:
-        act()
-    except PlaceChanged:
-        return True
-    except PlaceError as error:
-        if type(error) is not PlaceError:  # busy, away, or not allowed: that says nothing of the condition
-            raise
-        return False
-    return False
-
-
-_PROBES = {Conditional.COPY: _copy_is_refused, Conditional.PARTS: _parts_are_refused}

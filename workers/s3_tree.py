@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from giornata.jobs.digest import tree_files
-from giornata.jobs.places import base_name, companion_names, companions_of
+from giornata.jobs.patterns import has_picture_suffix
+from giornata.jobs.places import companion_names, companions_of
 from giornata.jobs.ports import Entry
 from giornata.workers.s3_place import S3Place
 
 AT_ONCE = 8
+ZIP = ".zip"
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -28,9 +30,9 @@ def send_deliverable(place: S3Place, path: Path, name: str, **headers: Any) -> N
             place.send(companion, theirs, **headers)
 
 
-def may_be_folder(name: str) -> bool:
-    """Whether a deliverable may be a folder: only those have no suffix."""
-    return "." not in base_name(name).removeprefix(".giornata-").removesuffix(".part")
+def seems_a_folder(name: str) -> bool:
+    """Whether a deliverable is a folder, as far as its name tells: those seldom end like files."""
+    return not has_picture_suffix(name) and not name.lower().endswith(ZIP)
 
 
 def tree(place: S3Place, name: str) -> list[Entry]:
@@ -41,7 +43,7 @@ def tree(place: S3Place, name: str) -> list[Entry]:
 def deliverable_head(place: S3Place, name: str) -> Entry | None:
     """What is known of a deliverable without reading it. Raises `PlaceError`."""
     found = place.head(name)
-    if found is not None or not may_be_folder(name):
+    if found is not None:
         return found
     inside = tree(place, name)
     if not inside:
@@ -50,17 +52,17 @@ def deliverable_head(place: S3Place, name: str) -> Entry | None:
 
 
 def deliverable_heads(place: S3Place, names: Sequence[str]) -> Sequence[Entry | None]:
-    """The same of many."""
+    """The same of many, of which only those are looked for as folders whose names say so."""
     found = place.heads(names)
     return [
-        seen or (deliverable_head(place, name) if may_be_folder(name) else None)
+        seen or (deliverable_head(place, name) if seems_a_folder(name) else None)
         for name, seen in zip(names, found, strict=True)
     ]
 
 
 def deliverable_sha256(place: S3Place, name: str) -> str:
     """The hash of a deliverable, all of which is read now. Raises `PlaceError`."""
-    inside = tree(place, name) if may_be_folder(name) else []
+    inside = tree(place, name) if place.head(name) is None else []
     if not inside:
         return place.sha256(name)
     digest = hashlib.sha256()

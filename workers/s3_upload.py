@@ -96,14 +96,15 @@ def copy_in_parts(
             )
 
 
-def abort(client: S3Client, name: str, *, but: str = "") -> None:
-    """End all uploads of this very name, except one. Raises `PlaceError`."""
+def abort(client: S3Client, name: str, *, but: str = "", below: bool = False) -> None:
+    """End all uploads of this very name, except one, and of what lies `below` it. Raises `PlaceError`."""
     bucket, key = split(name)
     with translated(name):
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
         for found in [one for page in pages for one in page.get("Uploads", ())]:
-            if found["Key"] == key and found["UploadId"] != but:
-                client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=found["UploadId"])
+            known = found["Key"] == key or (below and found["Key"].startswith(f"{key}/"))
+            if known and found["UploadId"] != but:
+                client.abort_multipart_upload(Bucket=bucket, Key=found["Key"], UploadId=found["UploadId"])
 
 
 @contextmanager

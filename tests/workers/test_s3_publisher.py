@@ -14,8 +14,8 @@ from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Encryption, Storage
 from giornata.jobs.task import RenderTask
 from giornata.workers.placed import PlacedPublisher, new_publisher
+from giornata.workers.s3_conditional import Conditional, probe
 from giornata.workers.s3_place import S3Place
-from giornata.workers.s3_publisher import Conditional, probe
 from giornata.workers.s3_upload import SHA256
 from tests import s3
 from tests.faults import Kind, faults_before
