@@ -112,6 +112,7 @@ class Here:
     library: Path
     styles: tuple[str, str] = ("one", "two")
     busy_s: float = 2.0  # the ten seconds that people may have are for the long form
+    patient: int = 2  # refusals at the very start: as many as the library itself sits out
 
     def run(self, words: Mapping[str, Any]) -> JobState:
         with JobStore(self.folder / "jobs.sqlite") as store:
@@ -126,6 +127,7 @@ class ByCommand:
     folder: Path
     styles: tuple[str, str] = (TRAINED, "udnie")
     busy_s: float = 10.0
+    patient: int = 4
 
     def run(self, words: Mapping[str, Any]) -> JobState:
         spec = self.folder / f"{words['name']}.yaml"
@@ -154,8 +156,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
     return Here(tmp_path, small_library(tmp_path / "library"))
 
 
-def break_everything(proxy: FaultProxy, *, busy_s: float) -> None:
-    """What networks, services and people do to a batch, spread over it."""
+def break_everything(proxy: FaultProxy, *, busy_s: float, patient: int) -> None:
+    """What networks, services and people do to a batch, from its very start and spread over it."""
+    proxy.add(Kind.SLOW_DOWN, ".", times=patient)
     proxy.add(Kind.OTHER_ETAG, f"^GET /{SOURCES}/set/[a-z]+{CHANGED}")
     proxy.add(Kind.RESET_ANSWER, f"^GET /{SOURCES}/set", times=3)
     proxy.add(Kind.SHORT_ANSWER, f"^GET /{SOURCES}/set", times=3)
@@ -230,7 +233,7 @@ def broken(
     runs: Runs, words: dict[str, Any], proxy: FaultProxy, papers: set[str], service: str, witness: Witness
 ) -> list[ItemRecord]:
     """Run a set through every fault, and once more for the one picture that was lost."""
-    break_everything(proxy, busy_s=runs.busy_s)
+    break_everything(proxy, busy_s=runs.busy_s, patient=runs.patient)
     assert runs.run(words) is JobState.COMPLETED_WITH_FAILURES
     assert [fault for fault in proxy.faults if not fault.struck] == []
     proxy.faults.clear()
