@@ -116,7 +116,8 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             header = file.metadata() or {}
         return header, load_file(path)
     except (OSError, SafetensorError, UnpicklingError, RuntimeError, EOFError) as exc:
-        reason = str(exc).splitlines()[0]
+        # torch's own words recommend to trust the file.
+        reason = "no tensors" if isinstance(exc, UnpicklingError) else str(exc).splitlines()[0]
         raise BadEncoder(str(path), reason, "a readable .safetensors or .pth file of tensors") from exc
 
 

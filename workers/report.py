@@ -12,6 +12,7 @@ from giornata.jobs.errors import (
     PlaceUnknown,
 )
 from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
+from giornata.styles.errors import BadEncoder, BadOptions, BadStylePicture, Diverged, UnknownLayer
 from giornata.workers.errors import (
     BadLimits,
     BadTiling,
@@ -29,6 +30,8 @@ from giornata.workers.errors import (
 )
 from giornata.workers.prepared import Rendered
 
+# What a person asked of an optimisation and can put right; other errors of styles are bugs of ours.
+ASKED = (BadStylePicture, BadEncoder, BadOptions, UnknownLayer, Diverged)
 # The first match decides; whatever is not listed is a bug of ours.
 CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (Rejected, OutcomeClass.BAD_INPUT),
@@ -46,6 +49,7 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (OSError, OutcomeClass.TRANSIENT_IO),
     (PlaceBusy, OutcomeClass.THROTTLED),
     (AccessRefused, OutcomeClass.CREDENTIALS),
+    *((kind, OutcomeClass.BAD_INPUT) for kind in ASKED),
     (PlaceMissing, OutcomeClass.BAD_INPUT),
     (PlaceChanged, OutcomeClass.BAD_INPUT),
     (PlaceUnknown, OutcomeClass.BAD_INPUT),
@@ -100,7 +104,7 @@ def ended(
 def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
     """The report of an attempt that raised `error`; its traceback is the log."""
     kind = classify(error)
-    known = isinstance(error, RenderError | PlaceError | OSError)
+    known = isinstance(error, (RenderError, PlaceError, OSError, *ASKED))
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     log = "".join(traceback.format_exception(error))
     report = ended(claim, kind, reason, seconds=seconds, worker=worker, log=log)

@@ -6,7 +6,15 @@ from giornata.jobs.choices import PictureFormat
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.task import RenderTask
-from giornata.styles.errors import WeightsMismatch
+from giornata.styles.errors import (
+    BadEncoder,
+    BadOptions,
+    BadStylePicture,
+    Diverged,
+    StyleError,
+    UnknownLayer,
+    WeightsMismatch,
+)
 from giornata.workers import errors
 from giornata.workers.report import classify, failed
 
@@ -36,6 +44,23 @@ def test_a_full_memory_says_which_tile_was_too_large() -> None:
     assert outcome.outcome_class is OutcomeClass.OOM_DEVICE
     assert outcome.tile_px == 1024
     assert (outcome.item_id, outcome.attempt) == ("i", 2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadStylePicture("black.png", "one colour", "a picture"),
+        BadEncoder("vgg.pth", "NaN", "numbers"),
+        BadOptions("alpha 0", "more"),
+        UnknownLayer("relu9_9", ("relu1_1",)),
+        Diverged(3, float("inf"), 10),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_was_asked_of_an_optimisation_is_for_people_to_put_right(error: StyleError) -> None:
+    outcome = failed(CLAIM, error)
+    assert outcome.outcome_class is OutcomeClass.BAD_INPUT
+    assert outcome.reason == str(error)
 
 
 def test_foreign_errors_keep_their_name_and_stay_on_one_line() -> None:
