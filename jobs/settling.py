@@ -58,9 +58,10 @@ class Settler:
         except AccessRefused as error:
             return _turned(outcome, OutcomeClass.CREDENTIALS, error)
         except (OSError, PlaceError) as error:
-            # Settled a second time, because the store did not answer the first time: it is there already.
+            # Settled a second time, because the store or the bucket did not answer the first time: it is there.
             if not self._is_there_already(claim, outcome):
                 return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
+            self._publisher.discard(claim)
             file = Published(outcome.sha256 or "", outcome.bytes or 0)
         return outcome.model_copy(update={"sha256": file.sha256, "bytes": file.bytes})
 

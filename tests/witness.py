@@ -34,7 +34,9 @@ class Witness:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._look_around()
+        before = self.passes
+        while self.passes == before:  # what is there at last is seen in any case
+            self._look_around()
 
     @property
     def looks(self) -> int:
@@ -47,7 +49,11 @@ class Witness:
 
     def _look_around(self) -> None:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
-        for found in [one for page in pages for one in page.get("Contents", ())]:
+        try:
+            listed = [one for page in pages for one in page.get("Contents", ())]
+        except ClientError:
+            return  # the service stumbles over objects that come and go while it lists; the next look tells
+        for found in listed:
             version = found["Key"], found["ETag"]
             if version not in self._known and not is_hidden(found["Key"]):
                 self._known.add(version)

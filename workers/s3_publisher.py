@@ -87,7 +87,8 @@ class S3Publisher:
             for companion in (one for name in (claim.temporary, *bare) for one in companion_names(name)):
                 place.remove(companion)
         except PlaceError:
-            self._shared.owed.append((self._storage, claim.temporary))
+            sent = (claim.temporary, *companion_names(claim.temporary))
+            self._shared.owed.extend((self._storage, name) for name in sent)
 
     def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
         """See `Publisher.heads`."""

@@ -10,6 +10,7 @@ from giornata.jobs.choices import PictureFormat
 from giornata.jobs.claim import Claim
 from giornata.jobs.errors import PlaceError, TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.places import companion_names
 from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Encryption, Storage
 from giornata.jobs.task import RenderTask
@@ -209,3 +210,21 @@ def test_uploads_that_a_killed_process_began_end_with_their_attempt(
     assert s3.open_uploads(url, BUCKET) == [key + ".other"]
     for upload in client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]:
         client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+
+
+def test_what_could_not_be_removed_goes_when_the_storage_answers_again(
+    service: str, records: Records, tmp_path: Path
+) -> None:
+    publisher = new_publisher(records)
+    with faults_before(service) as proxy:
+        claim, _ = attempt(proxy.url, tmp_path)
+        reach = Storage(endpoint_url=proxy.url)
+        for companion in companion_names(claim.temporary):
+            S3Place(reach).send(tmp_path / "sent.png", companion)
+        fault = proxy.add(Kind.SLOW_DOWN, ".")
+        of(publisher, claim).discard(claim)
+        assert fault.struck
+        proxy.faults.clear()
+        later, outcome = attempt(proxy.url, tmp_path, 2)
+        of(publisher, later).publish(later, outcome)
+        assert s3.keys(service, BUCKET, tmp_path.name) == [f"{tmp_path.name}/out.png"]
