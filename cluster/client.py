@@ -1,49 +1,28 @@
 """`Client`: the verbs of a service behind a URL, with the same names and the same views as in its process."""
 
-import json
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Self
 
 import httpx
-from pydantic import ValidationError
 
-from giornata.cluster.errors import ServiceError, ServiceRefused, ServiceUnreachable
+from giornata.cluster.errors import ServiceError
 from giornata.cluster.service.verbs import LOST, PRIORITY
-from giornata.cluster.service.views import (
-    AttemptList,
-    Changed,
-    Cleaned,
-    EventPage,
-    Health,
-    ItemPage,
-    ItemView,
-    JobDetail,
-    JobPage,
-    JobView,
-    Plan,
-    Problem,
-    Recovered,
-    Submitted,
-    VerifiedView,
-    View,
-    WorkerList,
-)
+from giornata.cluster.service.views import Health
+from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
+from giornata.cluster.service.views_jobs import Changed, JobDetail, JobPage, JobView, Plan, Submitted
+from giornata.cluster.service.views_service import Cleaned, EventPage, Recovered, VerifiedView, WorkerList
+from giornata.cluster.wire import SILENCE_S, SLOW, Wire, may_pass, part
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.plan import PlanReport
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobState
 
-V = TypeVar("V", bound=View)
-ANSWER_S = 30.0
-SILENCE_S = 60.0  # of a stream; it says something every 15 s
 FOLLOWED = ("snapshot", "change", "end")  # events that say how a job stands
 AGAIN_S = 2.0  # before a stream that was cut is asked for again
 AWAY_S = 60.0  # a service that restarts, or its standby, is there by then
-SLOW = httpx.Timeout(ANSWER_S, read=None)  # for what reads every file of a job
 
 
 class Client:
@@ -52,11 +31,8 @@ class Client:
     def __init__(
         self, url: str, token: str | None = None, *, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self.url = url.rstrip("/")
-        headers = {"authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(
-            base_url=f"{self.url}/api", headers=headers, timeout=ANSWER_S, transport=transport
-        )
+        self._wire = Wire(url, token, transport=transport)
+        self.url = self._wire.url
 
     def __enter__(self) -> Self:
         return self
@@ -68,7 +44,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._wire.close()
 
     # Jobs
 
@@ -83,21 +59,21 @@ class Client:
     ) -> Submitted:
         """See `Verbs.submit`; `base` is a folder on the service's machine."""
         order = _order(spec, base) | {"client_token": client_token, "priority": priority}
-        return self._post("/jobs", Submitted, **order, max_workers=max_workers)
+        return self._wire.post("/jobs", Submitted, **order, max_workers=max_workers)
 
     def plan(self, spec: JobSpec, *, base: Path) -> PlanReport:
         """See `Verbs.plan`."""
-        return self._post("/jobs", Plan, timeout=SLOW, **_order(spec, base), dry_run=True).plan
+        return self._wire.post("/jobs", Plan, timeout=SLOW, **_order(spec, base), dry_run=True).plan
 
     def jobs(
         self, *, states: Collection[JobState] | None = None, after: str | None = None, limit: int = 100
     ) -> JobPage:
         """See `Verbs.jobs`."""
-        return self._get("/jobs", JobPage, state=states, after=after, limit=limit)
+        return self._wire.get("/jobs", JobPage, state=states, after=after, limit=limit)
 
     def job(self, job_id: str) -> JobDetail:
         """See `Verbs.job`."""
-        return self._get(f"/jobs/{_part(job_id)}", JobDetail)
+        return self._wire.get(f"/jobs/{part(job_id)}", JobDetail)
 
     def follow(self, job_id: str) -> Iterator[JobView]:
         """See `Verbs.follow`; a stream that is cut goes on where it was, also on the next service."""
@@ -106,7 +82,7 @@ class Client:
         heard_at = time.monotonic()
         while True:
             try:
-                for kind, number, data in self._stream(f"/jobs/{_part(job_id)}/stream", last):
+                for kind, number, data in self._wire.stream(f"/jobs/{part(job_id)}/stream", last):
                     last, heard_at = number, time.monotonic()
                     if kind not in FOLLOWED:
                         continue
@@ -121,15 +97,15 @@ class Client:
 
     def pause(self, job_id: str) -> JobView:
         """See `Verbs.pause`."""
-        return self._post(f"/jobs/{_part(job_id)}/pause", JobView)
+        return self._wire.post(f"/jobs/{part(job_id)}/pause", JobView)
 
     def resume(self, job_id: str) -> JobView:
         """See `Verbs.resume`."""
-        return self._post(f"/jobs/{_part(job_id)}/resume", JobView)
+        return self._wire.post(f"/jobs/{part(job_id)}/resume", JobView)
 
     def cancel(self, job_id: str) -> JobView:
         """See `Verbs.cancel`."""
-        return self._post(f"/jobs/{_part(job_id)}/cancel", JobView)
+        return self._wire.post(f"/jobs/{part(job_id)}/cancel", JobView)
 
     def retry(
         self,
@@ -142,12 +118,12 @@ class Client:
         """See `Verbs.retry`."""
         order = {"states": list(states), "classes": list(classes or ())}
         named = {"items": list(items)} if items else {}
-        answer = self._ask("POST", f"/jobs/{_part(job_id)}/retry", json=order | named)
-        return self._read(answer, Changed)
+        answer = self._wire.ask("POST", f"/jobs/{part(job_id)}/retry", json=order | named)
+        return self._wire.read(answer, Changed)
 
     def skip(self, job_id: str, items: Collection[str], *, reason: str = "") -> Changed:
         """See `Verbs.skip`."""
-        return self._post(f"/jobs/{_part(job_id)}/skip", Changed, items=list(items), reason=reason)
+        return self._wire.post(f"/jobs/{part(job_id)}/skip", Changed, items=list(items), reason=reason)
 
     def set_job(
         self,
@@ -159,7 +135,7 @@ class Client:
     ) -> JobView:
         """See `Verbs.set_job`."""
         order = {"priority": priority, "max_workers": max_workers, "unlimited": unlimited}
-        return self._read(self._ask("PATCH", f"/jobs/{_part(job_id)}", json=order), JobView)
+        return self._wire.read(self._wire.ask("PATCH", f"/jobs/{part(job_id)}", json=order), JobView)
 
     # Items
 
@@ -174,51 +150,51 @@ class Client:
     ) -> ItemPage:
         """See `Verbs.items`."""
         asked = {"state": states, "class": classes, "after": after, "limit": limit}
-        return self._get(f"/jobs/{_part(job_id)}/items", ItemPage, **asked)
+        return self._wire.get(f"/jobs/{part(job_id)}/items", ItemPage, **asked)
 
     def item(self, job_id: str, item_id: str) -> ItemView:
         """See `Verbs.item`."""
-        return self._get(f"/jobs/{_part(job_id)}/items/{_part(item_id)}", ItemView)
+        return self._wire.get(f"/jobs/{part(job_id)}/items/{part(item_id)}", ItemView)
 
     def attempts(self, job_id: str, item_id: str) -> AttemptList:
         """See `Verbs.attempts`."""
-        return self._get(f"/jobs/{_part(job_id)}/items/{_part(item_id)}/attempts", AttemptList)
+        return self._wire.get(f"/jobs/{part(job_id)}/items/{part(item_id)}/attempts", AttemptList)
 
     # Files
 
     def verify(self, job_id: str, *, repair: bool = False) -> VerifiedView:
         """See `Verbs.verify`."""
-        return self._post(f"/jobs/{_part(job_id)}/verify", VerifiedView, timeout=SLOW, repair=repair)
+        return self._wire.post(f"/jobs/{part(job_id)}/verify", VerifiedView, timeout=SLOW, repair=repair)
 
     def report(self, job_id: str) -> str:
         """See `Verbs.report`."""
-        return self._ask("GET", f"/jobs/{_part(job_id)}/report", timeout=SLOW).text
+        return self._wire.ask("GET", f"/jobs/{part(job_id)}/report", timeout=SLOW).text
 
     def recover(self) -> Recovered:
         """See `Verbs.recover`."""
-        return self._post("/recover", Recovered, timeout=SLOW)
+        return self._wire.post("/recover", Recovered, timeout=SLOW)
 
     def gc(self, *, dry_run: bool = True) -> Cleaned:
         """See `Verbs.gc`."""
-        return self._post("/gc", Cleaned, timeout=SLOW, dry_run=dry_run)
+        return self._wire.post("/gc", Cleaned, timeout=SLOW, dry_run=dry_run)
 
     # Workers and events
 
     def workers(self) -> WorkerList:
         """See `Verbs.workers`."""
-        return self._get("/workers", WorkerList)
+        return self._wire.get("/workers", WorkerList)
 
     def drain(self, worker: str, *, reason: str = "") -> WorkerList:
         """See `Verbs.drain`."""
-        return self._post(f"/workers/{_part(worker)}/drain", WorkerList, reason=reason)
+        return self._wire.post(f"/workers/{part(worker)}/drain", WorkerList, reason=reason)
 
     def block(self, worker: str, *, reason: str = "") -> WorkerList:
         """See `Verbs.block`."""
-        return self._post(f"/workers/{_part(worker)}/block", WorkerList, reason=reason)
+        return self._wire.post(f"/workers/{part(worker)}/block", WorkerList, reason=reason)
 
     def unblock(self, worker: str) -> WorkerList:
         """See `Verbs.unblock`."""
-        return self._post(f"/workers/{_part(worker)}/unblock", WorkerList)
+        return self._wire.post(f"/workers/{part(worker)}/unblock", WorkerList)
 
     def events(
         self,
@@ -229,90 +205,12 @@ class Client:
         limit: int = 200,
     ) -> EventPage:
         """See `Verbs.events`."""
-        return self._get("/events", EventPage, job=job_id, after=after, kind=kinds, limit=limit)
+        return self._wire.get("/events", EventPage, job=job_id, after=after, kind=kinds, limit=limit)
 
     def health(self) -> Health:
         """See `Verbs.health`."""
-        return self._get("/health", Health)
-
-    # Asking
-
-    def _get(self, path: str, model: type[V], **asked: Any) -> V:
-        given = {name: value for name, value in asked.items() if value is not None}
-        given = {name: [*value] if isinstance(value, set | tuple) else value for name, value in given.items()}
-        return self._read(self._ask("GET", path, params=given), model)
-
-    def _post(self, path: str, model: type[V], *, timeout: httpx.Timeout | None = None, **order: Any) -> V:
-        more = {"timeout": timeout} if timeout else {}
-        return self._read(self._ask("POST", path, json=order, **more), model)
-
-    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        try:
-            answer = self._http.request(method, path, **more)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
-        if answer.is_success:
-            return answer
-        raise _refusal(answer)
-
-    def _read(self, answer: httpx.Response, model: type[V]) -> V:
-        try:
-            return model.model_validate_json(answer.content)
-        except ValidationError as error:
-            raise ServiceUnreachable(self.url, "what answers there is no service of this version") from error
-
-    def _stream(self, path: str, last: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """The events of one connection: kind, id, data. Ends quietly when it is cut half way."""
-        headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
-        heard = False
-        try:
-            with self._http.stream("GET", path, headers=headers, timeout=SILENCE_S) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise _refusal(answer)
-                for event in _events(answer.iter_lines()):
-                    heard = True
-                    yield event
-        except httpx.HTTPError as error:
-            if not heard:
-                raise ServiceUnreachable(self.url, str(error) or type(error).__name__) from error
-
-
-def may_pass(error: ServiceError) -> bool:
-    """Whether asking again soon may help: nobody there, a standby, a database that is away."""
-    return isinstance(error, ServiceUnreachable) or (
-        isinstance(error, ServiceRefused) and error.args[0] == 503
-    )
-
-
-def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    fields: dict[str, str] = {}
-    for line in lines:
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif "data" in fields:
-            yield fields.get("event", ""), fields.get("id", ""), json.loads(fields["data"])
-            fields = {}
-        else:
-            fields = {}  # a comment, which only says that the service is there
-
-
-def _refusal(answer: httpx.Response) -> ServiceError:
-    try:
-        found = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        words = f"got status {answer.status_code} without a reason"
-        if answer.status_code == 503:  # more connections than the server takes
-            return ServiceRefused(503, "busy", words)
-        return ServiceUnreachable(f"{answer.url.scheme}://{answer.url.netloc.decode()}", words)
-    return ServiceRefused(answer.status_code, found.code, found.message)
+        return self._wire.get("/health", Health)
 
 
 def _order(spec: JobSpec, base: Path) -> dict[str, Any]:
     return {"spec": spec.model_dump(mode="json", exclude_unset=True), "base": str(base.absolute())}
-
-
-def _part(word: str) -> str:
-    """A word as one part of a path: what a person typed may hold anything."""
-    return quote(word, safe="") or "%20"

@@ -9,7 +9,8 @@ import typer
 from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, choices, reached, verb
 from giornata.cluster.cli.tables import age_words, write_fields, write_json_list, write_rows
 from giornata.cluster.service.paging import all_items
-from giornata.cluster.service.views import AttemptView, ItemView, View
+from giornata.cluster.service.views import View
+from giornata.cluster.service.views_items import AttemptView, ItemView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.states import ItemState
 

@@ -16,7 +16,7 @@ from giornata.cluster.cli.tables import (
     write_rows,
 )
 from giornata.cluster.service.paging import all_jobs
-from giornata.cluster.service.views import JobDetail, JobView
+from giornata.cluster.service.views_jobs import JobDetail, JobView
 from giornata.jobs.states import JobState
 
 ls_app, show_app = verb(), verb()

@@ -10,7 +10,7 @@ import typer
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, Yes, agree, reached, verb
 from giornata.cluster.cli.tables import write_json, write_rows
-from giornata.cluster.service.views import VerifiedView
+from giornata.cluster.service.views_service import VerifiedView
 
 verify_app, report_app, recover_app, gc_app = verb(), verb(), verb(), verb()
 

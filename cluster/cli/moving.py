@@ -9,7 +9,7 @@ from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, Yes, agree, choices, reached, verb
 from giornata.cluster.cli.tables import progress_words, write_json
 from giornata.cluster.service.verbs import LOST
-from giornata.cluster.service.views import Changed, JobDetail, JobView
+from giornata.cluster.service.views_jobs import Changed, JobDetail, JobView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.states import ItemState
 

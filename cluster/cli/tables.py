@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from giornata.cluster.progress import one_line
-from giornata.cluster.service.views import JobView, View
+from giornata.cluster.service.views import View
+from giornata.cluster.service.views_jobs import JobView
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 

@@ -9,12 +9,13 @@ import typer
 from giornata.cluster.cli.exits import CommandRefused, Exit, code_of_state
 from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, reached, verb
 from giornata.cluster.cli.tables import write_json
-from giornata.cluster.client import AWAY_S, may_pass
+from giornata.cluster.client import AWAY_S
 from giornata.cluster.errors import ServiceError
 from giornata.cluster.progress import Reporter, choose_reporter
 from giornata.cluster.service.rates import moment
 from giornata.cluster.service.verbs import Verbs
-from giornata.cluster.service.views import JobView
+from giornata.cluster.service.views_jobs import JobView
+from giornata.cluster.wire import may_pass
 
 watch_app, wait_app = verb(), verb()
 LOOK_S = 1.0

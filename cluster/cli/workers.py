@@ -6,7 +6,7 @@ import typer
 
 from giornata.cluster.cli.reach import AsJson, TokenFile, Url, reached
 from giornata.cluster.cli.tables import age_words, write_json, write_rows
-from giornata.cluster.service.views import BlockView, WorkerList, WorkerView
+from giornata.cluster.service.views_service import BlockView, WorkerList, WorkerView
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Worker = Annotated[str, typer.Argument(metavar="WORKER", help="the id of a worker, or of its place")]

@@ -7,35 +7,30 @@ from pathlib import Path
 from typing import Protocol
 
 from giornata import __version__
-from giornata.cluster.errors import BadQuestion, UnknownWorker
-from giornata.cluster.service import keeping, questions
+from giornata.cluster.errors import BadQuestion
+from giornata.cluster.service import holding, keeping, questions, submitted
 from giornata.cluster.service.rates import Rates
 from giornata.cluster.service.upkeep import Upkeep
 from giornata.cluster.service.verbs import LOST, PRIORITY
-from giornata.cluster.service.views import (
-    AttemptList,
-    AttemptView,
-    BlockView,
+from giornata.cluster.service.views import Health, Role
+from giornata.cluster.service.views_items import AttemptList, AttemptView, ItemPage, ItemView
+from giornata.cluster.service.views_jobs import (
     Changed,
-    Cleaned,
-    EventPage,
-    EventView,
-    Health,
-    ItemPage,
-    ItemView,
     JobDetail,
     JobPage,
     JobView,
-    Recovered,
-    Role,
     Submitted,
-    VerifiedView,
-    WorkerList,
-    WorkerView,
     job_fields,
     shown_spec,
 )
-from giornata.jobs.blame import place_of
+from giornata.cluster.service.views_service import (
+    Cleaned,
+    EventPage,
+    EventView,
+    Recovered,
+    VerifiedView,
+    WorkerList,
+)
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.expansion import StyleCheck, check_whole
 from giornata.jobs.outcome import OutcomeClass
@@ -49,7 +44,6 @@ from giornata.jobs.store import JobStore
 FOLLOW_S = 1.0
 PRIORITIES = (0, 100)
 MOST_WORKERS = 100_000
-LIVE = tuple(state for state in JobState if not state.is_terminal)
 
 
 class Accept(Protocol):
@@ -101,7 +95,7 @@ class Desk:
         questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
         questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
         base = questions.base_of(base)
-        known = self._known(spec, base, client_token)
+        known = submitted.known(self.store, spec, base=base, token=client_token, owner=self.actor)
         if known:
             return Submitted(job=self._view(known), created=False)
         questions.check_named_inputs(spec, base)
@@ -152,14 +146,9 @@ class Desk:
 
     def live(self, *, newest: int = 50) -> dict[str, JobView]:
         """Every job that has not ended, and the `newest` of all, for those who watch."""
-        views: dict[str, JobView] = {}
-        for line in self.store.jobs(limit=newest):
-            views[line.job_id] = self._shown(line)
-        after: str | None = None
-        while lines := self.store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
-            views |= {line.job_id: self._shown(line) for line in lines if line.job_id not in views}
-            after = lines[-1].job_id
-        return views
+        lines = {line.job_id: line for line in self.store.jobs(limit=newest)}
+        lines |= {line.job_id: line for line in submitted.going_on(self.store)}
+        return {job_id: self._shown(line) for job_id, line in lines.items()}
 
     def pause(self, job_id: str) -> JobView:
         """See `Verbs.pause`. Raises `UnknownJob`, `IllegalTransition`."""
@@ -276,25 +265,19 @@ class Desk:
 
     def workers(self) -> WorkerList:
         """See `Verbs.workers`."""
-        blocks = [BlockView.model_validate(block) for block in self.store.blocks()]
-        views = tuple(_worker_view(record, blocks) for record in self.store.workers())
-        seen = {place_of(view.worker) for view in views}
-        return WorkerList(workers=views, absent=tuple(one for one in blocks if one.worker not in seen))
+        return holding.listed(self.store)
 
     def drain(self, worker: str, *, reason: str = "") -> WorkerList:
         """See `Verbs.drain`. Raises `UnknownWorker`."""
-        return self._hold(worker, BlockKind.DRAIN, reason)
+        return holding.hold(self.store, worker, BlockKind.DRAIN, reason=reason, actor=self.actor)
 
     def block(self, worker: str, *, reason: str = "") -> WorkerList:
         """See `Verbs.block`. Raises `UnknownWorker`."""
-        return self._hold(worker, BlockKind.BLOCK, reason)
+        return holding.hold(self.store, worker, BlockKind.BLOCK, reason=reason, actor=self.actor)
 
     def unblock(self, worker: str) -> WorkerList:
         """See `Verbs.unblock`. Raises `UnknownWorker`."""
-        place = place_of(questions.name_of("worker", worker))
-        if not self.store.unblock(place, by=self.actor):
-            self._check_worker(worker)
-        return self.workers()
+        return holding.let_go(self.store, worker, actor=self.actor)
 
     def events(
         self,
@@ -319,18 +302,6 @@ class Desk:
 
     # What the verbs have in common
 
-    def _known(self, spec: JobSpec, base: Path, token: str) -> str | None:
-        if token:
-            return self.store.by_token(questions.name_of("client_token", token), self.actor)
-        digest = spec.digest(base=base)
-        after: str | None = None
-        while lines := self.store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
-            for line in lines:
-                if (line.name, line.spec_digest) == (spec.name, digest):
-                    return line.job_id
-            after = lines[-1].job_id
-        return None
-
     def _move(self, job_id: str, event: JobEvent) -> JobView:
         self.store.move_job(job_id, event, actor=self.actor)
         return self._view(job_id)
@@ -340,20 +311,3 @@ class Desk:
 
     def _view(self, job_id: str) -> JobView:
         return self._shown(self.store.job(job_id))
-
-    def _hold(self, worker: str, kind: BlockKind, reason: str) -> WorkerList:
-        self._check_worker(questions.name_of("worker", worker))
-        words = questions.words_of("reason", reason) or f"asked for by {self.actor}"
-        self.store.block(place_of(worker), kind, reason=words, by=self.actor)
-        return self.workers()
-
-    def _check_worker(self, worker: str) -> None:
-        known = [record.worker for record in self.store.workers()]
-        if place_of(worker) not in map(place_of, known):
-            raise UnknownWorker(worker, known)
-
-
-def _worker_view(record: object, blocks: Collection[BlockView]) -> WorkerView:
-    view = WorkerView.model_validate(record)
-    mine = tuple(block for block in blocks if block.worker == place_of(view.worker))
-    return view.model_copy(update={"blocks": mine})

@@ -1,7 +1,7 @@
 """The verbs that look at files as well as rows: verify, recover, and clearing what dead processes left."""
 
 from giornata.cluster.service.upkeep import Upkeep
-from giornata.cluster.service.views import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
+from giornata.cluster.service.views_service import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
 from giornata.jobs.ports import Publisher
 from giornata.jobs.recovery import take_over
 from giornata.jobs.states import JobEvent, JobState

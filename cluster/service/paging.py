@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from giornata.cluster.service.verbs import Verbs
-from giornata.cluster.service.views import ItemView, JobView
+from giornata.cluster.service.views_items import ItemView
+from giornata.cluster.service.views_jobs import JobView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.states import ItemState, JobState
 

@@ -5,7 +5,7 @@ import time
 from collections import deque
 
 from giornata.cluster.pace import Pace, Snapshot
-from giornata.cluster.service.views import JobView, RatesView, eta_view
+from giornata.cluster.service.views_jobs import JobView, RatesView, eta_view
 from giornata.jobs.ports import JobSnapshot
 from giornata.jobs.records import JobLine
 from giornata.jobs.states import ItemState, JobState

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from giornata.cluster.service.asking import After, Asked, ItemId, JobId, Limit
-from giornata.cluster.service.views import AttemptList, ItemPage, ItemView
+from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.states import ItemState
 

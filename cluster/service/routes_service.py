@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 from giornata.cluster.service.asking import After, Asked, Limit, WorkerId
 from giornata.cluster.service.orders import GcOrder, HoldOrder
 from giornata.cluster.service.questions import NAME
-from giornata.cluster.service.views import Cleaned, EventPage, Health, Recovered, WorkerList
+from giornata.cluster.service.views import Health
+from giornata.cluster.service.views_service import Cleaned, EventPage, Recovered, WorkerList
 
 router = APIRouter(tags=["service"])
 

@@ -4,22 +4,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from giornata.cluster.service.views import (
-    AttemptList,
-    Changed,
-    Cleaned,
-    EventPage,
-    Health,
-    ItemPage,
-    ItemView,
-    JobDetail,
-    JobPage,
-    JobView,
-    Recovered,
-    Submitted,
-    VerifiedView,
-    WorkerList,
-)
+from giornata.cluster.service.views import Health
+from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
+from giornata.cluster.service.views_jobs import Changed, JobDetail, JobPage, JobView, Submitted
+from giornata.cluster.service.views_service import Cleaned, EventPage, Recovered, VerifiedView, WorkerList
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.plan import PlanReport
 from giornata.jobs.spec import JobSpec

@@ -13,7 +13,7 @@ from giornata.cluster.reporting import wording
 from giornata.cluster.service.access import AccessRole, Person, SignedIn
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.pages.shelf import shelf
-from giornata.cluster.service.views import JobView
+from giornata.cluster.service.views_jobs import JobView
 from giornata.jobs.states import ItemState
 
 POLICY = "; ".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.previews import Far
 from giornata.cluster.service.pages.pyramid import whole_file
-from giornata.cluster.service.views import ItemView
+from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.places import is_url
 from giornata.jobs.states import ItemState
 

@@ -14,7 +14,7 @@ from giornata.cluster.service.pages.look import leaf
 from giornata.cluster.service.pages.pyramid import inside
 from giornata.cluster.service.pages.routes_previews import PRIVATE
 from giornata.cluster.service.problems import JsonText
-from giornata.cluster.service.views import ItemView
+from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.errors import PlaceError
 from giornata.jobs.places import companion_names, is_url
 from giornata.jobs.ports import Place

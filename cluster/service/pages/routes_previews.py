@@ -13,7 +13,7 @@ from giornata.cluster.service.pages.line import Never, in_time
 from giornata.cluster.service.pages.pictures import Side, picture_of
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
-from giornata.cluster.service.views import ItemView
+from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.states import ItemState
 
 router = APIRouter(include_in_schema=False)

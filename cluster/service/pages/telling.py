@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from giornata.cluster.reporting.page import spec_words
 from giornata.cluster.service.desk import Desk
-from giornata.cluster.service.views import ItemView
+from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.records import ItemRecord
 from giornata.jobs.states import ItemState

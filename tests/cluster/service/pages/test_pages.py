@@ -12,7 +12,7 @@ from giornata.cluster.service.access import Access, AccessRole, Person
 from giornata.cluster.service.pages.look import eta_words
 from giornata.cluster.service.pages.routes_session import inside
 from giornata.cluster.service.sessions import COOKIE, CSRF_HEADER, LASTS_S, Seal
-from giornata.cluster.service.views import EtaView, RatesView
+from giornata.cluster.service.views_jobs import EtaView, RatesView
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.records import NewItem, Settlement
 from giornata.jobs.states import ItemState, JobEvent
