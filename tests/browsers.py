@@ -1,5 +1,6 @@
 """A real headless Chromium, and what the tests of pages ask of every page they open."""
 
+import io
 import os
 import shutil
 import time
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 AXE = Path(__file__).resolve().parents[1] / "infra/web/node_modules/axe-core/axe.min.js"
 WIDE, NARROW = (1440, 960), (375, 812)
 PATIENCE_MS = 20_000
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SHOWN_PX, SHOWN_BYTES = 1024, 150_000  # of a picture on the front page
 
 
 class Browser:
@@ -94,6 +98,20 @@ def serious(page: Any) -> list[str]:
         for one in bad
         for node in one["nodes"][:4]
     ]
+
+
+def keep_small(page: Any, path: Path) -> None:
+    """A picture of what is on the page for the front page, in as many colours as its bytes allow."""
+    content = "document.querySelector('main').lastElementChild.getBoundingClientRect().bottom + 24"
+    size = page.viewport_size
+    high = min(size["height"], int(page.evaluate(content)))
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": high}
+    shot = Image.open(io.BytesIO(page.screenshot(clip=clip)))
+    small = shot.resize((SHOWN_PX, SHOWN_PX * shot.height // shot.width), Image.Resampling.LANCZOS)
+    for colours in (255, 128, 64, 32, 16):
+        small.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        if path.stat().st_size <= SHOWN_BYTES:
+            return
 
 
 def shots_folder(fallback: Path) -> Path:

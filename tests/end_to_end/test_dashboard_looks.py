@@ -1,19 +1,22 @@
 """Every page of the dashboard: that it fits its window and reads well, and its picture for the front page."""
 
-import io
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
 
+from giornata.cluster.service.access import Access, AccessRole, Person
+from giornata.cluster.service.views import Role
 from giornata.jobs.states import ItemState
 from giornata.styles.library import Library
-from tests.browsers import NARROW, Browser, comes_true, ready, serious
+from tests.browsers import DOCS, NARROW, Browser, comes_true, keep_small, ready, serious
 from tests.galleries import NASTY, Gallery, until
+from tests.services import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
-DOCS = Path(__file__).parents[2] / "docs"
+SIZES = (NARROW, (2560, 1300))
 
 
 def test_a_name_made_of_markup_is_text_on_every_page(
@@ -39,7 +42,7 @@ def test_a_name_made_of_markup_is_text_on_every_page(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [NARROW, (2560, 1300)], ids=["375", "2560"])
+@pytest.mark.parametrize("size", SIZES, ids=["375", "2560"])
 def test_every_page_fits_its_window_and_reads_well(
     shown: tuple[Gallery, str, str], browser: Browser, size: tuple[int, int], scheme: str
 ) -> None:
@@ -63,12 +66,57 @@ def test_every_page_fits_its_window_and_reads_well(
             ready(page, path)
             page.wait_for_timeout(250)
             browser.shoot(page, f"{name}-{size[0]}-{scheme}")
-            beside = page.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert beside <= 0, f"{name} is wider than its window"
-            assert serious(page) == [], name
+            fits_and_reads_well(page, name)
         page.wrong[:] = [line for line in page.wrong if "404" not in line]  # asked for on purpose
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES, ids=["375", "2560"])
+def test_the_doors_fit_their_window_and_read_well(
+    gallery: Gallery, browser: Browser, size: tuple[int, int], scheme: str
+) -> None:
+    waiting = replace(gallery.desk, role=lambda: Role.STANDBY)
+    access = Access([("a-token-of-annas", Person("anna", AccessRole.OPERATOR))])
+    with serving(waiting) as standby, serving(gallery.desk, access=access) as locked:
+        for name, url in (("standby", standby), ("login", locked)):
+            with browser.page(url, size=size, scheme=scheme) as page:
+                ready(page, "/")
+                assert page.get_attribute("body", "data-page") == name
+                browser.shoot(page, f"{name}-{size[0]}-{scheme}")
+                fits_and_reads_well(page, name)
+                page.wrong[:] = [line for line in page.wrong if "503" not in line]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_at_work_read_well(shown: tuple[Gallery, str, str], browser: Browser, scheme: str) -> None:
+    gallery, url, job_id = shown
+    item = next(gallery.store.items(job_id, [ItemState.DONE]))
+    with browser.page(url, size=NARROW, scheme=scheme) as page:
+        ready(page, f"/jobs/{job_id}?state=quarantined")
+        page.click("[data-act=retry]")
+        page.locator("#confirm-title").wait_for()
+        fits_and_reads_well(page, "question")
+        ready(page, f"/jobs/{job_id}/items/{item.item_id}")
+        page.check("#show-seams")
+        page.click("[data-view=zoom]")
+        page.wait_for_selector("#zoom[data-open=yes], #zoom img")
+        fits_and_reads_well(page, "zoom")
+        ready(page, "/styles")
+        page.click("[data-style=udnie] button")
+        page.wait_for_selector("[data-mixed=udnie]")
+        fits_and_reads_well(page, "mix")
+        ready(page, "/submit")
+        page.fill("#base", "/nowhere")
+        page.click("#check")
+        page.wait_for_selector("#refused:not([hidden])")
+        fits_and_reads_well(page, "refused")
+        page.wrong[:] = [line for line in page.wrong if "422" not in line]  # asked for on purpose
+
+
+def fits_and_reads_well(page: Any, name: str) -> None:
+    beside = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert beside <= 0, f"{name} is wider than its window"
+    assert serious(page) == [], name
 
 
 @pytest.mark.skipif(
@@ -83,9 +131,11 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
             for name in ("Museum scans", "Autumn campaign")
         ]
         until(lambda: made.store.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)
-        item = list(made.store.items(jobs[0], [ItemState.DONE]))[3]
-        pages = {"jobs": "/", "job": f"/jobs/{jobs[0]}", "image": f"/jobs/{jobs[0]}/items/{item.item_id}"}
-        for name, path in {**pages, "styles": "/styles", "submit": "/submit"}.items():
+        pages = {"jobs": "/", "job": f"/jobs/{jobs[0]}"}
+        others = ("styles", "submit", "workers", "events", "failures")
+        for name, path in {**pages, **{name: f"/{name}" for name in others}}.items():
+            if name == "failures":
+                until(lambda: all(made.store.snapshot(job_id).state.is_terminal for job_id in jobs))
             ready(page, path)
             if name == "styles":
                 page.click("[data-style=great-wave] button")
@@ -98,6 +148,4 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
                 comes_true(page, ready_cards, patience_s=60)
                 page.evaluate("scrollTo(0, 0)")
             page.wait_for_timeout(4000)
-            shot = Image.open(io.BytesIO(page.screenshot()))
-            small = shot.resize((1024, 688), Image.Resampling.LANCZOS).quantize(255)
-            small.save(DOCS / f"dashboard-{name}.png", optimize=True)
+            keep_small(page, DOCS / f"dashboard-{name}.png")

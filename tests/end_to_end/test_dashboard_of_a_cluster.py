@@ -14,7 +14,7 @@ import pyvips
 import skimage.data
 from PIL import Image
 
-from tests.browsers import Browser, chromium, comes_true, shots_folder
+from tests.browsers import DOCS, Browser, chromium, comes_true, keep_small, shots_folder
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.browser]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main", "up", "--port", "0", "--workers", "2"]
@@ -83,5 +83,7 @@ def test_a_batch_goes_from_the_form_through_real_workers_to_a_file_that_is_kept(
             with Image.open(BytesIO(Path(kept.value.path()).read_bytes())) as picture:
                 assert picture.size == (902, 600)
             browser.shoot(page, "cluster-image")
+            if "GIORNATA_DOCS" in os.environ:
+                keep_small(page, DOCS / "dashboard-image.png")
             page.goto("/workers")
             page.wait_for_selector("[data-worker='render-0.0']")
