@@ -58,7 +58,7 @@ class Settler:
         except AccessRefused as error:
             return _turned(outcome, OutcomeClass.CREDENTIALS, error)
         except (OSError, PlaceError) as error:
-            # Settled a second time, because the store or the bucket did not answer the first time: it is there.
+            # Settled a second time, because store or bucket did not answer the first time: it is there.
             if not self._is_there_already(claim, outcome):
                 return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
             self._publisher.discard(claim)

@@ -1,11 +1,13 @@
-"""One contact sheet for each picture of a job: all that was made of it, for those who have to approve it."""
+"""One contact sheet for each picture of a job, and the list on which those who see them say yes or no."""
 
 import hashlib
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
+from giornata.jobs.choices import FOLDER_FORMATS
 from giornata.jobs.delivered import Files
 from giornata.jobs.folders import destination_of, is_picture
 from giornata.jobs.naming import safe_component
@@ -15,7 +17,9 @@ from giornata.jobs.records import ItemRecord
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
 from giornata.jobs.strays import SHEETS
-from giornata.workers.contact_sheet import contact_sheet
+from giornata.workers.approvals import APPROVALS, Approvals, read_approvals
+from giornata.workers.contact_sheet import CELL_PX, contact_sheet
+from giornata.workers.tile_levels import small_copy
 
 OPEN_PICTURES = 64  # whose outputs are gathered at once; a job has them a few pictures apart
 MOST_OUTPUTS = 60  # on one sheet
@@ -26,18 +30,33 @@ _THERE = (ItemState.DONE, ItemState.SKIPPED)
 def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     """Write a sheet for every picture of a job to `contact-sheets/` at its destination; how many.
 
-    Raises `EncodeFailed`, `OSError`, `PlaceError`.
+    Beside them goes `approvals.csv`, in which what people wrote before stays. Raises `TargetTaken` when
+    something of that name was not written here, `EncodeFailed`, `OSError`, `PlaceError`.
     """
     record = store.job(job_id)
     destination = destination_of(record).rstrip("/")
     place, count = files.places.at(destination, record.spec.storage), 0
-    for source, items in by_source(store.items(job_id)):
-        with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
-            entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
-            sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
-            place.put(sheet, f"{destination}/{SHEETS}/{sheet_name(source)}")
+    table = f"{destination}/{SHEETS}/{APPROVALS}"
+    with (
+        tempfile.TemporaryDirectory(prefix="giornata-approvals-") as folder,
+        closing(Approvals(Path(folder) / APPROVALS, read_approvals(place, table))) as approvals,
+    ):
+        for source, items in by_source(store.items(job_id)):
+            _deliver_sheet(items, destination, place, f"{destination}/{SHEETS}/{sheet_name(source)}")
             count += 1
+            for item in items:
+                if item.state in _THERE:
+                    approvals.add(item, destination)
+        approvals.close()
+        place.put(Path(folder) / APPROVALS, table)
     return count
+
+
+def _deliver_sheet(items: Sequence[ItemRecord], destination: str, place: Place, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
+        entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
+        sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
+        place.put(sheet, name)
 
 
 def by_source(items: Iterator[ItemRecord]) -> Iterator[tuple[str, list[ItemRecord]]]:
@@ -63,8 +82,16 @@ def caption_of(item: ItemRecord, destination: str) -> str:
 
 
 def _entry(item: ItemRecord, destination: str, place: Place, folder: Path) -> tuple[Path | None, str]:
-    there = item.state in _THERE and is_picture(item.target)
-    return (_near(item.target, place, folder) if there else None), caption_of(item, destination)
+    shown = _shown(item, place) if item.state in _THERE else None
+    return (_near(shown, place, folder) if shown else None), caption_of(item, destination)
+
+
+def _shown(item: ItemRecord, place: Place) -> str | None:
+    """The picture that stands for an output: itself, or of a folder of tiles a small copy."""
+    kind = str(item.facts.get("format", ""))
+    if kind in FOLDER_FORMATS:
+        return small_copy(place, item.target, kind, side_px=CELL_PX)
+    return item.target if is_picture(item.target) else None
 
 
 def _near(target: str, place: Place, folder: Path) -> Path | None:

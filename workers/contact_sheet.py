@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from giornata.workers.errors import EncodeFailed
 
+CELL_PX = 320
 GAP_PX = 16
 CAPTION_PX = 14
 PAPER = (250, 248, 244)
@@ -18,7 +19,7 @@ JPEG_QUALITY = 90
 
 
 def contact_sheet(
-    entries: Sequence[tuple[Path | None, str]], target: Path, *, columns: int = 4, cell_px: int = 320
+    entries: Sequence[tuple[Path | None, str]], target: Path, *, columns: int = 4, cell_px: int = CELL_PX
 ) -> Path:
     """Writes a sheet of `entries`, pictures and their captions, to `target` and returns it.
 

@@ -62,6 +62,7 @@ def test_a_campaign_goes_from_list_to_contact_sheet(tmp_path: Path) -> None:
     assert all(row["state"] == "done" and int(row["bytes"]) <= 60_000 for row in items)
     assert len(items) == 5  # the square one is not for the French market
     assert len(list((out / "contact-sheets").glob("*.jpg"))) == 2
+    assert len(rows(out / "contact-sheets" / "approvals.csv")) == 5
     for line in (out / "manifest-sha256.txt").read_text().splitlines():
         sha256, name = line.split("  ", 1)
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == sha256

@@ -1,16 +1,22 @@
+import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from giornata.jobs.choices import Container, PictureFormat
+from giornata.jobs.digest import tree_bytes, tree_sha256
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.records import NewItem
 from giornata.jobs.store import JobStore
 from giornata.jobs.strays import SHEETS, pictures_of_nobody
+from giornata.workers.approvals import APPROVALS
 from giornata.workers.asset_sheets import OPEN_PICTURES, by_source, deliver_sheets, sheet_name
+from giornata.workers.deepzoom import write_tiles
 from giornata.workers.placed import new_publisher
 from tests.batches import carry_out, new_job, task_for
 from tests.fakes import done, ended
+from tests.workers.pictures import image
 
 
 def deliver(store: JobStore, folder: Path, *, pictures: int) -> str:
@@ -39,7 +45,11 @@ def test_every_picture_has_a_sheet_with_all_that_was_made_of_it(tmp_path: Path) 
         job_id = deliver(store, tmp_path, pictures=2)
         assert deliver_sheets(store, job_id, new_publisher()) == 2
         folder = tmp_path / "out" / SHEETS
-        sheets = sorted(path.name for path in folder.iterdir())
+        with (folder / APPROVALS).open(newline="") as file:
+            lines = list(csv.DictReader(file))
+        assert {line["file"] for line in lines} == {"p0_wave.png", "p1_wave.png", "p1_night.png"}
+        assert all(line["status"] == line["comment"] == "" and line["sha256"] for line in lines)
+        sheets = sorted(path.name for path in folder.glob("*.jpg"))
         assert sheets == sorted(sheet_name(f"/scans/p{number}.jpg") for number in range(2))
         with Image.open(folder / sheet_name("/scans/p1.jpg")) as sheet:
             samples = np.asarray(sheet.convert("RGB"))
@@ -66,3 +76,28 @@ def test_items_of_a_picture_come_together_and_few_are_held(tmp_path: Path) -> No
         found = list(by_source(store.items(job_id)))
         assert len(found) == 160 > OPEN_PICTURES
         assert all(len(items) == 2 for _, items in found)
+
+
+def test_a_picture_of_tiles_is_seen_on_the_sheet(tmp_path: Path) -> None:
+    with JobStore(tmp_path / "jobs.sqlite") as store:
+        task = task_for(tmp_path, "page").model_copy(
+            update={"source": "/scans/p.jpg", "format": PictureFormat.DZI}
+        )
+        job_id = new_job(store, tmp_path, [NewItem(task)])
+
+        def behave(claim):  # type: ignore[no-untyped-def]
+            red = image(np.full((700, 900, 3), (200, 30, 30), np.uint8))
+            target = Path(claim.temporary)
+            target.parent.mkdir(exist_ok=True)
+            write_tiles(
+                red, target, format=PictureFormat.DZI, name="page", quality=80, container=Container.FOLDER
+            )
+            found = {"bytes": tree_bytes(target), "sha256": tree_sha256(target)}
+            return done(claim).model_copy(update={**found, "facts": claim.task.outline()})
+
+        carry_out(store, job_id, behave)
+        deliver_sheets(store, job_id, new_publisher())
+        with Image.open(tmp_path / "out" / SHEETS / sheet_name("/scans/p.jpg")) as sheet:
+            samples = np.asarray(sheet.convert("RGB"))
+        red = int(((samples[:, :, 0] > 150) & (samples[:, :, 1] < 90)).sum())
+        assert red > 150 * 200
