@@ -1,6 +1,6 @@
 """One tile on its way through the feed-forward engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # each makes the other
     from giornata.styles.feedforward import FeedForwardEngine
 
 T = TypeVar("T")
+Part = TypeVar("Part")
+STRIPS = 4  # that a lane normalises before it takes others
 
 
 class FeedForwardRun:
@@ -92,14 +94,17 @@ class FeedForwardRun:
         return output
 
     def _each_block(self, height: int, width: int, work: Callable[[Block], T]) -> list[T]:
-        """`work` on every block, in order, on as many lanes as the engine has."""
-        todo = list(blocks(height, width, self.engine.block_for(height, width)))
-        if self.engine.lanes == 1 or len(todo) == 1:
-            return [work(block) for block in todo]
+        """`work` on every block, in order."""
+        return self._on_lanes(list(blocks(height, width, self.engine.block_for(height, width))), work)
 
-        def guarded(block: Block) -> T:
+    def _on_lanes(self, todo: Sequence[Part], work: Callable[[Part], T]) -> list[T]:
+        """`work` on every part, on as many lanes as the engine has; answers in order."""
+        if self.engine.lanes == 1 or len(todo) == 1:
+            return [work(part) for part in todo]
+
+        def guarded(part: Part) -> T:
             with torch.inference_mode():  # the mode belongs to a thread
-                return work(block)
+                return work(part)
 
         with ThreadPoolExecutor(self.engine.lanes) as lanes:
             return list(lanes.map(guarded, todo))
@@ -146,14 +151,18 @@ class FeedForwardRun:
         )
         features, strip = self.pre, max(1, self.engine.block_px // 8)
         close = stage.shape.role == "close"
-        # In strips, so that the two passes over memory become one.
-        for y in range(0, features.shape[2], strip):
-            rows = features[:, :, y : y + strip]
-            torch.addcmul(shift, rows, scale, out=rows)
-            if close and self.kept is not None:
-                rows += self.kept[:, :, y : y + strip]
-            else:
-                rows.relu_()
+
+        def apply(band: int) -> None:
+            # In strips, so that the two passes over memory become one.
+            for top in range(band, min(band + STRIPS * strip, features.shape[2]), strip):
+                rows = features[:, :, top : top + strip]
+                torch.addcmul(shift, rows, scale, out=rows)
+                if close and self.kept is not None:
+                    rows += self.kept[:, :, top : top + strip]
+                else:
+                    rows.relu_()
+
+        self._on_lanes(range(0, features.shape[2], STRIPS * strip), apply)
         return features
 
     def _last(self, block: Block, output: Tensor) -> None:
