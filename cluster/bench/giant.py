@@ -31,8 +31,8 @@ OCTAVES = (
     (4, 10.0),
     (1, 6.0),
 )  # cell in px, and deviation of its noise in 8-bit steps
-LOOK_S = 0.25
-WEIGH_EVERY = 8  # looks; scratch holds thousands of files
+LOOK_S = 1.0  # a look costs tens of milliseconds a gigabyte
+WEIGH_EVERY = 10  # looks; scratch holds thousands of files
 COMMAND = (sys.executable, "-m", "giornata.cluster.cli.main")
 
 
