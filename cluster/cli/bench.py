@@ -17,6 +17,7 @@ from rich.table import Table
 
 from giornata.cluster.bench import batch as batch_bench
 from giornata.cluster.bench import blocks as blocks_bench
+from giornata.cluster.bench import encoders as encoders_bench
 from giornata.cluster.bench import giant as giant_bench
 from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import optimize as optimize_bench
@@ -194,3 +195,25 @@ def scales(
     count = threads or Machine.detect().cpus
     setting = scales_bench.Setting(side, steps, first_steps, smallest, growth, encoder, count)
     show(scales_bench.measure(setting), as_json=as_json, threads=count)
+
+
+@app.command()
+def encoders(
+    true: Annotated[str, typer.Option(help="VGG-19: vgg19, or a weight file, whole or from conv1_1 on")],
+    compact: Annotated[str, typer.Option(help="compact, or a weight file")] = "compact",
+    pairs: Annotated[int, typer.Option(min=1, max=30)] = 10,
+    side: Annotated[int, typer.Option(min=64, help="px")] = 256,
+    steps: Annotated[int, typer.Option(min=2)] = 60,
+    threads: Annotated[int | None, typer.Option(min=1, help="one a core if left out")] = None,
+    as_json: Json = False,
+) -> None:
+    """What VGG-19 says of pictures optimised under the compact encoder and under itself, and the speed."""
+    setting = encoders_bench.Setting(true, compact, pairs, side, steps, threads or Machine.detect().cpus)
+    found = encoders_bench.measure(setting)
+    show(
+        found.rows,
+        as_json=as_json,
+        layers=" ".join(found.layers),
+        rank_agreement=round(found.agreement, 3),
+        times_faster=round(found.speed, 2),
+    )

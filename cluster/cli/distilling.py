@@ -34,11 +34,13 @@ def distill(
     path = publish_encoder(
         distiller.student.shipped(),
         out,
-        steps=distiller.step,
+        cycles=distiller.cycles,
         trained_on=trained_on,
         missed=mean_missed(seen),
     )
-    sys.stdout.write(f"{path}; compare it before you ship it: giornata bench encoders\n")
+    sys.stdout.write(
+        f"{path}; compare it before you ship it: giornata bench encoders --compact {path} --true VGG19\n"
+    )
 
 
 def mean_missed(seen: list[DistillationProgress]) -> dict[str, float]:

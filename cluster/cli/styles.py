@@ -124,7 +124,8 @@ def distill(
     out: Annotated[Path, typer.Option(help="where the encoder and its card go")],
     trained_on: Annotated[str, typer.Option(help="what the card says of the pictures")],
     work: Annotated[Path, typer.Option(help="checkpoint")] = Path("distillation"),
-    steps: Annotated[int, typer.Option(min=1)] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="in all; more than before goes on")] = 2000,
+    rate: Annotated[float, typer.Option(help="peak rate of the steps to come")] = 1.5e-3,
     threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Distill the compact encoder that the optimisation engine uses offline."""
@@ -132,7 +133,9 @@ def distill(
         if not folder.is_dir():
             raise CommandRefused(f"distilling: {folder} is not a folder", Exit.REJECTED)
     import_module("torch").set_num_threads(threads)
-    plan = import_module("giornata.styles.training.distillation").DistillationPlan(steps=steps)
+    plan = import_module("giornata.styles.training.distillation").DistillationPlan(
+        steps=steps, peak_rate=rate
+    )
     # Loaded here because listing styles must not wait for torch.
     import_module("giornata.cluster.cli.distilling").distill(
         plan,

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from giornata.styles.architecture import COMPACT, Architecture
 from giornata.styles.encoder import Encoder, Preprocessing, random_weights
@@ -32,13 +33,24 @@ RIDGE = 1e-3  # of the mean energy, when the maps are first fitted
 
 @dataclass(frozen=True)
 class DistillationPlan:
-    """How long and on what; `peak_rate` is of one cycle of Adam."""
+    """How long and on what; `peak_rate` is of one cycle of Adam.
+
+    A distillation that is done goes on when `steps` is raised: with a cycle of its own at this rate.
+    """
 
     steps: int = 2000
     batch: int = 3
     crop_px: int = 112
     peak_rate: float = 1.5e-3
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Steps on one rise and fall of the rate."""
+
+    steps: int
+    peak_rate: float
 
 
 @dataclass(frozen=True)
@@ -186,10 +198,9 @@ class Distiller:
         self.student = Student(architecture, channels, seed=plan.seed)
         self.student.fit_heads(sample, self.teachers(sample))
         self.optimizer = torch.optim.Adam(self.student.parameters(), betas=(0.9, 0.99))
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, plan.peak_rate, total_steps=plan.steps + 1, pct_start=0.05
-        )
         self.step = 0
+        self.cycles: tuple[Cycle, ...] = (Cycle(plan.steps, plan.peak_rate),)
+        self.schedule = self._schedule()
 
     @property
     def encoder(self) -> Encoder:
@@ -203,9 +214,25 @@ class Distiller:
             state = torch.load(path, weights_only=True)
             self.student.load_state_dict(state["student"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.schedule.load_state_dict(state["schedule"])
-            self.step = state["step"]
+            self.step, self.cycles = state["step"], tuple(Cycle(*one) for one in state["cycles"])
+            if self.plan.steps > sum(cycle.steps for cycle in self.cycles):
+                self._begin_cycle()
+            else:
+                self.schedule = self._schedule()
+                self.schedule.load_state_dict(state["schedule"])
         return self.step
+
+    def _schedule(self) -> OneCycleLR:
+        cycle = self.cycles[-1]
+        return OneCycleLR(self.optimizer, cycle.peak_rate, total_steps=cycle.steps + 1, pct_start=0.05)
+
+    def _begin_cycle(self) -> None:
+        """A new rise and fall of the rate over the steps that are left; the last one ends where it is."""
+        *before, last = self.cycles
+        done = last.steps - (sum(cycle.steps for cycle in self.cycles) - self.step)
+        ended = (*before, Cycle(done, last.peak_rate)) if done else tuple(before)
+        self.cycles = (*ended, Cycle(self.plan.steps - self.step, self.plan.peak_rate))
+        self.schedule = self._schedule()
 
     def save(self) -> None:
         """Write the checkpoint whole, or leave the old one."""
@@ -215,6 +242,7 @@ class Distiller:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,
+            "cycles": [(cycle.steps, cycle.peak_rate) for cycle in self.cycles],
         }
         part = (self.work / CHECKPOINT).with_suffix(".part")
         torch.save(state, part)

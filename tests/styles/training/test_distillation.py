@@ -11,8 +11,8 @@ from skimage import data
 from giornata.styles.architecture import COMPACT, VGG19
 from giornata.styles.encoder import random_weights
 from giornata.styles.encoder_weights import EncoderChoice, load_encoder
-from giornata.styles.training.distillation import TAPS, DistillationPlan, Distiller
-from giornata.styles.training.publish_encoder import publish_encoder
+from giornata.styles.training.distillation import TAPS, Cycle, DistillationPlan, Distiller
+from giornata.styles.training.publish_encoder import cycle_words, publish_encoder
 
 torch.set_num_threads(1)
 DEEP = {"0": (3, 3, 1)} | {
@@ -35,10 +35,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def distiller(folder: Path, work: Path, steps: int) -> Distiller:
-    plan = DistillationPlan(steps=steps, batch=2, crop_px=64)
+def distiller(folder: Path, work: Path, steps: int, **plan_of: float) -> Distiller:
+    plan = DistillationPlan(steps=steps, batch=2, crop_px=64, **plan_of)
     files = {"encoder": folder / "true.safetensors", "deep_encoder": folder / "deep.safetensors"}
     return Distiller(plan, pictures=(folder,), work=work, **files)
+
+
+def test_a_distillation_that_is_done_goes_on_with_a_cycle_of_its_own(folder: Path, tmp_path: Path) -> None:
+    list(distiller(folder, tmp_path, 2).run())
+    longer = distiller(folder, tmp_path, 5, peak_rate=3e-4)
+    assert longer.resume() == 2
+    assert longer.cycles == (Cycle(2, 1.5e-3), Cycle(3, 3e-4))
+    rates = [longer.optimizer.param_groups[0]["lr"] for _ in longer.run()]
+    assert len(rates) == 3
+    assert max(rates) <= 3e-4 * 1.0001
+    assert cycle_words(longer.cycles).endswith("0.0015, then 3 steps at a peak rate of 0.0003")
+
+
+def test_a_cycle_that_is_cut_short_counts_what_it_did(folder: Path, tmp_path: Path) -> None:
+    first = distiller(folder, tmp_path, 4)
+    for progress in first.run(checkpoint_every=1):
+        if progress.step == 1:
+            break
+    longer = distiller(folder, tmp_path, 6, peak_rate=3e-4)
+    assert longer.resume() == 1
+    assert longer.cycles == (Cycle(1, 1.5e-3), Cycle(5, 3e-4))
 
 
 def test_a_distillation_goes_on_where_it_stopped_and_ships(folder: Path, tmp_path: Path) -> None:
@@ -51,10 +72,15 @@ def test_a_distillation_goes_on_where_it_stopped_and_ships(folder: Path, tmp_pat
     (last,) = list(second.run())
     assert set(last.missed) == set(TAPS)
     path = publish_encoder(
-        second.student.shipped(), tmp_path / "out", steps=3, trained_on="one photograph", missed=last.missed
+        second.student.shipped(),
+        tmp_path / "out",
+        cycles=second.cycles,
+        trained_on="one photograph",
+        missed=last.missed,
     )
     encoder = load_encoder(EncoderChoice(str(path)))
     assert encoder.architecture == COMPACT
+    assert 'distill, 3 steps at a peak rate of 0.0015"' in path.with_suffix(".toml").read_text()
     assert "one photograph" in path.with_suffix(".toml").read_text()
     pixels = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
