@@ -73,7 +73,7 @@ def heritage_samples(folder: Path) -> None:
         "scans/fauna/page1.tif": skimage.data.chelsea()[20:276, 60:380],
         "scans/fauna/page2.tif": skimage.data.chelsea()[40:296, 120:440],
         "scans/voyages/page1.tif": skimage.data.rocket()[100:356, 160:480],
-        "scans/voyages/page2.tif": skimage.data.astronaut()[:256, 96:416],
+        "scans/voyages/page2.tif": skimage.data.rocket()[20:276, 240:560],
     }
     rows: list[list[object]] = []
     for number, (name, samples) in enumerate(pages.items(), start=1):

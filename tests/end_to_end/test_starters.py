@@ -11,6 +11,9 @@ from pathlib import Path
 import bagit
 import pytest
 
+from giornata.workers.contact_sheet import contact_sheet
+from tests.browsers import DOCS
+
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]
 
@@ -90,3 +93,35 @@ def test_a_collection_ends_in_a_bag_and_mends_what_is_damaged(tmp_path: Path) ->
     assert again.returncode == 0, again.stderr
     assert "6 of 6 delivered files are intact" in run(tmp_path, "verify", job).stdout
     assert {row["target"]: row["sha256"] for row in rows(data / "manifest.csv")} == before
+
+
+def campaign_sheet(folder: Path, target: Path) -> Path:
+    """Both photographs of the campaign, each in every shape and in a style of its own."""
+    en = folder / "rendered" / "en"
+    chosen = [("coffee", "dusk_0.7"), ("astronaut", "great-wave_0.6")]
+    shapes = ["1.91x1", "16x9", "1x1", "4x5", "9x16"]
+    entries = [(en / f"{name}_{style}_{shape}.jpg", shape) for name, style in chosen for shape in shapes]
+    return contact_sheet(entries, target, columns=5, cell_px=240)
+
+
+def collection_sheet(folder: Path, target: Path) -> Path:
+    """The scans of the collection above what was made of them, with the strength that was left of 0.9."""
+    masters = [row for row in rows(folder / "bag" / "data" / "manifest.csv") if "/master/" in row["target"]]
+    scans = [(Path(row["source"]), Path(row["source"]).parent.name) for row in masters]
+    made = [
+        (Path(row["target"]), f"{float(row['strength']):.2f}: SSIM {float(row['ssim']):.2f}")
+        for row in masters
+    ]
+    return contact_sheet([*scans, *made], target, columns=4, cell_px=240)
+
+
+@pytest.mark.skipif(
+    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/campaign.jpg and heritage"
+)
+def test_the_front_pages_pictures_of_both_uses_are_made(tmp_path: Path) -> None:
+    for name, write in (("campaign", campaign_sheet), ("heritage", collection_sheet)):
+        folder = tmp_path / name
+        folder.mkdir()
+        assert run(folder, "init", name).returncode == 0
+        assert run(folder, "run", f"{name}.yaml", "--workers", "2").returncode == 0
+        assert write(folder, DOCS / f"{name}.jpg").stat().st_size > 10_000
