@@ -18,10 +18,10 @@ from giornata.cluster.stdout import StdoutGuard
 from giornata.cluster.watch import WatchedCluster
 from giornata.jobs.cleaning import FETCHED, is_in_use
 from giornata.jobs.errors import StoreUnavailable
-from giornata.jobs.expansion import StyleCheck
 from giornata.jobs.manager import JobManager
 from giornata.jobs.ports import Both, Progress, Publisher, Silent
 from giornata.jobs.store import JobStore
+from giornata.jobs.styling import StyleCheck
 from giornata.jobs.supervision import MANAGER
 from giornata.jobs.works import PICTURES, Clearing
 from giornata.workers.placed import new_publisher

@@ -15,16 +15,18 @@ from giornata.jobs.errors import (
     PlanRefused,
     StoreUnavailable,
 )
-from giornata.jobs.expansion import SHOWN, StyleCheck, expand
+from giornata.jobs.expansion import expand
 from giornata.jobs.ledger import MANAGER
 from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import one_line
 from giornata.jobs.ports import Entry, Publisher
 from giornata.jobs.records import Delivery, JobRecord, NewItem
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_checks import SHOWN
 from giornata.jobs.standing import Ahead
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import BATCH, JobStore
+from giornata.jobs.styling import StyleCheck
 from giornata.jobs.task import RenderTask, is_outdated
 
 REJECTED = "rejected by checks: "  # how the reason of a job begins that never ran

@@ -9,7 +9,6 @@ from giornata.jobs.blame import Blame
 from giornata.jobs.choices import StartWhen
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.errors import PlanRefused, StoreUnavailable
-from giornata.jobs.expansion import StyleCheck, check_whole
 from giornata.jobs.lifecycle import Lifecycle
 from giornata.jobs.listing import REJECTED, Lister, Listing, never
 from giornata.jobs.pace import Pace
@@ -18,8 +17,10 @@ from giornata.jobs.ports import Clock, Progress, Publisher, Silent, TaskRunner
 from giornata.jobs.records import LiveJob
 from giornata.jobs.retry import RetryPolicy
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_checks import check_whole
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import JobStore
+from giornata.jobs.styling import StyleCheck
 from giornata.jobs.supervision import Supervisor
 from giornata.jobs.window import Window
 

@@ -15,11 +15,13 @@ from giornata.jobs.collisions import TargetIndex
 from giornata.jobs.cropping import CropStyling, crop_box, crop_size, enlargement, master_size
 from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import BadName, JobError, PlanRefused
-from giornata.jobs.expansion import MASTERS_AT_ONCE, SHOWN, StyleCheck, expand
+from giornata.jobs.expansion import MASTERS_AT_ONCE, expand
 from giornata.jobs.heritage import Price
 from giornata.jobs.places import is_url
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_checks import SHOWN
 from giornata.jobs.standing import Ahead
+from giornata.jobs.styling import StyleCheck
 from giornata.jobs.task import RenderTask
 
 __all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCheck", "expand", "plan"]

@@ -32,14 +32,15 @@ from giornata.cluster.service.views_service import (
     WorkerList,
 )
 from giornata.jobs.clock import SystemClock
-from giornata.jobs.expansion import StyleCheck, check_whole
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.plan import PlanReport
 from giornata.jobs.ports import Clock, Publisher
 from giornata.jobs.records import UNSET, BlockKind, JobLine
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_checks import check_whole
 from giornata.jobs.states import ItemState, JobEvent, JobState
 from giornata.jobs.store import JobStore
+from giornata.jobs.styling import StyleCheck
 
 FOLLOW_S = 1.0
 PRIORITIES = (0, 100)

@@ -8,9 +8,9 @@ from typing import Any
 
 from giornata.cluster.errors import BadQuestion
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.expansion import SHOWN
 from giornata.jobs.inputs import absolute, is_url
 from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_checks import SHOWN
 
 LIMIT = 1000  # of one page
 NAME = r"^[!-~]([ -~]{0,98}[!-~])?$"  # of tokens, workers, items: what any database and any log can hold

@@ -1,0 +1,77 @@
+"""What a style of a spec stands for: its weights, the pictures of an optimisation, and versions of them."""
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from giornata.jobs.inputs import located
+from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.places import is_url
+from giornata.jobs.spec import JobSpec, StyleChoice
+
+
+class StyleCheck(Protocol):
+    """Knows which styles there are, and tells one version of a style from the next."""
+
+    def names(self) -> Collection[str]: ...
+
+    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
+        """Changes when the engine or the weights of one of these styles do, or those of an `encoder`."""
+
+
+def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
+    """The pictures and options of a style that is a picture, with absolute paths."""
+    if style.image is None:
+        return None
+    choice = style.optimise or OptimiseChoice()
+
+    def place(path: str | None) -> str | None:
+        return None if path is None else located(path, base=base)
+
+    images = tuple(
+        image.model_copy(update={"path": place(image.path), "mask": place(image.mask)})
+        for image in (StyleImage(path=style.image), *choice.images)
+    )
+    previous = place(choice.previous)
+    read = [one for image in images for one in (image.path, image.mask)]
+    return TaskOptimise(
+        images=images,
+        previous=previous,
+        encoder=place(choice.encoder)
+        if choice.encoder and "/" in choice.encoder
+        else choice.encoder or "auto",
+        steps=style.steps,
+        choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
+        stamps=tuple(source_stamp(path) for path in (*read, previous) if path and not is_url(path)),
+    )
+
+
+def encoder_of(style: StyleChoice, base: Path) -> str:
+    """The encoder an optimisation looks with; empty for a style by name."""
+    told = optimisation_of(style, base)
+    return told.encoder if told else ""
+
+
+def all_weights(style: StyleChoice) -> dict[str, float]:
+    """The styles a choice uses anywhere."""
+    used = dict(style.weights)
+    for region in style.regions:
+        used.update(region.weights)
+    return used
+
+
+def strengths_of(spec: JobSpec, style: StyleChoice) -> tuple[float, ...]:
+    """The strengths a style is rendered in: its own, those of the spec, or that of all pictures."""
+    if style.strength is not None:
+        return (style.strength,)
+    return spec.strengths or (spec.render.strength,)
+
+
+def source_stamp(source: str) -> str:
+    """What tells that a file has changed without reading it: its size and the time of its last change."""
+    try:
+        found = os.stat(source)  # noqa: PTH116 - once per picture: pathlib is 5x slower
+    except OSError:
+        return ""  # the worker will say what is wrong with it
+    return f"{found.st_size}-{found.st_mtime_ns}"

@@ -1,0 +1,227 @@
+"""`TaskMaker`: one picture, style, shape and output of a spec as a task, with its name and what it reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from giornata.jobs.campaign import FormatChoice
+from giornata.jobs.choices import Container, Pages, ReferenceWord, resolve_format
+from giornata.jobs.cropping import TaskCrop
+from giornata.jobs.errors import BadName
+from giornata.jobs.inputs import Asset, located
+from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
+from giornata.jobs.places import is_url
+from giornata.jobs.ports import Places
+from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
+from giornata.jobs.styling import StyleCheck, all_weights, encoder_of, optimisation_of, source_stamp
+from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
+
+
+@dataclass(frozen=True)
+class Master:
+    """A picture, a style and a strength: what all shapes and outputs of it have in common."""
+
+    asset: Asset
+    index: int
+    stamp: str
+    style: StyleChoice
+    strength: float
+    first: str  # picture of the job
+    first_of_folder: str
+
+
+class TaskMaker:
+    """Makes one task from one asset, style and output; keeps what is the same for all of them."""
+
+    def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck, places: Places) -> None:
+        self._spec, self._base, self._places = spec, base, places
+        self._same: dict[str, Any] = {
+            "preserve_colour": spec.render.preserve_colour,
+            "brush": spec.render.brush,
+            "pages": spec.render.pages,
+            "float_range": spec.render.float_range,
+            "metadata": spec.metadata.keep,
+            "sidecar": spec.metadata.sidecar,
+            "credentials": spec.metadata.credentials,
+            "source_type": spec.metadata.source_type,
+            "limits": spec.limits.given,
+            "storage": spec.storage,
+            "palette": spec.palette.for_task if spec.palette else None,
+            "min_ssim": spec.fidelity.ssim,
+            "checks": TaskChecks(**spec.quality.model_dump()) if spec.quality.asked else None,
+            "siblings": max(1, len(spec.formats)) * len(spec.outputs),
+        }
+        self._needs = tuple(
+            dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
+        )
+        self._optimise = {style.resolved_label: optimisation_of(style, base) for style in spec.styles}
+        self._versions = {
+            style.resolved_label: styles.version(all_weights(style), encoder=encoder_of(style, base))
+            for style in spec.styles
+        }
+        self._templates = {output: spec.template_of(output) for output in spec.outputs}
+        self._destination = Destination(located(spec.destination, base=base))
+
+    def __call__(
+        self, master: Master, shape: FormatChoice | None, output: OutputOptions
+    ) -> RenderTask | None:
+        """The task, or nothing when the spec excludes it. Raises `BadName`."""
+        render, asset, style, strength = self._spec.render, master.asset, master.style, master.strength
+        values = self._values(master, shape, output)
+        if any(exclude.matches(values) for exclude in self._spec.excludes):
+            return None
+        target = self._target(asset, self._templates[output], values)
+        masks, regions = self._masks(values), self._regions(style, values, strength)
+        return RenderTask(
+            item_id=item_id_of(target),
+            source=asset.source,
+            target=target,
+            style_label=style.resolved_label,
+            engine=style.resolved_engine,
+            mix=style.weights,
+            optimise=self._optimise[style.resolved_label],
+            strength=strength,
+            blend=render.blend,
+            tile_px=render.tile,
+            overlap_px=render.overlap,
+            statistics=render.statistics,
+            reference=self._reference(master),
+            page=asset.page,
+            reference_page=self._reference_page(master),
+            seed=render.seed,
+            precision=render.precision,
+            device=render.device,
+            format=resolve_format(output.format, asset.source)[0],
+            quality=output.quality,
+            size=output.size,
+            masks=masks,
+            regions=regions,
+            profile=output.profile,
+            depth=output.depth,
+            compression=output.compression,
+            pyramid=output.pyramid,
+            container=output.container,
+            max_bytes=output.max_bytes,
+            bigtiff=output.bigtiff,
+            iiif_id=self._iiif_id(output, target),
+            crop=self._crop(asset, shape, output) if shape else None,
+            **self._same,
+            timeout_s=self._spec.policy.timeout_s,
+            source_stamp="+".join((master.stamp, *_mask_stamps(masks, regions))),
+            source_version=asset.version,
+            engine_version=self._versions[style.resolved_label],
+        )
+
+    def _reference(self, master: Master) -> str | None:
+        """The picture whose totals are used, when another's are."""
+        match self._spec.render.reference:
+            case None:
+                return None
+            case ReferenceWord.FIRST:
+                return master.first
+            case ReferenceWord.FIRST_OF_FOLDER:
+                return master.first_of_folder
+            case ReferenceWord.ASSET:
+                return master.asset.source
+            case path:
+                return located(path, base=self._base)
+
+    def _reference_page(self, master: Master) -> int | None:
+        """The page of it that is meant: a picture's own, or the first one."""
+        if self._spec.render.reference is None or self._spec.render.pages is not Pages.ALL:
+            return None
+        return master.asset.page if self._spec.render.reference == ReferenceWord.ASSET else 0
+
+    def _crop(self, asset: Asset, shape: FormatChoice, output: OutputOptions) -> TaskCrop:
+        rules = self._spec.crop
+        focal, safe = rules.place(asset.source, asset.columns)
+        return TaskCrop(
+            label=shape.resolved_label,
+            need=shape.need(output.size),
+            focal=focal,
+            safe=safe,
+            styling=rules.styling,
+            all_needs=self._needs,
+        )
+
+    def _values(
+        self, master: Master, shape: FormatChoice | None, output: OutputOptions
+    ) -> dict[str, str | int]:
+        asset, style = master.asset, master.style
+        kind, ext = resolve_format(output.format, asset.source, output.container)
+        size = (shape.size if shape else None) or output.size
+        width, height = size if isinstance(size, tuple) else (0, 0)
+        return {
+            NameField.STEM: asset.stem,
+            NameField.NAME: asset.name,
+            NameField.FOLDER: asset.folder,
+            NameField.STYLE: style.resolved_label,
+            NameField.STRENGTH: f"{master.strength:g}",
+            NameField.RATIO: shape.resolved_label if shape else "",
+            NameField.FORMAT: kind,
+            NameField.EXT: ext,
+            NameField.SUFFIX: output.suffix,
+            NameField.WIDTH: width,
+            NameField.HEIGHT: height,
+            NameField.INDEX: master.index,
+            NameField.JOB: self._spec.name,
+            **asset.columns,
+        }
+
+    def _target(self, asset: Asset, template: NameTemplate, values: Mapping[str, str | int]) -> str:
+        wanted = template.columns
+        missing = wanted and sorted(wanted - {key.removeprefix(COLUMN) for key in asset.columns})
+        if missing:
+            raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
+        return self._destination.resolve(template.fill(values))
+
+    def _iiif_id(self, output: OutputOptions, target: str) -> str | None:
+        """Where a folder of tiles will be found, when it is said what serves the destination."""
+        if output.iiif_base is None:
+            return None
+        name = self._destination.relative(target)
+        folder = name.removesuffix(".zip") if output.container is Container.ZIP else name
+        return f"{output.iiif_base.rstrip('/')}/{quote(folder)}"
+
+    def _masks(self, values: Mapping[str, str | int]) -> TaskMasks:
+        masks = self._spec.masks
+        return TaskMasks(
+            protect=self._mask(masks.protect, values, optional=masks.optional),
+            apply=self._mask(masks.apply, values, optional=masks.optional),
+            feather_px=masks.feather,
+        )
+
+    def _regions(
+        self, style: StyleChoice, values: Mapping[str, str | int], strength: float
+    ) -> tuple[TaskRegion, ...]:
+        found = []
+        for region in style.regions:
+            mask = self._mask(region.mask, values, optional=self._spec.masks.optional)
+            own = strength if region.strength is None else region.strength
+            if mask is not None:
+                found.append(TaskRegion(mask=mask, mix=region.weights, strength=own))
+        return tuple(found)
+
+    def _mask(self, template: str | None, values: Mapping[str, str | int], *, optional: bool) -> str | None:
+        """The absolute path of a mask. Raises `BadName` when it is not there and not optional."""
+        if template is None:
+            return None
+        try:
+            path = located(parse_template(template, file=False).path(values), base=self._base)
+        except KeyError as error:
+            raise BadName(str(values[NameField.NAME]), f"the mask needs {error.args[0]!r}") from error
+        there = self._places.at(path, self._spec.storage).head(path) if is_url(path) else Path(path).is_file()
+        if there:
+            return path
+        if optional:
+            return None
+        raise BadName(str(values[NameField.NAME]), f"its mask is not there: {path}")
+
+
+def _mask_stamps(masks: TaskMasks, regions: Sequence[TaskRegion]) -> Iterator[str]:
+    """A picture is made from its masks as well: one that changed makes it outdated."""
+    for path in (masks.protect, masks.apply, *(region.mask for region in regions)):
+        if path and not is_url(path):
+            yield source_stamp(path)
