@@ -21,7 +21,8 @@ from giornata.jobs.patterns import MAGIC, PICTURE_SUFFIXES, first_magic, has_pic
 from giornata.jobs.places import LOCAL, base_name, is_url, wrong_url
 from giornata.jobs.ports import Places
 from giornata.jobs.remote_inputs import expand_remote
-from giornata.jobs.spec import InputChoice, JobSpec
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_entries import InputChoice
 
 __all__ = ["PICTURE_SUFFIXES", "Asset", "absolute", "expand_inputs", "is_url", "located", "refuse"]
 

@@ -9,7 +9,8 @@ from giornata.jobs.errors import PlanRefused
 from giornata.jobs.inputs import absolute
 from giornata.jobs.places import is_url, wrong_url
 from giornata.jobs.signing import signing_problems
-from giornata.jobs.spec import JobSpec, StyleChoice
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_entries import StyleChoice
 from giornata.jobs.styling import StyleCheck, all_weights, optimisation_of
 
 SHOWN = 20  # problems that are told one by one; the rest is a count

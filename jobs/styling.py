@@ -8,7 +8,8 @@ from typing import Protocol
 from giornata.jobs.inputs import located
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.places import is_url
-from giornata.jobs.spec import JobSpec, StyleChoice
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_entries import StyleChoice
 
 
 class StyleCheck(Protocol):

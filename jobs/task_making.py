@@ -12,9 +12,11 @@ from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName
 from giornata.jobs.inputs import Asset, located
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
+from giornata.jobs.pixels import OutputOptions
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Places
-from giornata.jobs.spec import JobSpec, OutputOptions, StyleChoice
+from giornata.jobs.spec import JobSpec
+from giornata.jobs.spec_entries import StyleChoice
 from giornata.jobs.styling import StyleCheck, all_weights, encoder_of, optimisation_of, source_stamp
 from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from giornata.jobs.choices import EngineKind, OnExisting, PictureFormat, Statistics
 from giornata.jobs.errors import BadSpec
-from giornata.jobs.spec import JobSpec, StyleChoice, load_spec, parse_spec
+from giornata.jobs.spec import JobSpec, load_spec, parse_spec
+from giornata.jobs.spec_entries import StyleChoice
 
 FOUR_LINES = """\
 name: autumn
