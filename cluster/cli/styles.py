@@ -77,6 +77,29 @@ def preview(
     sys.stdout.write(f"{sheet}\n")
 
 
+@app.command("grid")
+def grid(
+    out: Annotated[Path, typer.Option("-o", "--output", help="the folder of the sheets")],
+    content: Annotated[list[Path] | None, typer.Option(help="a picture; may be given several times")] = None,
+    style_image: Annotated[
+        list[Path] | None, typer.Option(help="a picture to take the style from; may be given several times")
+    ] = None,
+    side: Annotated[int, typer.Option(min=96, help="px, of sample pictures")] = 256,
+    steps: Annotated[int, typer.Option(min=1, help="at the smallest scale")] = 100,
+    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "compact",
+    cell: Annotated[int, typer.Option(min=64, max=1024, help="px of one picture on the sheets")] = 192,
+) -> None:
+    """Optimise pictures towards style pictures: every pair, and what style layers and beta do."""
+    for path in (*(content or ()), *(style_image or ())):
+        if not path.is_file():
+            raise CommandRefused(f"reading picture {path}: no such file", Exit.REJECTED)
+    # Loaded here because listing styles must not wait for torch.
+    module = import_module("giornata.cluster.cli.gridding")
+    options = module.GridOptions(side, steps, encoder, cell)
+    for sheet in module.grid(out, options, contents=content or (), styles=style_image or ()):
+        sys.stdout.write(f"{sheet}\n")
+
+
 def find_recipe(text: str) -> Path:
     """A recipe by path, or by the name of one that ships."""
     shipped = RECIPES / f"{text}.toml"
