@@ -13,18 +13,20 @@ from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
 from giornata.jobs.claim import Claim
+from giornata.jobs.manager import Submission
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.ports import JobSnapshot
+from giornata.jobs.ports import JobSnapshot, Publisher
 from giornata.jobs.report import Summary, summarise
 from giornata.jobs.retry import Decision
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.store import JobStore
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a batch ended and where its manifest is (none when it was stopped)."""
+    """How a batch ended and where its manifest is (none when stopped); idle if nothing was left to render."""
 
     job_id: str
     state: JobState
@@ -32,6 +34,7 @@ class Ending:
     summary: Summary
     resumed: bool
     manifests: tuple[str, str] | None
+    is_idle: bool = False
 
 
 class Watcher:
@@ -95,11 +98,24 @@ def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher, 
     """
     with StopFlag().installed() as stop:
         submission = session.manager.submit(spec, base=base, ask=ask)
-        state = session.manager.run_until_done(submission.job_id, stop)
-    summary = summarise(session.store, submission.job_id)
+        session.manager.run_until_done(submission.job_id, stop)
+    return conclude(session.store, session.publisher, submission, watcher=watcher, ask=ask)
+
+
+def conclude(
+    store: JobStore,
+    publisher: Publisher,
+    submission: Submission,
+    *,
+    watcher: Watcher,
+    ask: Ask,
+    is_idle: bool = False,
+) -> Ending:
+    """The last numbers of a batch that does not run any more, and its papers when it has ended."""
+    job_id = submission.job_id
+    summary = summarise(store, job_id)
+    state = summary.snapshot.state
     watcher.reporter.finish(watcher.translated(summary.snapshot))
-    manifests = None
-    if state.is_terminal:
-        manifests = ask(lambda: deliver_papers(session.store, submission.job_id, session.publisher))
-    reason = session.store.job(submission.job_id).reason
-    return Ending(submission.job_id, state, reason, summary, submission.resumed, manifests)
+    manifests = ask(lambda: deliver_papers(store, job_id, publisher)) if state.is_terminal else None
+    reason = store.job(job_id).reason
+    return Ending(job_id, state, reason, summary, submission.resumed, manifests, is_idle)

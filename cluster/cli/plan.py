@@ -29,6 +29,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MEGAPIXELS_PER_S_PER_CORE = 0.2
 STORE_NAME = "jobs.sqlite"
 LEAST_PRICE = 0.005
+MEASURED = 10_000  # pictures; beyond that they are taken to be alike
 
 
 def say(line: str) -> None:
@@ -36,19 +37,28 @@ def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def make_plan(spec: JobSpec, base: Path, *, price: Price | None = None) -> PlanReport:
+def make_plan(
+    spec: JobSpec, base: Path, *, price: Price | None = None, measured: int = MEASURED
+) -> PlanReport:
     """Plan `spec` with real headers and what was delivered before. Raises `PlanRefused`, `JobError`.
 
-    A bucket that asks to slow down is waited for.
+    So many pictures are `measured`, which only the estimate needs. A bucket that asks to slow down is waited
+    for.
     """
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     with JobStore(home / STORE_NAME) as store:
-        return plan_on(store, spec, base, price=price, ask=Patience(say))
+        return plan_on(store, spec, base, price=price, measured=measured, ask=Patience(say))
 
 
 def plan_on(
-    store: JobStore, spec: JobSpec, base: Path, *, price: Price | None = None, ask: Ask = at_once
+    store: JobStore,
+    spec: JobSpec,
+    base: Path,
+    *,
+    price: Price | None = None,
+    measured: int = MEASURED,
+    ask: Ask = at_once,
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.delivery, ask=ask)
@@ -64,6 +74,7 @@ def plan_on(
             # A batch that goes on meets its own outputs.
             ours=(lambda _: True) if known else store.owns,
             files=files,
+            measure_limit=measured,
         )
 
 

@@ -13,6 +13,7 @@ from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.cli.exits import code_of_state
 from giornata.cluster.cli.memory import MemoryLimit
 from giornata.cluster.cli.plan import make_plan, say
+from giornata.cluster.idle import ended_idle
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
@@ -56,20 +57,25 @@ def carry_out(
     address: str | None = None,
     as_json: bool = False,
 ) -> Ending:
-    """Plan, then run. Raises `PlanRefused` before anything is rendered, `ClusterError`.
+    """Plan, then run, where anything is left to render. Raises `PlanRefused` before it is, `ClusterError`.
 
     A job that starts at once is not planned: what is wrong with an input fails that item.
     """
     if spec.policy.start is StartWhen.CHECKED:
-        make_plan(spec, base)
+        make_plan(spec, base, measured=0)  # names and collisions: nobody reads an estimate of what begins
     settings = settings_for(Machine.detect(), workers=workers, memory_bytes=memory_bytes, address=address)
     # Events go where results go when they are for a program, and beside them when they are for people.
     stream = sys.stdout if as_json else sys.stderr
     watcher = Watcher(choose_reporter(stream, as_json=as_json))
     folders = (settings.home / "styles",)
     styles = LibraryStyles(user_library())
+    ask = Patience(say)
+    if spec.policy.start is StartWhen.CHECKED:
+        idle = ended_idle(spec, base=base, home=settings.home, styles=styles, watcher=watcher, ask=ask)
+        if idle:
+            return idle
     with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
-        return run_batch(session, spec, base=base, watcher=watcher, ask=Patience(say))
+        return run_batch(session, spec, base=base, watcher=watcher, ask=ask)
 
 
 def tell(ending: Ending, *, again: str, as_json: bool) -> None:
@@ -77,6 +83,8 @@ def tell(ending: Ending, *, again: str, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(as_data(ending)) + "\n")
         return
+    if ending.is_idle:
+        sys.stdout.write("nothing new: every output was delivered before\n")
     for cause in ending.summary.causes:
         sys.stdout.write(f"{cause.count} × {cause.outcome_class}:\n")
         for item in cause.samples:
