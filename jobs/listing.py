@@ -21,6 +21,7 @@ from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import one_line
 from giornata.jobs.ports import Entry, Publisher
 from giornata.jobs.records import Delivery, JobRecord, NewItem
+from giornata.jobs.relisting import Relisted
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_checks import SHOWN
 from giornata.jobs.standing import Ahead
@@ -86,9 +87,9 @@ class Lister:
         """Whether the job has been listed before, in part or whole."""
         return self._store.snapshot(job_id).total > 0
 
-    def known_key(self, job_id: str, item_id: str) -> str | None:
-        """The content key of an item that the job has already."""
-        return self._store.known_key(job_id, item_id)
+    def relisted(self, job_id: str, tasks: Iterator[RenderTask]) -> Relisted:
+        """The same tasks, with the content keys of items that the job has already."""
+        return Relisted(tasks, lambda item_ids: self._store.known_keys(job_id, item_ids))
 
     def new_item(self, task: RenderTask, there: Entry | None, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
@@ -140,6 +141,7 @@ class _Walk:
         self._lister, self._record, self._index, self._stop = lister, record, index, stop
         self._early = record.spec.policy.start is StartWhen.AT_ONCE
         self._again = lister.has_items(record.job_id)
+        self._relisted: Relisted | None = None
         self._failed: list[NewItem] = []
         self._source = ""
         self.problems: list[str] = []
@@ -148,7 +150,11 @@ class _Walk:
 
     def items(self) -> Iterator[NewItem]:
         """Every item, in order."""
-        ahead = self._lister.ahead(self._lister.tasks(self._record, self._unplaced))
+        tasks = self._lister.tasks(self._record, self._unplaced)
+        if self._again:
+            self._relisted = self._lister.relisted(self._record.job_id, tasks)
+            tasks = iter(self._relisted)
+        ahead = self._lister.ahead(tasks)
         for number, task in enumerate(ahead):
             if number % BATCH == 0 and (self._stop() or self._lister.is_given_up(self._record.job_id)):
                 self.stopped = True
@@ -160,7 +166,7 @@ class _Walk:
     def _checked(self, task: RenderTask, ahead: Ahead) -> Iterator[NewItem]:
         clash = self._clash(task)
         if clash is None:
-            known = self._known_key(task)
+            known = self._relisted.key(task.item_id) if self._relisted else None
             if known is not None:
                 self._lister.renew(self._record.job_id, task, known)
                 return
@@ -171,9 +177,6 @@ class _Walk:
             except BadName as problem:
                 clash = problem
         self._refuse(clash, task)
-
-    def _known_key(self, task: RenderTask) -> str | None:
-        return self._lister.known_key(self._record.job_id, task.item_id) if self._again else None
 
     def _clash(self, task: RenderTask) -> JobError | None:
         taker = self._index.add_source(task.source) if task.source != self._source else None

@@ -54,7 +54,7 @@ class JobStore:
         self.runs, self.states_at, self.highest = states.runs, states.states_at, states.highest
 
         renewals = StoredRenewals(database, clock)
-        self.known_key, self.renew_item = renewals.known_key, renewals.renew_item
+        self.known_keys, self.renew_item = renewals.known_keys, renewals.renew_item
 
         attempts = StoredAttempts(database, clock)
         self.raise_epoch, self.claim, self.give_back = (

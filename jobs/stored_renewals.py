@@ -1,5 +1,7 @@
 """`StoredRenewals`: items that are listed a second time, and those that have to be made anew."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from giornata.jobs import ledger
@@ -18,11 +20,12 @@ class StoredRenewals:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def known_key(self, job_id: str, item_id: str) -> str | None:
-        """The content key of an item the job has; nothing when it is new."""
-        query = select(item.c.content_key).where(item.c.job_id == job_id, item.c.item_id == item_id)
+    def known_keys(self, job_id: str, item_ids: Sequence[str]) -> dict[str, str]:
+        """The content keys of those of these items that the job has, by their ids."""
+        wanted = (item.c.job_id == job_id, item.c.item_id.in_(item_ids))
+        query = select(item.c.item_id, item.c.content_key).where(*wanted)
         with self._database.read() as connection:
-            return connection.scalar(query)
+            return {row.item_id: row.content_key for row in connection.execute(query)}
 
     def renew_item(self, job_id: str, task: RenderTask, *, replace: bool) -> bool:
         """Queue an item again with a newer task; false when it is being worked on. Raises `UnknownJob`.
