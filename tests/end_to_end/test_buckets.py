@@ -91,12 +91,13 @@ def test_a_second_run_delivers_nothing_new(batch: Batch, proxy: FaultProxy) -> N
 @pytest.mark.parametrize(
     ("kind", "where", "more"),
     [
-        (Kind.RESET_ANSWER, "^GET /pictures/set", {"times": 6}),
-        (Kind.SHORT_ANSWER, "^GET /pictures/set", {"times": 6}),
+        # One by one in the long form: `test_sets_in_buckets` meets these three together.
+        pytest.param(Kind.RESET_ANSWER, "^GET /pictures/set", {"times": 6}, marks=pytest.mark.long),
+        pytest.param(Kind.SHORT_ANSWER, "^GET /pictures/set", {"times": 6}, marks=pytest.mark.long),
+        pytest.param(Kind.DENIED, ".", {"seconds": 4.0, "after": 20}, marks=pytest.mark.long),
         (Kind.RESET_REQUEST, "^PUT /rendered/out", {"times": 4}),
         (Kind.LOST_ANSWER, "^(PUT|POST|DELETE) /rendered/out", {"times": 12, "after": 3}),
         (Kind.SLOW_DOWN, ".", {"seconds": 10.0, "after": 12}),
-        (Kind.DENIED, ".", {"seconds": 4.0, "after": 20}),
         (Kind.EXPIRED, "^(PUT|GET)", {"times": 5, "after": 10}),
     ],
     ids=lambda value: value.name.lower() if isinstance(value, Kind) else "",
