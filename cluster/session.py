@@ -29,8 +29,14 @@ from giornata.workers.settings import RenderSettings
 
 STORE_NAME = "jobs.sqlite"
 FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest
-# glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU.
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1073741824", "VIPS_CONCURRENCY": "1"}
+# glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU. Threads
+# that wait for each other must not spin where others need the core.
+WORKER_ENVIRONMENT = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
+    "VIPS_CONCURRENCY": "1",
+    "OMP_WAIT_POLICY": "passive",
+}
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def actor_factory(
         num_gpus=settings.gpus_per_worker,
         prefix="render",
         args=(render, settings.threads_per_worker, spread),
-        environment=ALLOCATOR,
+        environment=WORKER_ENVIRONMENT,
     )
 
 
