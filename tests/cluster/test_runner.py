@@ -171,7 +171,7 @@ def test_a_spread_picture_with_a_brush_and_masks_has_the_bytes_of_one_worker(
     before = {worker.id: worker.finished for worker in pool.workers()}
     state, store, job_id = shop.run(pool, spec)
     assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
-    assert all(worker.finished > before[worker.id] for worker in pool.workers())  # all of them had a part in it
+    assert all(worker.finished > before[worker.id] for worker in pool.workers())  # each had a part
     (item,) = store.items(job_id)
     made, target = pyvips.Image.new_from_file(item.target).numpy(), tmp_path / "alone.png"
     assert np.array_equal(made, alone(shop, spec, target, tile_px=128))
