@@ -27,9 +27,12 @@ class MeasuredActor(RenderActor):
     """See `RenderActor`; stages are `whole`, and of a spread picture `statistics` and `paint`."""
 
     def __init__(self, settings: RenderSettings, threads: int, spread: bool) -> None:
-        super().__init__(settings, threads, spread)
         # Ray reads its environment when it is imported; inside an actor it is there already.
+        import ray
         from ray.util.metrics import Counter, Gauge, Histogram
+
+        worker = ray.get_runtime_context().get_actor_name() or ""
+        super().__init__(settings.model_copy(update={"worker": worker}), threads, spread)
 
         self._stages: Any = Histogram(
             STAGE_SECONDS, "Seconds of one call, by stage.", boundaries=BOUNDARIES_S, tag_keys=("stage",)

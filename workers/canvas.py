@@ -17,7 +17,8 @@ from giornata.workers.errors import FULL, IncompleteCanvas, ScratchFull
 from giornata.workers.mapped import give_back
 from giornata.workers.tiles import Box, Tile, TileGrid
 
-PAINTER = "painter"  # in a tile's strip file: the process that painted it
+PAINTER = "painter"  # in a tile's strip file: the worker that painted it
+STRIPS = "strips-"
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 
@@ -53,11 +54,20 @@ class Canvas:
     """The output of one picture: an array on disk and the strips still to be blended into it.
 
     `pixels` is uint8, uint16 or float32, height x width x 3 (the picture's true size, not the padded one);
-    `strips` is a folder that lives as long as the render.
+    `strips` is a folder that lives as long as the render. What this process adds is noted as `painter`'s.
     """
 
-    def __init__(self, grid: TileGrid, pixels: Pixels, strips: Path, *, ramp: Ramp = Ramp.COSINE) -> None:
+    def __init__(
+        self,
+        grid: TileGrid,
+        pixels: Pixels,
+        strips: Path,
+        *,
+        ramp: Ramp = Ramp.COSINE,
+        painter: str = "",
+    ) -> None:
         self.grid, self.pixels, self.strips, self.ramp = grid, pixels, strips, ramp
+        self.painter = painter
         self.row_segments = tuple(segments(grid.rows, grid.overlap_px))
         self.column_segments = tuple(segments(grid.columns, grid.overlap_px))
         strips.mkdir(parents=True, exist_ok=True)
@@ -121,14 +131,14 @@ class Canvas:
             self.pixels[rows, columns] = quantised(inside, self.pixels.dtype)
 
     def _strip_file(self, index: int) -> Path:
-        return self.strips / f"strips-{index:06d}.npz"
+        return self.strips / f"{STRIPS}{index:06d}.npz"
 
     def _keep(self, tile: Tile, shared: dict[str, NDArray[np.float32]]) -> None:
         """Written last and renamed: its presence says that the whole tile is in."""
         path = self._strip_file(tile.index)
         part = path.with_suffix(f".{id(shared)}.part")
         with part.open("wb") as file:
-            np.savez(file, **{PAINTER: np.array(os.getpid())}, **shared)  # type: ignore[arg-type]
+            np.savez(file, **{PAINTER: np.array(self.painter)}, **shared)  # type: ignore[arg-type]
         part.replace(path)
 
 

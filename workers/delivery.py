@@ -20,6 +20,7 @@ from giornata.workers.digest import file_sha256
 from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EncodeFailed, Unreadable
 from giornata.workers.metadata import Making, new_blocks, read_metadata
+from giornata.workers.painters import PaintedTile
 from giornata.workers.provenance import Provenance, write_provenance
 from giornata.workers.recording import build_provenance, machine, software, style_records, totals_sha256
 from giornata.workers.storage import remove
@@ -158,6 +159,7 @@ def record_of(
     device: str,
     lanes: int,
     seconds: Mapping[str, float],
+    painted: tuple[PaintedTile, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> Provenance:
     """The record of an output that was handed over just now, by this process."""
@@ -167,6 +169,7 @@ def record_of(
         source_sha256=handed.source_sha256,
         styles=style_records(task, library),
         grid=grid,
+        painted=painted,
         totals_hash=totals_sha256(totals),
         encoded=handed.encoded,
         software=software(),

@@ -13,6 +13,7 @@ import jsonschema
 from pydantic import BaseModel, ConfigDict, Field
 
 from giornata.jobs.choices import Statistics
+from giornata.workers.painters import PaintedTile
 
 SCHEMA_PATH = Path(__file__).resolve().parent / "provenance.schema.json"
 SHA256 = Field(pattern=r"^[0-9a-f]{64}$")
@@ -57,6 +58,7 @@ class TilesRecord(_Record):
     stride_px: int
     columns: int
     rows: int
+    painted: tuple[PaintedTile, ...] = ()  # where it is a large picture that was painted for this output
 
 
 class StatisticsRecord(_Record):

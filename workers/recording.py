@@ -21,6 +21,7 @@ from giornata.jobs.task import RenderTask
 from giornata.styles.library import Library, Shelved
 from giornata.styles.moments import Totals
 from giornata.workers.encode import Encoded
+from giornata.workers.painters import MOST, PaintedTile
 from giornata.workers.provenance import (
     MachineRecord,
     OutputRecord,
@@ -116,6 +117,7 @@ def build_provenance(
     source_sha256: str,
     styles: tuple[StyleRecord, ...],
     grid: TileGrid,
+    painted: tuple[PaintedTile, ...] = (),
     totals_hash: str | None,
     encoded: Encoded,
     software: SoftwareRecord,
@@ -132,7 +134,7 @@ def build_provenance(
         styles=styles,
         parameters=task.model_dump(mode="json", exclude=_PLACES),
         seed=task.seed,
-        tiles=_tiles_record(grid),
+        tiles=_tiles_record(grid, painted),
         statistics=StatisticsRecord(kind=task.statistics, totals_sha256=totals_hash),
         software=software,
         machine=machine,
@@ -160,7 +162,7 @@ def _inputs(task: RenderTask) -> dict[str, str]:
     return {role: _name(path) for role, path in named.items() if path}
 
 
-def _tiles_record(grid: TileGrid) -> TilesRecord:
+def _tiles_record(grid: TileGrid, painted: tuple[PaintedTile, ...]) -> TilesRecord:
     return TilesRecord(
         core_px=grid.core_px,
         overlap_px=grid.overlap_px,
@@ -168,6 +170,7 @@ def _tiles_record(grid: TileGrid) -> TilesRecord:
         stride_px=grid.stride,
         columns=len(grid.columns) - 1,
         rows=len(grid.rows) - 1,
+        painted=painted[:MOST],
     )
 
 

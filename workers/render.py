@@ -23,6 +23,7 @@ from giornata.workers.errors import StillMade
 from giornata.workers.finishing import Finisher
 from giornata.workers.kept import Keep, Keeping
 from giornata.workers.masters import RECORD
+from giornata.workers.painters import painted_tiles
 from giornata.workers.painting import Painter
 from giornata.workers.prepared import Prepared, Rendered
 from giornata.workers.preparing import Preparer
@@ -154,6 +155,7 @@ class Renderer:
                 working=working,
                 library=self.shop.library,
                 grid=grid,
+                painted=painted_tiles(prepared.folder / "strips") if len(grid) > 1 else (),
                 totals=totals,
                 device=pick_device(task.device),
                 lanes=self.shop.settings.lanes,

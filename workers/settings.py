@@ -27,4 +27,5 @@ class RenderSettings(BaseModel):
     memory_bytes: int = Field(default=GIB, gt=0, description="for the features of one picture's tiles")
     lanes: int = Field(default=1, ge=1, description="blocks computed at once on a CPU")
     limits: Limits = Limits()
+    worker: str = Field(default="", description="named beside the tiles that it paints")
     keep_every_s: float = Field(default=60.0, ge=0, description="between checkpoints of an optimisation")

@@ -112,7 +112,7 @@ class Workshop:
     def canvas(self, prepared: Prepared, grid: TileGrid) -> Canvas:
         """The prepared picture's canvas, open for writing."""
         pixels = np.load(prepared.canvas_path, mmap_mode="r+")
-        return Canvas(grid, pixels, prepared.folder / "strips")
+        return Canvas(grid, pixels, prepared.folder / "strips", painter=self.settings.worker)
 
     def grid_of(self, task: RenderTask, engine: Engine, width: int, height: int) -> TileGrid:
         """The tiles of a picture of this size, with the core that `task` or the memory asks for."""

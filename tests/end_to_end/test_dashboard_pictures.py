@@ -55,7 +55,7 @@ def lay_out(scratch: Path, item_id: str) -> Canvas:
     grid = TileGrid(width=1200, height=800, core_px=256, stride=4, halo_px=64, overlap_px=64)
     new_canvas(folder / "canvas.npy", 800, 1200, np.uint8)
     pixels = np.load(folder / "canvas.npy", mmap_mode="r+")
-    canvas = Canvas(grid, pixels, folder / "strips")
+    canvas = Canvas(grid, pixels, folder / "strips", painter="render-0.0")
     (folder / "prepared.json").write_text(json.dumps({"core_px": grid.core_px}))
     return canvas
 
@@ -96,6 +96,8 @@ def test_what_lies_beside_a_picture_is_shown_with_its_seams(
     gallery, url, job_id = shown
     item = next(gallery.store.items(job_id, [ItemState.DONE]))
     tiles = {"core_px": 256, "overlap_px": 64, "halo_px": 64, "stride_px": 4, "columns": 3, "rows": 2}
+    done = {"worker": "render-1.0", "at_s": 0.0, "took_s": None}
+    tiles["painted"] = [{**done, "index": index} for index in range(6)]
     facts = {"width": item.width, "height": item.height, "orientation": 1}
     made = {"seed": 7, "tiles": tiles, "source": {"facts": facts}, "parameters": {}}
     Path(item.target + SIDECAR).write_text(json.dumps(made))
@@ -104,6 +106,7 @@ def test_what_lies_beside_a_picture_is_shown_with_its_seams(
         page.wait_for_selector("#made:not([hidden])")
         assert '"seed": 7' in page.inner_text("#provenance")
         assert page.inner_text("#tile-says").startswith("6 tiles (3 × 2)")
+        assert "render-1.0: 6 tiles" in page.inner_text("#tile-says")
         comes_true(page, "document.querySelector('#after').naturalWidth > 2")
         page.check("#show-seams")
         assert page.get_attribute("#tiles", "data-drawn") == "seams"

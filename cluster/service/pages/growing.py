@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +10,9 @@ import numpy as np
 from PIL import Image
 
 from giornata.jobs.works import PICTURES
-from giornata.workers.canvas import PAINTER
+from giornata.workers.painters import PaintedTile, painted_tiles
 
 SIDE_PX = 1400
-STRIPS = "strips-"
-
-
-@dataclass(frozen=True)
-class Painted:
-    """A tile that is there: when it was finished, seconds since 1970, and by which process."""
-
-    index: int
-    at: float
-    pid: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +24,7 @@ class Growth:
     height: int
     core_px: int
     overlap_px: int
-    done: tuple[Painted, ...]
+    done: tuple[PaintedTile, ...]
 
     @property
     def columns(self) -> int:
@@ -47,16 +36,9 @@ class Growth:
         """How many tiles lie below each other."""
         return -(-self.height // self.core_px)
 
-    def told(self, workers: Mapping[int, str]) -> dict[str, Any]:
-        """For pages: each tile with its worker (`workers` by process), and the seconds since its last one."""
-        first = min((one.at for one in self.done), default=0.0)
-        before: dict[int, float] = {}
-        tiles = []
-        for one in self.done:
-            took_s = round(one.at - before[one.pid], 2) if one.pid in before else None
-            at_s, worker = round(one.at - first, 2), workers.get(one.pid, "")
-            tiles.append({"index": one.index, "at_s": at_s, "took_s": took_s, "worker": worker})
-            before[one.pid] = one.at
+    def told(self) -> dict[str, Any]:
+        """For pages: the plan, and each tile with its worker."""
+        tiles = [one.model_dump() for one in self.done]
         size = {"width": self.width, "height": self.height}
         return {**size, "columns": self.columns, "rows": self.rows, "core_px": self.core_px, "done": tiles}
 
@@ -100,16 +82,8 @@ def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> Growth 
             made = json.loads(record.read_text())
             header = np.load(record.parent / "canvas.npy", mmap_mode="r")
             height, width = header.shape[:2]
-            strips = (record.parent / "strips").glob(f"{STRIPS}*.npz")
-            done = tuple(sorted(map(_painted, strips), key=lambda one: one.at))
+            done = painted_tiles(record.parent / "strips")
             return Growth(record.parent, width, height, int(made["core_px"]), overlap_px, done)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None
-
-
-def _painted(strip: Path) -> Painted:
-    at = strip.stat().st_mtime
-    with np.load(strip) as pieces:
-        pid = int(pieces[PAINTER]) if PAINTER in pieces else 0
-    return Painted(int(strip.stem.removeprefix(STRIPS)), at, pid)

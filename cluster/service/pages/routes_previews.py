@@ -45,8 +45,7 @@ async def preview(
 def growing(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """The tiles of a large picture that is being painted; null for any other."""
     found = _growth(request, desk, job_id, item_id)
-    workers = {one.pid: one.worker for one in desk.store.workers() if one.pid is not None}
-    return JsonText(found.told(workers) if found else None)
+    return JsonText(found.told() if found else None)
 
 
 @router.get("/growing/{job_id}/{item_id}/picture")

@@ -56,7 +56,7 @@ function tellTiles(found, isLive) {
   const size = plan.core_px ? `, cores of at most ${plan.core_px} px` : "";
   const last = Math.max(0, ...(plan.done ?? []).map((one) => one.at_s));
   $("tile-says").textContent = isLive ? `${whole(plan.done.length)} of ${whole(many)} tiles are painted, the last ${duration(last)} after the first. ${byWorker(plan.done)}. What two tiles share is blended at the end.`
-    : `${whole(many)} ${many === 1 ? "tile" : "tiles"} (${plan.columns} × ${plan.rows})${size}${plan.overlap_px ? `, overlapping by ${plan.overlap_px} px, halo ${plan.halo_px} px` : ""}`;
+    : `${whole(many)} ${many === 1 ? "tile" : "tiles"} (${plan.columns} × ${plan.rows})${size}${plan.overlap_px ? `, overlapping by ${plan.overlap_px} px, halo ${plan.halo_px} px` : ""}${plan.done ? `. ${byWorker(plan.done)}` : ""}`;
   drawTiles();
 }
 

@@ -13,7 +13,8 @@ export function planOf(made) {
   const facts = made.source?.facts ?? {}, turned = (facts.orientation ?? 1) > 4;
   const [width, height] = turned ? [facts.height, facts.width] : [facts.width, facts.height];
   const whole = !made.parameters?.crop && !made.parameters?.brush && width > 0;
-  return made.tiles && { ...made.tiles, width, height, whole };
+  const done = made.tiles?.painted?.length ? made.tiles.painted : undefined;
+  return made.tiles && { ...made.tiles, done, width, height, whole };
 }
 
 // "render-0.0: 8 tiles, 0.4 s each", for those who do not see the picture.
