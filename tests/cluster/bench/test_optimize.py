@@ -1,5 +1,8 @@
 """The table of an optimisation: which rows there are, what does not fit, and what rows say of each other."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -9,7 +12,6 @@ from giornata.cluster.bench.optimize import (
     Setting,
     compared,
     halos_of,
-    measure,
     needed_mb,
     settings_of,
 )
@@ -48,9 +50,27 @@ def test_rows_are_compared_with_the_whole_and_with_one_worker() -> None:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_workers_are_measured_and_what_does_not_fit_is_left_out() -> None:
-    like = Setting(0, 64, steps=1, memory_mb=10)
-    table = measure(settings_of((128,), (2,), like))
-    assert [(row.side_px, row.tiles, row.workers) for row in table.rows] == [(128, 4, 2)]
-    assert table.rows[0].seconds_per_step > 0
-    assert table.rows[0].peak_mb > 50
-    assert table.left_out == ("128 px whole: needed about 19 MB, got 10",)
+    words = [
+        "bench",
+        "optimize",
+        "--size",
+        "384",
+        "--tile",
+        "192",
+        "--workers",
+        "2",
+        "--steps",
+        "1",
+        "--memory",
+        "256",
+        "--json",
+    ]
+    command = [sys.executable, "-m", "giornata.cluster.cli.main", *words]  # it starts a Ray of its own
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (table,) = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))
+    (row,) = table["rows"]
+    assert (row["side_px"], row["tiles"], row["workers"]) == (384, 4, 2)
+    assert row["seconds_per_step"] > 0
+    assert row["peak_mb"] > 50
+    assert table["left_out"] == ["384 px whole: needed about 393 MB, got 256"]
