@@ -1,0 +1,53 @@
+"""What render actors measure is served by Ray beside its own series."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from giornata.cluster.actors import ActorFactory
+from giornata.cluster.measured_actor import ENDED, STAGE_SECONDS
+from giornata.cluster.render_entrance import RenderEntrance
+from giornata.cluster.runtime import Runtime
+from giornata.jobs.choices import PictureFormat
+from giornata.jobs.claim import Claim
+from giornata.jobs.outcome import OutcomeClass
+from giornata.jobs.task import RenderTask
+from giornata.workers.settings import RenderSettings
+
+PATIENCE_S = 60.0  # Ray's agent collects every ten seconds
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_the_series_of_a_render_actor_are_served_by_ray(embedded_ray: Runtime, tmp_path: Path) -> None:
+    import ray
+
+    source, target = tmp_path / "a.png", tmp_path / "out.png"
+    Image.new("RGB", (64, 48), (200, 90, 30)).save(source)
+    task = RenderTask(
+        item_id="a",
+        source=str(source),
+        target=str(target),
+        style_label="wave",
+        mix={"great-wave": 1.0},
+        format=PictureFormat.PNG,
+    )
+    claim = Claim(job_id="job", task=task, attempt=1, epoch=1)
+    args = (RenderSettings(scratch=tmp_path / "scratch"), 1, False)
+    actor = ActorFactory(RenderEntrance, num_cpus=1, prefix="seen", args=args)("seen-0")
+    assert ray.get(actor.render.remote(claim)).outcome_class is OutcomeClass.DONE
+    (port,) = {node["MetricsExportPort"] for node in ray.nodes() if node["Alive"]}
+    wanted = (f"ray_{STAGE_SECONDS}_count", f"ray_{ENDED}_total")
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        found = [line for line in lines if line.startswith(wanted)]
+        if len(found) >= len(wanted) or time.monotonic() > until:
+            break
+        time.sleep(1)
+    ray.kill(actor)
+    assert any('stage="whole"' in line and line.endswith(" 1.0") for line in found), found
+    assert any('outcome="done"' in line and line.endswith(" 1.0") for line in found), found
