@@ -1,13 +1,13 @@
-"""Runs a batch whose first report never comes and whose second comes after its lease, in this process."""
+"""Runs a batch whose first report never comes and whose second comes once its item was claimed again."""
 
 import json
 import sys
-import time
 from pathlib import Path
 
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.session import managing
 from giornata.cluster.settings import Machine, settings_for
+from giornata.jobs.claim import Claim
 from giornata.jobs.manager import JobManager
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.pace import Pace
@@ -19,34 +19,42 @@ from giornata.workers.publisher import LocalPublisher
 
 TIMEOUT_S = 10.0
 GRACE_S = 1.0
-LEASE_S = 2 * TIMEOUT_S + GRACE_S
 
 
 class Forgetful:
-    """A runner whose first report of a delivery never comes, and whose second comes after its lease."""
+    """A runner whose first report of a delivery never comes, and whose second comes after its lease.
+
+    The second is let through when its item is submitted again: the lease is over then, and the job is not,
+    however fast the machine.
+    """
 
     def __init__(self, inner: TaskRunner) -> None:
         self._inner = inner
         self._dropped: Outcome | None = None
         self._delayed: Outcome | None = None
-        self._due_s = float("inf")
+        self._held_one = False
+        self._due: list[Outcome] = []
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
 
+    def submit(self, claim: Claim) -> None:
+        """Hand a claim on; one that replaces the delayed attempt lets that report through."""
+        if self._delayed is not None and claim.task.item_id == self._delayed.item_id:
+            self._due, self._delayed = [self._delayed], None
+        self._inner.submit(claim)
+
     def collect(self, timeout_s: float) -> list[Outcome]:
         """What the inner runner reports, as far as it is let through."""
-        outcomes = []
+        outcomes, self._due = self._due, []
         for outcome in self._inner.collect(timeout_s):
-            if outcome.outcome_class is OutcomeClass.DONE and self._dropped is None:
+            done = outcome.outcome_class is OutcomeClass.DONE
+            if done and self._dropped is None:
                 self._dropped = outcome
-            elif outcome.outcome_class is OutcomeClass.DONE and self._delayed is None:
-                self._delayed, self._due_s = outcome, time.monotonic() + LEASE_S + 0.5
+            elif done and not self._held_one:
+                self._delayed, self._held_one = outcome, True
             else:
                 outcomes.append(outcome)
-        if self._delayed and time.monotonic() > self._due_s:
-            outcomes.append(self._delayed)
-            self._due_s = float("inf")
         return outcomes
 
 
