@@ -73,7 +73,7 @@ def ended_idle(
         if not lock.acquire(exclusive=False):
             return None
         try:
-            publisher = new_publisher(store.delivery)
+            publisher = new_publisher(store.put_at)
             manager = JobManager(store, NoWorkers(), publisher, styles)
             submission = manager.submit(spec, base=base, ask=ask)
 

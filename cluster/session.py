@@ -89,7 +89,7 @@ def managing(
 
     Raises `ClusterError`, `StoreUnavailable` when the store is damaged.
     """
-    publisher = new_publisher(store.delivery)
+    publisher = new_publisher(store.put_at)
     store.check()
     with session_scratch(settings.scratch) as scratch, StdoutGuard() as guard:
         cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))

@@ -4,8 +4,9 @@ Whatever is left out keeps the engine's own default, so that a content key stays
 to say.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -105,7 +106,7 @@ class OptimiseChoice(Part):
 class TaskOptimise(BaseModel):
     """An optimisation as it travels: absolute paths of its pictures, and `settings` as in `OptimiseChoice`.
 
-    `stamps` tell one version of the pictures from the next.
+    `stamps` tell one version of the pictures from the next, in the order of `pictures`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -116,6 +117,27 @@ class TaskOptimise(BaseModel):
     steps: int | None = None
     choice: OptimiseChoice = OptimiseChoice()
     stamps: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """All files or objects it reads: style pictures, each with its mask, and a previous result."""
+        named = [one for image in self.images for one in (image.path, image.mask)]
+        return tuple(one for one in (*named, self.previous) if one)
+
+    def stamp_of(self, name: str) -> str:
+        """The version of a picture that was listed; empty when that is not known."""
+        return dict(zip(self.pictures, self.stamps, strict=False)).get(name, "")
+
+    def elsewhere(self, moved: Callable[[str], str]) -> Self:
+        """The same with every picture at another name."""
+        images = tuple(
+            image.model_copy(
+                update={"path": moved(image.path), "mask": moved(image.mask) if image.mask else None}
+            )
+            for image in self.images
+        )
+        previous = moved(self.previous) if self.previous else None
+        return self.model_copy(update={"images": images, "previous": previous})
 
     @property
     def settings(self) -> dict[str, object]:

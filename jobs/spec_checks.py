@@ -51,11 +51,11 @@ def _picture_problems(style: StyleChoice, base: Path) -> Iterator[str]:
     found = optimisation_of(style, base)
     if found is None:
         return
-    paths = [one for image in found.images for one in (image.path, image.mask)]
-    for path in (*paths, found.previous):
-        if path and is_url(path):
-            yield f"style picture {path}: not yet available in this version, needed a local file"
-        elif path and not Path(path).is_file():
+    for path in found.pictures:
+        if is_url(path):
+            if words := wrong_url(path):
+                yield f"style picture {path}: {words}"
+        elif not Path(path).is_file():
             yield f"style picture {path}: no such file"
 
 

@@ -46,7 +46,7 @@ class JobStore:
         self.insert_items, self.items, self.page = items.insert_items, items.items, items.page
         self.item, self.attempts = items.item, items.attempts
         self.failures, self.lost_by_class = items.failures, items.lost_by_class
-        self.delivery, self.owns = items.delivery, items.owns
+        self.delivery, self.owns, self.put_at = items.delivery, items.owns, items.put_at
         self.reopen, self.skip_items, self.cancel_items = items.reopen, items.skip_items, items.cancel_items
         self.move_item = items.move_item
 

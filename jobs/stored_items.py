@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, tuple_
 
 from giornata.jobs import ledger
 from giornata.jobs.bulk import insert_new
@@ -29,10 +29,12 @@ _CLEAN: dict[str, Any] = {
     "not_before": 0.0,
     "outcome_class": None,
     "reason": "",
-    "sha256": None,
-    "bytes": None,
+    # Of what stands there and is to be replaced: it stays ours until it is.
+    "sha256": case((item.c.may_replace, item.c.sha256), else_=None),
+    "bytes": case((item.c.may_replace, item.c.bytes), else_=None),
     "finished_at": None,
 }
+_PUT_THERE = and_(or_(item.c.state == ItemState.DONE, item.c.may_replace), item.c.sha256.is_not(None))
 
 
 class StoredItems:
@@ -127,10 +129,21 @@ class StoredItems:
             row = connection.execute(query.order_by(item.c.finished_at.desc()).limit(1)).first()
             return Delivery(*row) if row else None
 
+    def put_at(self, target: str) -> set[tuple[int, str]]:
+        """Bytes and SHA-256 of all that we delivered to `target` and that may stand there now.
+
+        An item that is queued again to replace what it delivered keeps these until it has.
+        """
+        query = select(item.c.bytes, item.c.sha256).where(
+            item.c.item_id == item_id_of(target), item.c.target == target, _PUT_THERE
+        )
+        with self._database.read() as connection:
+            return {(row.bytes, row.sha256) for row in connection.execute(query)}
+
     def owns(self, target: str) -> bool:
         """Whether a file at `target` is ours: delivered, or being published when its manager died."""
         mine = (item.c.item_id == item_id_of(target), item.c.target == target)
-        recorded = or_(item.c.state == ItemState.DONE, item.c.intent_sha256.is_not(None))
+        recorded = or_(_PUT_THERE, item.c.intent_sha256.is_not(None))
         with self._database.read() as connection:
             return connection.execute(select(item.c.job_id).where(*mine, recorded)).first() is not None
 

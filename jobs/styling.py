@@ -5,11 +5,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from giornata.jobs.errors import PlanRefused
 from giornata.jobs.inputs import located
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.places import is_url
+from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import StyleChoice
+from giornata.jobs.storage import Storage
 
 
 class StyleCheck(Protocol):
@@ -35,8 +38,7 @@ def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
         for image in (StyleImage(path=style.image), *choice.images)
     )
     previous = place(choice.previous)
-    read = [one for image in images for one in (image.path, image.mask)]
-    return TaskOptimise(
+    told = TaskOptimise(
         images=images,
         previous=previous,
         encoder=place(choice.encoder)
@@ -44,8 +46,23 @@ def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
         else choice.encoder or "auto",
         steps=style.steps,
         choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
-        stamps=tuple(source_stamp(path) for path in (*read, previous) if path and not is_url(path)),
     )
+    stamps = tuple("" if is_url(name) else source_stamp(name) for name in told.pictures)
+    return told.model_copy(update={"stamps": stamps})
+
+
+def pinned(told: TaskOptimise, places: Places, storage: Storage) -> TaskOptimise:
+    """The same with the versions of its pictures that are in buckets now.
+
+    Raises `PlanRefused` when one is not there, `PlaceError` when nobody can say.
+    """
+    stamps = []
+    for name, stamp in zip(told.pictures, told.stamps, strict=True):
+        found = places.at(name, storage).head(name) if is_url(name) else None
+        if is_url(name) and found is None:
+            raise PlanRefused((f"planning style picture {name}: no such object",), 1)
+        stamps.append(found.stamp if found else stamp)
+    return told.model_copy(update={"stamps": tuple(stamps)})
 
 
 def encoder_of(style: StyleChoice, base: Path) -> str:

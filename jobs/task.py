@@ -2,7 +2,7 @@
 
 import hashlib
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,7 +62,12 @@ _DELIVERY = frozenset(
         "credentials",
     }
 )
-_MADE_FROM = frozenset({"source_stamp", "engine_version"})
+_MADE_FROM: dict[str, Any] = {
+    "source_stamp": True,
+    "mask_stamps": True,
+    "engine_version": True,
+    "optimise": {"stamps"},
+}
 _HALF = 20  # hexadecimal digits
 
 
@@ -91,6 +96,11 @@ class TaskMasks(BaseModel):
     protect: str | None = None
     apply: str | None = None
     feather_px: float = 8.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those there are."""
+        return tuple(name for name in (self.protect, self.apply) if name)
 
 
 class TaskPalette(BaseModel):
@@ -136,10 +146,11 @@ class RenderTask(BaseModel):
     0; nothing is the file as a whole. `float_range` maps float samples to 0..1. `iiif_id` is the
     address that tiles will be served at. `limits` overrides the
     worker's own. `source_stamp` tells one version of the source from the next, and is all that may be
-    rendered (`source_version` finds it in a bucket that keeps versions); `engine_version` tells those of
-    the engine and its weights. `min_ssim` lowers the strength until the output is at least that similar to
-    its source. `siblings` is how many outputs are made of the same styled picture, this one included.
-    `optimise` goes with engine optimization, whose `mix` is empty.
+    rendered (`source_version` finds it in a bucket that keeps versions); `mask_stamps` are those of
+    `mask_names`, and `engine_version` tells those of the engine and its weights. `min_ssim` lowers the
+    strength until the output is at least that similar to its source. `siblings` is how many outputs are made
+    of the same styled picture, this one included. `optimise` goes with engine optimization, whose `mix` is
+    empty.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -191,9 +202,28 @@ class RenderTask(BaseModel):
     siblings: int = 1
     timeout_s: float = 3600
     source_stamp: str = ""
+    mask_stamps: tuple[str, ...] = ()
     source_version: str = ""
     storage: Storage = HERE
     engine_version: str = ""
+
+    @property
+    def mask_names(self) -> tuple[str, ...]:
+        """The masks it reads."""
+        return (*self.masks.names, *(region.mask for region in self.regions))
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All files or objects it reads, the source first."""
+        pictures = self.optimise.pictures if self.optimise else ()
+        return (self.source, *((self.reference,) if self.reference else ()), *self.mask_names, *pictures)
+
+    def stamp_of(self, name: str) -> str:
+        """The version of something it reads that was listed; empty when that is not known."""
+        if name == self.source:
+            return self.source_stamp
+        masks = dict(zip(self.mask_names, self.mask_stamps, strict=False))
+        return masks.get(name) or (self.optimise.stamp_of(name) if self.optimise else "")
 
     def content_key(self) -> str:
         """40 hexadecimal digits that are the same for tasks that ask for the same pixels of the same file.
@@ -206,9 +236,12 @@ class RenderTask(BaseModel):
         left_out = set(_NOT_CONTENT)
         if self.statistics is Statistics.THUMBNAIL:
             left_out -= {"tile_px", "overlap_px"}
-        return _hash(self.model_dump_json(exclude=left_out | _MADE_FROM, exclude_defaults=True)) + _hash(
-            f"{self.source_stamp}\n{self.engine_version}"
+        asked = self.model_dump_json(
+            exclude=dict.fromkeys(left_out, True) | _MADE_FROM, exclude_defaults=True
         )
+        style_stamps = self.optimise.stamps if self.optimise else ()
+        stamps = "+".join((self.source_stamp, *self.mask_stamps, *style_stamps))
+        return _hash(asked) + _hash(f"{stamps}\n{self.engine_version}")
 
     def master_key(self) -> str:
         """40 hexadecimal digits that are the same for outputs of one and the same styled picture.

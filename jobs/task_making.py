@@ -1,7 +1,8 @@
 """`TaskMaker`: one picture, style, shape and output of a spec as a task, with its name and what it reads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,13 +13,23 @@ from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName
 from giornata.jobs.inputs import Asset, located
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
+from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.pixels import OutputOptions
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import StyleChoice
-from giornata.jobs.styling import StyleCheck, all_weights, encoder_of, optimisation_of, source_stamp
+from giornata.jobs.styling import (
+    StyleCheck,
+    all_weights,
+    encoder_of,
+    optimisation_of,
+    pinned,
+    source_stamp,
+)
 from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
+
+STAMPS_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,8 @@ class TaskMaker:
 
     def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck, places: Places) -> None:
         self._spec, self._base, self._places = spec, base, places
+        # Many pictures, styles and outputs have one mask: it is looked at once.
+        self._stamp = lru_cache(maxsize=STAMPS_KEPT)(self._stamp_now)
         self._same: dict[str, Any] = {
             "preserve_colour": spec.render.preserve_colour,
             "brush": spec.render.brush,
@@ -58,7 +71,7 @@ class TaskMaker:
         self._needs = tuple(
             dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
         )
-        self._optimise = {style.resolved_label: optimisation_of(style, base) for style in spec.styles}
+        self._optimise = {style.resolved_label: self._optimisation(style) for style in spec.styles}
         self._versions = {
             style.resolved_label: styles.version(all_weights(style), encoder=encoder_of(style, base))
             for style in spec.styles
@@ -111,10 +124,15 @@ class TaskMaker:
             crop=self._crop(asset, shape, output) if shape else None,
             **self._same,
             timeout_s=self._spec.policy.timeout_s,
-            source_stamp="+".join((master.stamp, *_mask_stamps(masks, regions))),
+            source_stamp=master.stamp,
+            mask_stamps=tuple(map(self._stamp, (*masks.names, *(region.mask for region in regions)))),
             source_version=asset.version,
             engine_version=self._versions[style.resolved_label],
         )
+
+    def _optimisation(self, style: StyleChoice) -> TaskOptimise | None:
+        told = optimisation_of(style, self._base)
+        return pinned(told, self._places, self._spec.storage) if told else None
 
     def _reference(self, master: Master) -> str | None:
         """The picture whose totals are used, when another's are."""
@@ -214,16 +232,15 @@ class TaskMaker:
             path = located(parse_template(template, file=False).path(values), base=self._base)
         except KeyError as error:
             raise BadName(str(values[NameField.NAME]), f"the mask needs {error.args[0]!r}") from error
-        there = self._places.at(path, self._spec.storage).head(path) if is_url(path) else Path(path).is_file()
-        if there:
+        if self._stamp(path):
             return path
         if optional:
             return None
         raise BadName(str(values[NameField.NAME]), f"its mask is not there: {path}")
 
-
-def _mask_stamps(masks: TaskMasks, regions: Sequence[TaskRegion]) -> Iterator[str]:
-    """A picture is made from its masks as well: one that changed makes it outdated."""
-    for path in (masks.protect, masks.apply, *(region.mask for region in regions)):
-        if path and not is_url(path):
-            yield source_stamp(path)
+    def _stamp_now(self, name: str) -> str:
+        """The version of a file or object that is there; empty when there is none."""
+        if not is_url(name):
+            return source_stamp(name) if Path(name).is_file() else ""
+        found = self._places.at(name, self._spec.storage).head(name)
+        return found.stamp if found else ""

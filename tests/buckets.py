@@ -147,7 +147,7 @@ class Batch:
     ) -> tuple[str, JobState]:
         """Submit and run to the end; the job's id and the state it ended in."""
         inline = None if runner else InlineRunner(self.folder / "scratch", self.library)
-        publisher = new_publisher(self.store.delivery)
+        publisher = new_publisher(self.store.put_at)
         styles = LibraryStyles(Library((self.library,)))
         manager = JobManager(
             self.store,

@@ -36,8 +36,8 @@ class Fetcher:
         def near(name: str | None) -> str | None:
             return str(self._fetched(task, name)) if name and is_url(name) else name
 
-        masks = task.masks
-        if not any(name and is_url(name) for name in read_by(task)):
+        masks, told = task.masks, task.optimise
+        if not any(is_url(name) for name in task.reads):
             return task
         return task.model_copy(
             update={
@@ -49,6 +49,7 @@ class Fetcher:
                 "regions": tuple(
                     region.model_copy(update={"mask": near(region.mask)}) for region in task.regions
                 ),
+                "optimise": told.elsewhere(lambda name: near(name) or name) if told else None,
             }
         )
 
@@ -64,8 +65,7 @@ class Fetcher:
             raise type(error)(*told) from error
 
     def _fetched(self, task: RenderTask, name: str) -> Path:
-        pinned = name == task.source
-        stamp, version = (task.source_stamp, task.source_version) if pinned else ("", "")
+        stamp, version = task.stamp_of(name), task.source_version if name == task.source else ""
         place = self._places.bucket(name, task.storage)
         if not stamp:
             found = place.head(name)
@@ -103,17 +103,6 @@ class Fetcher:
         free = shutil.disk_usage(self._root).free
         if free < wanted + SPARE_BYTES:
             raise ScratchFull(str(self._root), wanted + SPARE_BYTES, free)
-
-
-def read_by(task: RenderTask) -> tuple[str | None, ...]:
-    """The names of all that a task reads."""
-    return (
-        task.source,
-        task.reference,
-        task.masks.protect,
-        task.masks.apply,
-        *(region.mask for region in task.regions),
-    )
 
 
 def _used_at(folder: Path) -> float:

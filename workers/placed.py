@@ -1,6 +1,6 @@
 """`PlacedPublisher`: the manager's `Publisher` for every kind of place, chosen by the name of the target."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from giornata.jobs.claim import Claim, Published
@@ -8,16 +8,15 @@ from giornata.jobs.outcome import Outcome
 from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Entry, Publisher
-from giornata.jobs.records import Delivery
 from giornata.jobs.storage import HERE, Storage
 from giornata.workers.places import AllPlaces
 from giornata.workers.publisher import LocalPublisher
-from giornata.workers.s3_publisher import S3Publisher, Shared
+from giornata.workers.s3_publisher import Recorded, S3Publisher, Shared
 
 
-def nothing_recorded(target: str) -> Delivery | None:
+def nothing_recorded(target: str) -> Collection[tuple[int, str]]:
     """The records of a process that has none: nothing may be replaced."""
-    return None
+    return ()
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,8 @@ class PlacedPublisher:
         return self.remote if storage is None else self.remote.of(storage)
 
 
-def new_publisher(
-    recorded: Callable[[str], Delivery | None] = nothing_recorded, *, ask: Ask = at_once
-) -> PlacedPublisher:
-    """A publisher for every place; `recorded` knows what was delivered under a name, and may be replaced.
+def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Ask = at_once) -> PlacedPublisher:
+    """A publisher for every place; `recorded` knows what was put at a name, and may be replaced.
 
     `ask` is how it makes what only reads.
     """

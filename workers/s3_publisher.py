@@ -1,7 +1,7 @@
 """`S3Publisher`: attempts in a bucket become deliveries, once, and never over an object that is not ours."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from giornata.jobs.claim import Claim, Published
@@ -9,7 +9,6 @@ from giornata.jobs.errors import PlaceError, PlaceMissing, TargetTaken
 from giornata.jobs.outcome import Outcome
 from giornata.jobs.places import companion_names
 from giornata.jobs.ports import Entry
-from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Storage
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3 import split
@@ -25,7 +24,7 @@ from giornata.workers.s3_tree import (
 )
 from giornata.workers.s3_upload import ITEM, SHA256, copy
 
-Recorded = Callable[[str], Delivery | None]
+Recorded = Callable[[str], Collection[tuple[int, str]]]
 MOST_OWED = 10_000  # names in mind; the others go with the next cleaning
 PAID_AT_ONCE = 20
 
@@ -39,7 +38,7 @@ class Shared:
 
 
 class S3Publisher:
-    """A `Publisher` for the buckets of one storage; `recorded` knows what we delivered under a name."""
+    """A `Publisher` for the buckets of one storage; `recorded` knows what we put at a name."""
 
     def __init__(self, places: AllPlaces, storage: Storage, recorded: Recorded, shared: Shared) -> None:
         self.places = places
@@ -137,8 +136,9 @@ class S3Publisher:
             return False
         if folder and _is_of_item(place, target, claim.task.item_id):
             return True  # what a crash in the middle left, or an earlier delivery of ours
-        ours = self._recorded(target) if claim.replace else None
-        if ours is None or there.bytes != ours.bytes or self._hash_of(place, target) != ours.sha256:
+        ours = self._recorded(target) if claim.replace else ()
+        sizes = {size for size, _ in ours}
+        if there.bytes not in sizes or (there.bytes, self._hash_of(place, target)) not in ours:
             raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
         return True
 

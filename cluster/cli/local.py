@@ -37,7 +37,7 @@ def desk_on(
     return Desk(
         store,
         LibraryStyles(user_library()),
-        new_publisher(store.delivery),
+        new_publisher(store.put_at),
         upkeep_in(place, lambda store, job_id: render_report(store, job_id, scratch=place)),
         accept or store.create_job,
         lambda spec, base: plan_on(store, spec, base),

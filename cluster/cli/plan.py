@@ -61,7 +61,7 @@ def plan_on(
     ask: Ask = at_once,
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
-    files = new_publisher(store.delivery, ask=ask)
+    files = new_publisher(store.put_at, ask=ask)
     with NearMeasure(files.places, spec.storage) as measure:
         known = store.find_job(spec, base=base) is not None
         return plan(

@@ -229,6 +229,24 @@ def test_the_newest_delivery_of_a_target_is_told(
     assert (delivery.job_id, delivery.content_key) == (job, task("a").content_key())
 
 
+def test_what_stands_at_a_target_is_ours_until_it_is_replaced(store: JobStore, job_id: str) -> None:
+    (claim,) = claimed(store, job_id)
+    store.finish([Settlement(claim, good(claim), DONE)])
+    delivered = {(77, "5" * 64)}
+    assert store.put_at("/out/a.jpg") == delivered
+    assert store.put_at("/out/b.jpg") == set()
+    newer = task("a").model_copy(update={"source_stamp": "newer"})
+    assert store.renew_item(job_id, newer, replace=True)
+    assert store.delivery("/out/a.jpg") is None
+    assert store.put_at("/out/a.jpg") == delivered
+    (claim,) = claimed(store, job_id)
+    failed = ended(claim, OutcomeClass.BUG)
+    store.finish([Settlement(claim, failed, Decision(ItemState.FAILED, "broke"))])
+    assert store.reopen(job_id, [ItemState.FAILED]) == 1
+    assert store.put_at("/out/a.jpg") == delivered
+    assert store.owns("/out/a.jpg")
+
+
 def test_everything_is_there_after_opening_again(
     store: JobStore, job_id: str, place: str, clock: ManualClock
 ) -> None:

@@ -52,7 +52,7 @@ def sent(url: str, folder: Path) -> tuple[Claim, Outcome]:
 
 
 def publisher_of(claim: Claim) -> PlacedPublisher:
-    return new_publisher(lambda target: None).of(claim.task.storage)
+    return new_publisher().of(claim.task.storage)
 
 
 def test_companions_take_their_final_names_with_their_picture(url: str, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from giornata.jobs.claim import Claim
 from giornata.jobs.errors import PlaceError, TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.jobs.places import companion_names
-from giornata.jobs.records import Delivery
 from giornata.jobs.storage import Encryption, Storage
 from giornata.jobs.task import RenderTask
 from giornata.workers.placed import PlacedPublisher, new_publisher
@@ -39,13 +38,13 @@ class Records:
     """What the store would know of deliveries."""
 
     def __init__(self) -> None:
-        self.known: dict[str, Delivery] = {}
+        self.known: dict[str, tuple[int, str]] = {}
 
-    def __call__(self, target: str) -> Delivery | None:
-        return self.known.get(target)
+    def __call__(self, target: str) -> list[tuple[int, str]]:
+        return [self.known[target]] if target in self.known else []
 
     def note(self, target: str, outcome: Outcome) -> None:
-        self.known[target] = Delivery("j", "", int(outcome.bytes or 0), str(outcome.sha256), 0.0)
+        self.known[target] = int(outcome.bytes or 0), str(outcome.sha256)
 
 
 @pytest.fixture
