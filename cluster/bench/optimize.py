@@ -5,7 +5,7 @@ Every row has fresh workers, Ray actors like those of a batch, so that its peak 
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -97,8 +97,13 @@ def needed_mb(setting: Setting) -> float:
     return weight * setting.side_px**2 / (1 << 20)
 
 
-def measure(settings: Sequence[Setting], *, folder: Path | None = None) -> Table:
-    """Rows one after another on a Ray of their own. Raises `ClusterError`."""
+def measure(
+    settings: Sequence[Setting],
+    *,
+    folder: Path | None = None,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> Table:
+    """Rows one after another on a Ray of their own, each told when it is there. Raises `ClusterError`."""
     rows: list[Row] = []
     left_out: list[str] = []
     most = max(one.workers for one in settings)
@@ -115,6 +120,7 @@ def measure(settings: Sequence[Setting], *, folder: Path | None = None) -> Table
                     )
                     continue
                 rows.append(compared(run_one(setting, Path(place) / str(number)), rows))
+                on_row(rows[-1])
     return Table(tuple(rows), tuple(left_out))
 
 

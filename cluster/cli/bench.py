@@ -175,7 +175,7 @@ def optimize(
     counts = tuple(int(count) for count in workers.split(",")) if workers else (1, Machine.detect().cpus)
     like = optimize_bench.Setting(0, tile, encoder=encoder, threads=threads, steps=steps, memory_mb=memory)
     table = optimize_bench.measure(
-        optimize_bench.settings_of(sizes or [512, 1024], counts, like), folder=folder
+        optimize_bench.settings_of(sizes or [512, 1024], counts, like), folder=folder, on_row=_tell_row
     )
     show(table.rows, as_json=as_json, left_out="; ".join(table.left_out) or "nothing")
 
@@ -217,3 +217,9 @@ def encoders(
         rank_agreement=round(found.agreement, 3),
         times_faster=round(found.speed, 2),
     )
+
+
+def _tell_row(row: optimize_bench.Row) -> None:
+    """A line for whoever waits: large sizes take minutes each."""
+    what = f"{row.side_px} px, {row.tiles} tiles on {row.workers} workers"
+    typer.echo(f"{what}: {row.seconds_per_step:.1f} s a step, {row.peak_mb:.0f} MB", err=True)
