@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from giornata.cluster.handover import deliver_papers
+from giornata.cluster.optimising import Optimising
 from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
@@ -42,11 +43,20 @@ class Watcher:
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
+        self._store: JobStore | None = None
+        self._works: Optimising | None = None
         self._since = time.monotonic()
 
+    def follow(self, store: JobStore, scratch: Path) -> None:
+        """From now on look at the optimisations below `scratch` as well."""
+        self._store, self._works = store, Optimising(store, scratch)
+
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Show how far the job is."""
+        """Show how far the job is, and its optimisations."""
         self.reporter.show(self.translated(snapshot))
+        if self._store is not None and self._works is not None:
+            for job_id, work in self._works.look([snapshot.job_id]):
+                self.reporter.optimise(self._store.item(job_id, work["item_id"]).source, work)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
         """Tell of an item that will not be delivered."""

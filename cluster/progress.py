@@ -6,7 +6,9 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 
+from giornata.cluster.optimising import Fields, work_words
 from giornata.cluster.pace import Eta, Pace, Snapshot
+from giornata.jobs.places import base_name
 
 LINE_EVERY_S = 5.0  # a log of an hour is then 720 lines; failures do not wait for it
 MINUTE_S, HOUR_S = 60, 3600
@@ -20,6 +22,9 @@ class Reporter(Protocol):
 
     def fail(self, item: str, reason: str) -> None:
         """`item` will not be delivered, because of `reason`."""
+
+    def optimise(self, source: str, work: Fields) -> None:
+        """The optimisation of `source` is this far; see `optimising.told`."""
 
     def finish(self, snapshot: Snapshot) -> None:
         """Nothing more will come."""
@@ -40,13 +45,21 @@ class LineReporter:
         self._every_s = every_s
         self._pace = Pace()
         self._next_s = 0.0
+        self._works: dict[str, Fields] = {}
 
     def show(self, snapshot: Snapshot) -> None:
-        """Write a line when one is due."""
+        """Write a line when one is due, and one for every optimisation that has moved."""
         self._pace.add(snapshot)
         if snapshot.elapsed_s >= self._next_s:
             self._next_s = snapshot.elapsed_s + self._every_s
             self._write(f"{count_words(snapshot)}, {pace_words(self._pace)}")
+            for name, work in self._works.items():
+                self._write(f"optimising {work_words(one_line(name), work)}")
+            self._works.clear()
+
+    def optimise(self, source: str, work: Fields) -> None:
+        """Keep it for the next line."""
+        self._works[base_name(source)] = work
 
     def fail(self, item: str, reason: str) -> None:
         """Write the failure now."""
@@ -61,7 +74,7 @@ class LineReporter:
 
 
 class JsonReporter:
-    """One JSON object a line, with an `event` of `progress`, `failure` or `end`."""
+    """One JSON object a line, with an `event` of `progress`, `optimising`, `failure` or `end`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -75,6 +88,11 @@ class JsonReporter:
     def fail(self, item: str, reason: str) -> None:
         """Write a `failure` event."""
         self._write("failure", item=item, reason=reason)
+
+    def optimise(self, source: str, work: Fields) -> None:
+        """Write an `optimising` event: iterations, loss and its parts, pace and time left."""
+        here = {name: value for name, value in work.items() if name not in ("preview", "curve")}
+        self._write("optimising", source=source, **here)
 
     def finish(self, snapshot: Snapshot) -> None:
         """Write the `end` event."""
@@ -127,6 +145,11 @@ class BarReporter:
         if snapshot.failed:
             words = f"{snapshot.failed} failed · {words}"
         self._bar.update(self._task, total=snapshot.total, completed=snapshot.ended, words=words)
+
+    def optimise(self, source: str, work: Fields) -> None:
+        """Say it behind the bar."""
+        self._bar.start()
+        self._bar.update(self._task, words=work_words(one_line(base_name(source)), work))
 
     def fail(self, item: str, reason: str) -> None:
         """Print the failure above the bar."""

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.cluster.optimising import work_words
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.choices import (
     DeviceChoice,
@@ -196,15 +198,9 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
 
 
 def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:
-    """Such as "optimising a: scale 2 of 3, 512×340 px, step 4 of 9, loss 1.2, 2.1 steps/s, 3 min left"."""
-    pace = "ready"
-    if progress.seconds:
-        pace = f"{1 / progress.seconds:.1f} steps/s, {progress.left_s / 60:.0f} min left"
-    return (
-        f"optimising {Path(task.source).name}: scale {progress.scale} of {progress.scales}, "
-        f"{progress.width}×{progress.height} px, step {progress.step} of {progress.steps}, "
-        f"loss {progress.loss.total:.4g}, {pace}"
-    )
+    """How far an optimisation is, in the words of a batch."""
+    work = asdict(progress) | {"steps_per_s": 1 / progress.seconds if progress.seconds else None}
+    return f"optimising {work_words(Path(task.source).name, work)}"
 
 
 def report(task: RenderTask, rendered: Rendered, *, as_json: bool) -> None:

@@ -75,6 +75,7 @@ def carry_out(
         if idle:
             return idle
     with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
+        watcher.follow(session.store, settings.scratch)
         return run_batch(session, spec, base=base, watcher=watcher, ask=ask)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from giornata.cluster.optimising import Optimising
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.mosaic import Mosaics
-from giornata.cluster.service.optimising import Optimising
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
 from giornata.jobs.states import JobState
 

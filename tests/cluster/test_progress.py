@@ -65,6 +65,42 @@ def test_a_script_gets_one_object_a_line() -> None:
     assert (events[-1]["done"], events[-1]["failed"], events[-1]["total"]) == (99, 1, 100)
 
 
+WORK: dict[str, object] = {
+    "scale": 2,
+    "scales": 3,
+    "width": 512,
+    "height": 340,
+    "step": 40,
+    "steps": 100,
+    "loss": {"total": 1.2345, "content": 0.2, "style": 0.01, "variation": 0.0},
+    "steps_per_s": 2.14,
+    "left_s": 130.0,
+    "preview": "/optimising/a/b/picture",
+    "curve": "/optimising/a/b/curve",
+}
+WORDS = "a.jpg: scale 2 of 3, 512×340 px, step 40 of 100, loss 1.234, 2.1 steps/s, 2 min left"
+
+
+def test_everybody_sees_how_far_an_optimisation_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, script, terminal = io.StringIO(), io.StringIO(), Terminal()
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
+    bar = BarReporter(terminal)
+    for reporter in (LineReporter(log, every_s=5), JsonReporter(script), bar):
+        reporter.optimise("/in/a.jpg", WORK)
+        reporter.show(Snapshot(0.0, total=1))
+        reporter.show(Snapshot(1.0, total=1))
+        reporter.optimise("/in/a.jpg", WORK)
+        if reporter is bar:
+            bar.finish(Snapshot(2.0, done=1, total=1))
+    assert log.getvalue().splitlines() == ["0 of 1 done, time left unknown", f"optimising {WORDS}"]
+    told = json.loads(script.getvalue().splitlines()[0])
+    assert (told["event"], told["source"], told["step"]) == ("optimising", "/in/a.jpg", 40)
+    assert told["loss"] == WORK["loss"]
+    assert "preview" not in told  # an address of a service that there may not be
+    assert WORDS in terminal.getvalue()
+
+
 def test_a_terminal_gets_a_bar_and_file_names_are_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("TERM", "xterm")

@@ -4,9 +4,9 @@ import io
 
 from fastapi import APIRouter, Request, Response
 
+from giornata.cluster.optimising import told
 from giornata.cluster.reporting.curves import curve_svg
 from giornata.cluster.service.asking import Asked, ItemId, JobId
-from giornata.cluster.service.optimising import told
 from giornata.cluster.service.pages.growing import SIDE_PX
 from giornata.cluster.service.pages.routes_previews import NONE, stand_in
 from giornata.cluster.service.problems import JsonText

@@ -1,4 +1,4 @@
-"""Optimisations at work on this machine, as the streams of a service tell them."""
+"""Optimisations at work on this machine, as streams, terminals and logs tell them."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -49,6 +49,16 @@ class Optimising:
             return self._store.item(job_id, item_id).state is ItemState.LEASED
         except (UnknownItem, UnknownJob):
             return False
+
+
+def work_words(name: str, work: Fields) -> str:
+    """Such as "a.jpg: scale 2 of 3, 512×340 px, step 4 of 9, loss 1.2, 2.1 steps/s, 3 min left"."""
+    pace = f"{work['steps_per_s']:.2g} steps/s" if work["steps_per_s"] else "ready"
+    left = f", {work['left_s'] / 60:.0f} min left" if work["steps_per_s"] and work["left_s"] else ""
+    return (
+        f"{name}: scale {work['scale']} of {work['scales']}, {work['width']}×{work['height']} px, "
+        f"step {work['step']} of {work['steps']}, loss {work['loss'].get('total', 0):.4g}, {pace}{left}"
+    )
 
 
 def told(job_id: str, item_id: str, course: Course) -> Fields:
