@@ -136,6 +136,7 @@ class BarReporter:
             redirect_stderr=False,
         )
         self._task = self._bar.add_task("", total=None, words="")
+        self._ended, self._work = 0, ""
 
     def show(self, snapshot: Snapshot) -> None:
         """Move the bar; the first call draws it."""
@@ -144,12 +145,16 @@ class BarReporter:
         words = pace_words(self._pace)
         if snapshot.failed:
             words = f"{snapshot.failed} failed · {words}"
+        if snapshot.ended != self._ended:
+            self._ended, self._work = snapshot.ended, ""  # what was told of may be what has ended
+        words = " · ".join(filter(None, (words, self._work)))
         self._bar.update(self._task, total=snapshot.total, completed=snapshot.ended, words=words)
 
     def optimise(self, source: str, work: Fields) -> None:
-        """Say it behind the bar."""
+        """Say it behind the bar, from now until the next picture is done."""
         self._bar.start()
-        self._bar.update(self._task, words=work_words(one_line(base_name(source)), work))
+        self._work = work_words(one_line(base_name(source)), work)
+        self._bar.update(self._task, words=self._work, refresh=True)
 
     def fail(self, item: str, reason: str) -> None:
         """Print the failure above the bar."""
