@@ -9,6 +9,7 @@ from giornata.jobs.database import Database
 from giornata.jobs.lock import ManagerLock, manager_lock
 from giornata.jobs.ports import Clock
 from giornata.jobs.stored_attempts import StoredAttempts
+from giornata.jobs.stored_deliveries import StoredDeliveries
 from giornata.jobs.stored_events import StoredEvents
 from giornata.jobs.stored_items import BATCH, StoredItems
 from giornata.jobs.stored_jobs import StoredJobs
@@ -44,11 +45,13 @@ class JobStore:
 
         items = StoredItems(database, clock)
         self.insert_items, self.items, self.page = items.insert_items, items.items, items.page
-        self.item, self.attempts = items.item, items.attempts
+        self.item, self.task, self.attempts = items.item, items.task, items.attempts
         self.failures, self.lost_by_class = items.failures, items.lost_by_class
-        self.delivery, self.owns, self.put_at = items.delivery, items.owns, items.put_at
         self.reopen, self.skip_items, self.cancel_items = items.reopen, items.skip_items, items.cancel_items
         self.move_item = items.move_item
+
+        deliveries = StoredDeliveries(database)
+        self.delivery, self.owns, self.put_at = deliveries.delivery, deliveries.owns, deliveries.put_at
 
         states = StoredStates(database)
         self.runs, self.states_at, self.highest = states.runs, states.states_at, states.highest

@@ -5,19 +5,19 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select, tuple_
 
 from giornata.jobs import ledger
 from giornata.jobs.bulk import insert_new
 from giornata.jobs.choices import listed
 from giornata.jobs.database import Database
 from giornata.jobs.errors import UnknownItem
-from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.ports import Clock
-from giornata.jobs.records import AttemptRecord, Delivery, ItemRecord, NewItem
+from giornata.jobs.records import AttemptRecord, ItemRecord, NewItem
 from giornata.jobs.schema import LOST, attempt, item, storable
 from giornata.jobs.states import ItemEvent, ItemState
+from giornata.jobs.task import RenderTask
 
 BATCH = 1_000  # rows in one insert or one page: a few hundred KB
 _RECORD = [item.c[name] for name in ItemRecord.__dataclass_fields__]
@@ -34,7 +34,6 @@ _CLEAN: dict[str, Any] = {
     "bytes": case((item.c.may_replace, item.c.bytes), else_=None),
     "finished_at": None,
 }
-_PUT_THERE = and_(or_(item.c.state == ItemState.DONE, item.c.may_replace), item.c.sha256.is_not(None))
 
 
 class StoredItems:
@@ -119,33 +118,14 @@ class StoredItems:
         with self._database.read() as connection:
             return {known or "": count for known, count in connection.execute(query)}
 
-    def delivery(self, target: str) -> Delivery | None:
-        """The newest record that we delivered `target`, by any job; nothing when it is not ours."""
-        columns = [item.c[name] for name in Delivery.__dataclass_fields__]
-        query = select(*columns).where(
-            item.c.item_id == item_id_of(target), item.c.state == ItemState.DONE, item.c.target == target
-        )
+    def task(self, job_id: str, item_id: str) -> RenderTask:
+        """What an item asks for. Raises `UnknownItem`."""
+        query = select(item.c.task).where(item.c.job_id == job_id, item.c.item_id == item_id)
         with self._database.read() as connection:
-            row = connection.execute(query.order_by(item.c.finished_at.desc()).limit(1)).first()
-            return Delivery(*row) if row else None
-
-    def put_at(self, target: str) -> set[tuple[int, str]]:
-        """Bytes and SHA-256 of all that we delivered to `target` and that may stand there now.
-
-        An item that is queued again to replace what it delivered keeps these until it has.
-        """
-        query = select(item.c.bytes, item.c.sha256).where(
-            item.c.item_id == item_id_of(target), item.c.target == target, _PUT_THERE
-        )
-        with self._database.read() as connection:
-            return {(row.bytes, row.sha256) for row in connection.execute(query)}
-
-    def owns(self, target: str) -> bool:
-        """Whether a file at `target` is ours: delivered, or being published when its manager died."""
-        mine = (item.c.item_id == item_id_of(target), item.c.target == target)
-        recorded = or_(_PUT_THERE, item.c.intent_sha256.is_not(None))
-        with self._database.read() as connection:
-            return connection.execute(select(item.c.job_id).where(*mine, recorded)).first() is not None
+            row = connection.execute(query).first()
+        if row is None:
+            raise UnknownItem(job_id, item_id)
+        return RenderTask.model_validate_json(row.task)
 
     def cancel_items(self, job_id: str) -> int:
         """Cancel whatever is still in the queue; how many. Raises `UnknownJob`."""
