@@ -216,6 +216,7 @@ def encoders(
         layers=" ".join(found.layers),
         rank_agreement=round(found.agreement, 3),
         times_faster=round(found.speed, 2),
+        times_faster_all_layers=round(found.whole_speed, 2),
     )
 
 

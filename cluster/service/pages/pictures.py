@@ -7,6 +7,7 @@ from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.previews import Far
 from giornata.cluster.service.pages.pyramid import whole_file
 from giornata.cluster.service.views_items import ItemView
+from giornata.jobs.choices import Pages
 from giornata.jobs.places import is_url
 from giornata.jobs.states import ItemState
 
@@ -16,6 +17,13 @@ class Side(StrEnum):
 
     SOURCE = "source"
     RESULT = "result"
+
+
+def page_of(desk: Desk, item: ItemView, side: Side) -> int | None:
+    """The full-size page of the source that an item is made from, where every page has an item of its own."""
+    if side is Side.RESULT or desk.store.job(item.job_id).spec.render.pages is not Pages.ALL:
+        return None
+    return desk.store.task(item.job_id, item.item_id).page
 
 
 def picture_of(desk: Desk, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:

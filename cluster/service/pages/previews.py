@@ -10,11 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
+from giornata.jobs.choices import Pages
 from giornata.jobs.errors import PlaceError
 from giornata.jobs.storage import Storage
 from giornata.workers.errors import RenderError, WorkerBug
 from giornata.workers.limits import Limits
 from giornata.workers.places import AllPlaces
+from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
 
 MOST_BYTES = 512 * 1024**2
@@ -44,7 +46,7 @@ class Far:
     storage: Storage
 
 
-Wish = tuple[Path | Far, int]
+Wish = tuple[Path | Far, int | None, int]
 
 
 class Previews:
@@ -64,22 +66,22 @@ class Previews:
         # Of its own: a bucket that does not answer keeps nobody waiting for what lies on disk.
         self.far_line: Line[Wish] = Line(self._making, waiting=waiting)
 
-    def ask(self, picture: Path | Far, size: PreviewSize) -> "Future[Path]":
-        """The file of a preview, now or later. A wish that is dropped is cancelled.
+    def ask(self, picture: Path | Far, size: PreviewSize, *, page: int | None = None) -> "Future[Path]":
+        """The file of a preview, now or later; of several pages the first, or full-size `page` from 0.
 
-        The future raises `Never` for what cannot be shown.
+        A wish that is dropped is cancelled. The future raises `Never` for what cannot be shown.
         """
         if isinstance(picture, Far):
-            words = f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{size.side_px}"
-            return self._asked(self.far_line, words, (picture, size.side_px))
+            words = f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{page}\n{size.side_px}"
+            return self._asked(self.far_line, words, (picture, page, size.side_px))
         try:
             facts = picture.stat()
         except (OSError, ValueError):
             nothing: Future[Path] = Future()
             nothing.set_exception(Never(str(picture)))
             return nothing
-        words = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{size.side_px}"
-        return self._asked(self.line, words, (picture, size.side_px))
+        words = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
+        return self._asked(self.line, words, (picture, page, size.side_px))
 
     @property
     def dropped(self) -> int:
@@ -100,13 +102,16 @@ class Previews:
         with Sandbox(Limits()) as sandbox:
             yield lambda target, wish: self._make(sandbox, target, *wish)
 
-    def _make(self, sandbox: Sandbox, target: Path, picture: Path | Far, side_px: int) -> None:
+    def _make(
+        self, sandbox: Sandbox, target: Path, picture: Path | Far, page: int | None, side_px: int
+    ) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(6)}.part")
         fetched = temporary.with_suffix(".fetched")
         try:
             path = self._fetched(picture, fetched) if isinstance(picture, Far) else picture
-            sandbox.thumbnail(path, temporary, side_px=side_px)
+            reading = Reading(pages=Pages.FIRST if page is None else Pages.ALL, page=page)
+            sandbox.thumbnail(path, temporary, side_px=side_px, reading=reading)
             self._kept.count(temporary.stat().st_size)
             temporary.replace(target)
         except WorkerBug:

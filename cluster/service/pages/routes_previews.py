@@ -1,6 +1,7 @@
 """Routes to small copies of the pictures of items, and to what is painted so far of a large one."""
 
 import base64
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from giornata.cluster.service.asking import Asked, ItemId, JobId
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.growing import Growth, growth_of
 from giornata.cluster.service.pages.line import Never, in_time
-from giornata.cluster.service.pages.pictures import Side, picture_of
+from giornata.cluster.service.pages.pictures import Side, page_of, picture_of
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.views_items import ItemView
@@ -76,7 +77,8 @@ async def _preview(request: Request, desk: Desk, item: ItemView, side: Side, siz
     picture = await run_in_threadpool(picture_of, desk, item, side, side_px=size.side_px)
     if previews is None or picture is None:
         return stand_in(NONE)
-    wish = await run_in_threadpool(previews.ask, picture, size)
+    page = await run_in_threadpool(page_of, desk, item, side)
+    wish = await run_in_threadpool(partial(previews.ask, picture, size, page=page))
     try:
         path = await in_time(wish, WAIT_S)
     except Never:

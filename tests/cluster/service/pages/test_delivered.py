@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -100,3 +101,25 @@ def test_pictures_in_a_bucket_are_shown_downloaded_and_told_of(
         nothing = http.get(f"/previews/{gone}/result")
         assert nothing.content.startswith(b"GIF89a\x02")
     assert not list((place.root / "home").rglob("*.fetched"))
+
+
+def test_each_page_of_a_file_is_shown_as_its_own_source(place: Place) -> None:
+    pages = [Image.new("RGB", (300, 200), colour) for colour in ("red", "blue")]
+    pages[0].save(place.root / "book.tif", save_all=True, append_images=pages[1:])
+    job_id = place.store.create_job(place.spec(render={"pages": "all"}), base=place.root)
+    made = [
+        task(f"leaf{page}").model_copy(update={"source": str(place.root / "book.tif"), "page": page})
+        for page in range(2)
+    ]
+    place.store.insert_items(job_id, [NewItem(one) for one in made])
+    around = Around(home=place.root / "home")
+    with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+        for one, colour in zip(made, ((254, 0, 0), (0, 0, 254)), strict=True):
+            address = f"/previews/{job_id}/{one.item_id}/source?size=small"
+            answer = http.get(address)
+            while len(answer.content) < 100:  # the picture that stands for one that is being made
+                assert answer.content.startswith(b"GIF89a\x01")
+                answer = http.get(address)
+            with Image.open(BytesIO(answer.content)) as small:
+                shown = small.convert("RGB").getpixel((50, 50))
+            assert np.allclose(np.asarray(shown), colour, atol=3)
