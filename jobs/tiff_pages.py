@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, ROWS_PER_STRIP, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES = 274, 277, 278, 322, 323, 330
-EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+EXTRA_SAMPLES, SAMPLE_FORMAT, ICC_PROFILE = 338, 339, 34675
 REDUCED = 1  # bit 0 of the subfile type marks a reduced copy
 ASSOCIATED_ALPHA = 1
 MIN_IS_WHITE, PALETTE, CIELAB = 0, 3, 8
@@ -18,10 +18,11 @@ MOST_DIRECTORIES = 10_000
 MOST_ENTRIES = 4096
 MOST_ENTRIES_IN_ALL = 250_000  # directories may overlap: a small file can claim any number
 MOST_NUMBERS = 16
+MOST_TILES = 4_000_000  # of 256 px: far beyond any picture that opens
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's own
 ReadAt = Callable[[int, int], bytes]  # offset, number of bytes: fewer where the file ends
-NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
+NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class TiffPage:
-    """One directory. `number` counts all directories from 0, as libvips does."""
+    """One directory. `number` counts all directories from 0, as libvips does.
+
+    `below` is its place among the SubIFDs of that directory, for one that hangs there.
+    """
 
     read: ReadAt
     order: str  # struct's sign of the byte order
     number: int
     entries: dict[int, Entry]
+    below: int | None = None
 
     @property
     def reduced(self) -> bool:
@@ -87,11 +92,19 @@ class TiffPage:
 
     def values(self, tag: int) -> tuple[int, ...]:
         """The first whole numbers of a tag; none if it is not there or holds something else."""
+        return self._numbers(tag, MOST_NUMBERS)
+
+    def all_values(self, tag: int) -> tuple[int, ...]:
+        """All of them; none where there are more than a picture has tiles."""
+        entry = self.entries.get(tag)
+        return () if entry is None or entry.count > MOST_TILES else self._numbers(tag, entry.count)
+
+    def _numbers(self, tag: int, most: int) -> tuple[int, ...]:
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in NUMBERS:
             return ()
         size = TYPE_BYTES[entry.kind]
-        data = self.data(tag, most=MOST_NUMBERS * size)
+        data = self.data(tag, most=most * size)
         whole = len(data) // size
         return struct.unpack(f"{self.order}{whole}{NUMBERS[entry.kind]}", data[: whole * size])
 

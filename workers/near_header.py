@@ -4,17 +4,19 @@ A picture of many gigabytes is then looked at by a few requests of some kilobyte
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from giornata.jobs.ports import Entry, Place
-from giornata.jobs.tiff_pages import TYPE_BYTES, read_pages
+from giornata.jobs.tiff_levels import data_runs, level_for, levels_of
+from giornata.jobs.tiff_pages import TYPE_BYTES, TiffPage, read_pages
 from giornata.workers.jpeg_header import SOS, header_segments
 from giornata.workers.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Format
 
 BLOCK_BYTES = 1 << 16
 MOST_HEADER_BYTES = 64 << 20
+MOST_AT_ONCE_BYTES = 8 << 20
 SOS_BYTES = 64  # more than the segment of a scan has before its data
 PNG_START, PNG_CHUNK_BYTES, PNG_SAMPLES = 8, 12, b"IDAT"  # length, name, checksum
 
@@ -86,9 +88,48 @@ def copy_header(copy: SparseCopy, *, source: str) -> bool:
     return True
 
 
+def copy_level(copy: SparseCopy, *, page: int, side_px: int, most_bytes: int, source: str) -> bool:
+    """Bring what a TIFF's full-size `page` (from 0) is shown from in a square of `side_px`: of a pyramid, one
+    level. False where that is more than `most_bytes`, or cannot be told.
+
+    Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
+    """
+    if identify(copy.read(0, HEAD_BYTES), source=source) is not Format.TIFF:
+        return False
+    pages = read_pages(copy.read)
+    full = [one for one in pages if not one.reduced]
+    if page >= len(full):
+        return False
+    level = level_for(full[page], pages, side_px=side_px)
+    runs = data_runs(level)
+    if runs is None or sum(size for _, size in runs) > most_bytes:
+        return False
+    _bring(copy, [*pages, *(below for one in full for below in levels_of(one, pages))])
+    for offset, size in joined(runs):
+        copy.read(offset, size)
+    return True
+
+
+def joined(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Runs of bytes in order, those made one that are nearly side by side, as long as that is not large."""
+    start = end = 0
+    for offset, size in sorted(runs):
+        if end and (offset > end + BLOCK_BYTES or offset + size - start > MOST_AT_ONCE_BYTES):
+            yield start, end - start
+            end = 0
+        start, end = (start, max(end, offset + size)) if end else (offset, offset + size)
+    if end:
+        yield start, end - start
+
+
 def _bring_directories(copy: SparseCopy) -> None:
+    _bring(copy, read_pages(copy.read))
+
+
+def _bring(copy: SparseCopy, pages: Iterable[TiffPage]) -> None:
+    """All that the tags of directories say."""
     left = MOST_HEADER_BYTES
-    for page in read_pages(copy.read):
+    for page in pages:
         for entry in page.entries.values():
             size = min(entry.count * TYPE_BYTES.get(entry.kind, 0), left)
             left -= len(copy.read(entry.at, size))

@@ -13,6 +13,7 @@ from typing import Any
 import pyvips
 
 from giornata.jobs.choices import Pages
+from giornata.jobs.tiff_levels import level_for
 from giornata.jobs.tiff_pages import (
     BITS,
     CIELAB,
@@ -96,7 +97,10 @@ class Source:
 
     def _tiff_options(self) -> dict[str, Any]:
         # libvips' own limit refuses strips beyond 20 MB; the process has one, and the header was looked at.
-        return {"page": self.page.number, "unlimited": True} if self.page else {}
+        if self.page is None:
+            return {}
+        below = {} if self.page.below is None else {"subifd": self.page.below}
+        return {"page": self.page.number, "unlimited": True, **below}
 
     def _bytes(self) -> pyvips.Source:
         if self.splice is not None:
@@ -186,8 +190,11 @@ def _with_page(source: Source, reading: Reading) -> Source:
         raise Rejected(
             source.name, RejectCode.MULTI_PAGE, f"got {len(full)} pages, page {number + 1} was asked for"
         )
-    source = replace(source, page=full[number], full_pages=len(full), reduced_pages=len(found) - len(full))
-    return replace(source, splice=_as_rgb(full[number])) if source.is_lab_in_bytes else source
+    page = full[number]
+    if reading.level_px is not None:
+        page = level_for(page, found, side_px=reading.level_px)
+    source = replace(source, page=page, full_pages=len(full), reduced_pages=len(found) - len(full))
+    return replace(source, splice=_as_rgb(page)) if source.is_lab_in_bytes else source
 
 
 def _refuse_previews(source: Source, found: list[TiffPage], full: list[TiffPage]) -> None:

@@ -14,13 +14,15 @@ class Reading(BaseModel):
 
     `float_range` is the lowest and the highest value of samples that have no range of their own: floats and
     whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0: with `pages: all` each
-    has a task of its own. Without it, `all` is refused where there is more than one.
+    has a task of its own. Without it, `all` is refused where there is more than one. `level_px` is for what
+    is only shown: the smallest level of a pyramid with a side of that length stands for its page.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pages: Pages = Pages.REFUSE
     page: int | None = None
+    level_px: int | None = None
     float_range: tuple[float, float] | None = None
     limits: Limits = Limits()
 

@@ -125,7 +125,7 @@ def pass_s(encoder: Encoder, side_px: int, *, times: int = 5) -> float:
     spent = []
     for _ in range(times + 1):
         at = time.perf_counter()
-        sum(one.square().mean() for one in encoder(pixels, layers).values()).backward()  # type: ignore[union-attr]
+        sum(one.square().mean() for one in encoder(pixels, layers).values()).backward()
         spent.append(time.perf_counter() - at)
     return float(np.median(spent[1:]))
 

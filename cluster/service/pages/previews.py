@@ -15,6 +15,7 @@ from giornata.jobs.errors import PlaceError
 from giornata.jobs.storage import Storage
 from giornata.workers.errors import RenderError, WorkerBug
 from giornata.workers.limits import Limits
+from giornata.workers.near_header import SparseCopy, copy_level
 from giornata.workers.places import AllPlaces
 from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
@@ -109,8 +110,9 @@ class Previews:
         temporary = target.with_name(f".{secrets.token_hex(6)}.part")
         fetched = temporary.with_suffix(".fetched")
         try:
-            path = self._fetched(picture, fetched) if isinstance(picture, Far) else picture
-            reading = Reading(pages=Pages.FIRST if page is None else Pages.ALL, page=page)
+            path = self._fetched(picture, fetched, page, side_px) if isinstance(picture, Far) else picture
+            pages = Pages.FIRST if page is None else Pages.ALL
+            reading = Reading(pages=pages, page=page, level_px=side_px)
             sandbox.thumbnail(path, temporary, side_px=side_px, reading=reading)
             self._kept.count(temporary.stat().st_size)
             temporary.replace(target)
@@ -123,12 +125,26 @@ class Previews:
             fetched.unlink(missing_ok=True)
             temporary.unlink(missing_ok=True)
 
-    def _fetched(self, picture: Far, path: Path) -> Path:
-        """The object as a file. Raises `Never`, which is not remembered: the bucket may answer next time."""
+    def _fetched(self, picture: Far, path: Path, page: int | None, side_px: int) -> Path:
+        """The object as a file, of a pyramid the level that is shown; the rest of that file is holes.
+
+        Raises `Never`, which is not remembered: the bucket may answer next time.
+        """
         try:
             place = self._places.bucket(picture.name, picture.storage)
             found = place.head(picture.name)
-            if found is None or found.bytes > FETCHED_BYTES:
+            if found is None:
+                raise Never(picture.name)
+            with SparseCopy(place, found, path) as copy:
+                if copy_level(
+                    copy,
+                    page=page or 0,
+                    side_px=side_px,
+                    most_bytes=FETCHED_BYTES,
+                    source=picture.name,
+                ):
+                    return path
+            if found.bytes > FETCHED_BYTES:
                 raise Never(picture.name)
             place.fetch(picture.name, path, stamp=found.stamp, version=found.version)
         except (PlaceError, OSError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import pyvips
 from PIL import Image
 
 from giornata.cluster.service.pages.around import Around
@@ -15,6 +16,7 @@ from giornata.jobs.naming import SIDECAR
 from giornata.jobs.records import NewItem, Settlement
 from giornata.jobs.states import JobEvent
 from tests import s3
+from tests.faults import faults_before
 from tests.rows import DONE, claimed, good, task
 from tests.services import Place, serving
 
@@ -123,3 +125,34 @@ def test_each_page_of_a_file_is_shown_as_its_own_source(place: Place) -> None:
             with Image.open(BytesIO(answer.content)) as small:
                 shown = small.convert("RGB").getpixel((50, 50))
             assert np.allclose(np.asarray(shown), colour, atol=3)
+
+
+def test_of_a_giant_in_a_bucket_only_one_level_is_fetched_to_show_it(
+    place: Place, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, word in s3.CREDENTIALS.items():
+        monkeypatch.setenv(name, word)
+    noise = np.random.default_rng(0).integers(0, 255, (3000, 4000, 3), np.uint8)
+    giant = pyvips.Image.new_from_array(noise, interpretation="srgb")
+    data = giant.tiffsave_buffer(tile=True, pyramid=True, subifd=True, bigtiff=True)
+    client = s3.client(endpoint)
+    client.create_bucket(Bucket="giants")
+    for key, body in (("a.tif", data), ("flat.tif", giant.tiffsave_buffer(tile=True))):
+        client.put_object(Bucket="giants", Key=key, Body=body)
+    monkeypatch.setattr("giornata.cluster.service.pages.previews.FETCHED_BYTES", len(data) // 8)
+    around = Around(home=place.root / "home")
+    with (
+        faults_before(endpoint) as proxy,
+        serving(place.desk, around=around) as url,
+        httpx.Client(base_url=url, timeout=WAIT_S) as http,
+    ):
+        for key, size in (("a.tif", (192, 144)), ("flat.tif", (2, 1))):
+            storage = {"endpoint_url": proxy.url, "region": "us-east-1"}
+            item = delivered(place, "/out", f"s3://giants/{key}", name=key, storage=storage)
+            answer = http.get(f"/previews/{item}/source?size=small")
+            while answer.content.startswith(b"GIF89a\x01"):  # stands for one that is being made
+                answer = http.get(f"/previews/{item}/source?size=small")
+            with Image.open(BytesIO(answer.content)) as small:
+                assert small.size == size, key
+        asked = [line for line in proxy.seen if line.startswith("GET /giants/a.tif")]
+        assert 0 < len(asked) < 40
