@@ -17,7 +17,7 @@ from giornata.jobs.choices import (
 )
 from giornata.jobs.naming import parse_template
 from giornata.jobs.parts import Part, Share, Weight
-from giornata.jobs.task import Brush, BrushUnit, TaskPalette
+from giornata.jobs.task_parts import Brush, BrushUnit, TaskPalette
 
 _BRUSH = re.compile(r"(\d+(?:\.\d+)?)\s*(px|mm)")
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*(kB|MB)")

@@ -27,7 +27,8 @@ from giornata.jobs.styling import (
     pinned,
     source_stamp,
 )
-from giornata.jobs.task import RenderTask, TaskChecks, TaskMasks, TaskRegion
+from giornata.jobs.task import RenderTask
+from giornata.jobs.task_parts import TaskChecks, TaskMasks, TaskRegion
 
 STAMPS_KEPT = 256
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from giornata.jobs.cropping import TaskCrop
-from giornata.jobs.task import TaskRegion
+from giornata.jobs.task_parts import TaskRegion
 from giornata.workers.bands import Rows, bands, laid_out, to_depth
 from giornata.workers.errors import EffectRefused
 from giornata.workers.mapped import give_back

@@ -7,7 +7,8 @@ from giornata.jobs.choices import Container, PictureFormat, PreserveColour
 from giornata.jobs.errors import BadName, BadSpec
 from giornata.jobs.expansion import expand
 from giornata.jobs.spec import JobSpec
-from giornata.jobs.task import Brush, BrushUnit, RenderTask, is_outdated
+from giornata.jobs.task import RenderTask, is_outdated
+from giornata.jobs.task_parts import Brush, BrushUnit
 from tests.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]

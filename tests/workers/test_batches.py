@@ -17,7 +17,8 @@ from giornata.jobs.cropping import CropNeed, CropStyling, TaskCrop
 from giornata.jobs.digest import deliverable_bytes
 from giornata.jobs.expansion import expand
 from giornata.jobs.spec import parse_spec
-from giornata.jobs.task import RenderTask, TaskChecks, TaskPalette
+from giornata.jobs.task import RenderTask
+from giornata.jobs.task_parts import TaskChecks, TaskPalette
 from giornata.workers.errors import EffectRefused, QualityRefused
 from giornata.workers.lab import delta_e, to_lab
 from giornata.workers.painting import Painter

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from giornata.jobs.choices import PictureFormat
 from giornata.jobs.cropping import CropNeed, TaskCrop
-from giornata.jobs.task import Brush, BrushUnit, RenderTask
+from giornata.jobs.task import RenderTask
+from giornata.jobs.task_parts import Brush, BrushUnit
 from giornata.workers import bands, resample
 from giornata.workers.brush import (
     LARGEST_SCALE,

@@ -6,7 +6,8 @@ import skimage.data
 from numpy.typing import NDArray
 
 from giornata.jobs.choices import PictureFormat
-from giornata.jobs.task import RenderTask, TaskChecks
+from giornata.jobs.task import RenderTask
+from giornata.jobs.task_parts import TaskChecks
 from giornata.workers.checks import clipped_share, measure, picture_complaints, refuse
 from giornata.workers.errors import QualityRefused
 from giornata.workers.measures import Measures

@@ -16,7 +16,8 @@ from skimage import data
 
 from giornata.jobs.choices import EngineKind, PictureFormat
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.task import Brush, BrushUnit, RenderTask
+from giornata.jobs.task import RenderTask
+from giornata.jobs.task_parts import Brush, BrushUnit
 from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
 from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
