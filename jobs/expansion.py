@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from giornata.jobs.asset import Asset
 from giornata.jobs.errors import JobError
-from giornata.jobs.inputs import Asset, OnProblem, expand_inputs, refuse
+from giornata.jobs.inputs import OnProblem, expand_inputs, refuse
 from giornata.jobs.pages import paged
 from giornata.jobs.places import LOCAL
 from giornata.jobs.ports import Places

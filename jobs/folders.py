@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from giornata.jobs.inputs import located
+from giornata.jobs.asset import located
 from giornata.jobs.patterns import has_picture_suffix
 from giornata.jobs.places import base_name, is_inside, is_url
 from giornata.jobs.records import JobRecord

@@ -2,9 +2,7 @@
 
 Pictures in buckets come with the stamp of the version that was listed.
 
-Walking a folder or a glob skips hidden names and the destination, does not enter symlinked folders, and
-takes a symlinked file only when it leads to a place inside the folder walked. A file named outright is taken
-as it is.
+A file that is named outright is taken as it is.
 """
 
 import os
@@ -12,56 +10,22 @@ import posixpath
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from giornata.jobs.asset import Asset, absolute, located
 from giornata.jobs.errors import BadManifest, JobError, MissingInput, PlaceError, PlaceMissing, PlaceUnknown
+from giornata.jobs.local_inputs import expand_folder, expand_glob
 from giornata.jobs.manifest import ManifestRow, read_manifest
-from giornata.jobs.patterns import MAGIC, PICTURE_SUFFIXES, first_magic, has_picture_suffix, matches
+from giornata.jobs.patterns import MAGIC
 from giornata.jobs.places import LOCAL, base_name, is_url, wrong_url
 from giornata.jobs.ports import Places
 from giornata.jobs.remote_inputs import expand_remote
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import InputChoice
 
-__all__ = ["PICTURE_SUFFIXES", "Asset", "absolute", "expand_inputs", "is_url", "located", "refuse"]
-
 MANY_FOLDERS = 10_000  # of a manifest, remembered at once
 ASKED_AT_ONCE = 500  # rows of a manifest whose objects are looked for together
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts.
-
-    `stamp` and `version` are of an object as it was listed; a file has none. Of a file of several `pages` it
-    is the one that is numbered `page` from 0, or the file as a whole, and nothing; names say which.
-    """
-
-    source: str
-    folder: str = ""
-    columns: dict[str, str] = field(default_factory=dict)
-    stamp: str = ""
-    version: str = ""
-    page: int | None = None
-    pages: int = 1
-
-    @property
-    def name(self) -> str:
-        """The file name with its suffix; `scan-p2.tif` for a page."""
-        return self.stem + self.ext
-
-    @property
-    def stem(self) -> str:
-        """The file name without its suffix; `scan-p2` for a page, with zeros where there are ten or more."""
-        file = os.path.basename(self.source)  # noqa: PTH119 - once per output: pathlib is 5x slower
-        stem = os.path.splitext(file)[0]  # noqa: PTH122
-        return stem if self.page is None else f"{stem}-p{self.page + 1:0{len(str(self.pages))}d}"
-
-    @property
-    def ext(self) -> str:
-        """The suffix with its dot, as it stands there; empty when there is none."""
-        return os.path.splitext(self.source)[1]  # noqa: PTH122
 
 
 OnProblem = Callable[[JobError], None]
@@ -104,17 +68,6 @@ class _Listing:
     def outputs(self) -> str:
         """The destination."""
         return located(self.spec.destination, base=self.base)
-
-
-def located(path: str, *, base: Path) -> str:
-    """The absolute name that a path stands for, of a file or of an object."""
-    return path.rstrip("/") if is_url(path) else str(absolute(path, base=base))
-
-
-def absolute(path: str, *, base: Path) -> Path:
-    """`path` from `base`, with `~` and `..` resolved and symlinks left alone."""
-    # Path.resolve would follow links, which give a picture another name.
-    return Path(os.path.abspath(base / os.path.expanduser(path)))  # noqa: PTH100, PTH111
 
 
 def _named_in_utf8(assets: Iterator[Asset], on_problem: OnProblem) -> Iterator[Asset]:
@@ -173,11 +126,11 @@ def _expand(entry: InputChoice, listing: _Listing) -> Iterator[Asset]:
     place, outputs = absolute(path, base=listing.base), Path(listing.outputs)
     # A name that exists is that file, even when it has brackets in it.
     if place.is_dir():
-        return _folder(place, outputs)
+        return expand_folder(place, outputs)
     if place.exists():
         return iter([Asset(str(place))])
     if MAGIC.search(path):
-        return _glob(path, place, outputs)
+        return expand_glob(path, place, outputs)
     raise MissingInput(path, f"nothing is there, looked at {place}")
 
 
@@ -239,68 +192,3 @@ def _place(written: str, base: Path) -> tuple[str, str]:
     folder = absolute(written, base=base)
     relative = folder.relative_to(base).as_posix() if folder.is_relative_to(base) else ""
     return str(folder).rstrip(os.sep), "" if relative == "." else relative
-
-
-def _folder(root: Path, outputs: Path) -> Iterator[Asset]:
-    if root == outputs:
-        # The next run would style what this one made.
-        raise MissingInput(root, "it is the destination as well, needed another one, such as a folder inside")
-    for names in _walk(_Walk(str(root.resolve()), outputs), root, ()):
-        if has_picture_suffix(names[-1]):
-            yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
-
-
-def _glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
-    parts = place.parts
-    first = first_magic(parts)
-    root, wanted = Path(*parts[:first]), parts[first:]
-    found = False
-    if root.is_dir():
-        depth = None if "**" in wanted else len(wanted)
-        for names in _walk(_Walk(str(root.resolve()), outputs), root, (), depth):
-            if matches(names, wanted):
-                found = True
-                yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
-    if not found:
-        raise MissingInput(pattern, f"matches no file in {root}")
-
-
-@dataclass(frozen=True)
-class _Walk:
-    real_root: str
-    outputs: Path
-
-
-def _walk(
-    walk: _Walk, folder: Path, above: tuple[str, ...], depth: int | None = None
-) -> Iterator[tuple[str, ...]]:
-    """Names of files under `folder`, as parts from the root; files of a folder come before its folders."""
-    folders: list[str] = []
-    for name, is_folder in _listing(folder, walk.real_root):
-        if not is_folder:
-            yield (*above, name)
-        elif folder / name != walk.outputs:
-            folders.append(name)
-    if depth is None or depth > 1:
-        for name in folders:
-            yield from _walk(walk, folder / name, (*above, name), depth and depth - 1)
-
-
-def _listing(folder: Path, real_root: str) -> list[tuple[str, bool]]:
-    """Names in order, each with whether it is a folder to enter; names to skip are left out."""
-    try:
-        with os.scandir(folder) as entries:
-            kept = [
-                (entry.name, entry.is_dir(follow_symlinks=False))
-                for entry in entries
-                if not entry.name.startswith(".") and _is_taken(entry, real_root)
-            ]
-    except OSError as error:
-        raise MissingInput(folder, error.strerror or str(error)) from error
-    return sorted(kept)
-
-
-def _is_taken(entry: os.DirEntry[str], real_root: str) -> bool:
-    if not entry.is_symlink():
-        return entry.is_dir() or entry.is_file()
-    return entry.is_file() and os.path.commonpath([real_root, os.path.realpath(entry.path)]) == real_root

@@ -6,7 +6,7 @@ from contextlib import suppress
 from giornata.jobs.choices import StartWhen
 from giornata.jobs.errors import IllegalTransition, PlaceError, Superseded
 from giornata.jobs.ledger import MANAGER
-from giornata.jobs.listing import Listing
+from giornata.jobs.listing_thread import Listing
 from giornata.jobs.outcome import one_line
 from giornata.jobs.pace import Pace
 from giornata.jobs.ports import Both, Clock, JobSnapshot, Progress, Publisher

@@ -1,22 +1,15 @@
 """From a stored spec to stored items: expand, check, and insert in one pass that holds no list of them."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 
 from giornata.jobs.choices import OnExisting, PictureFormat, StartWhen
 from giornata.jobs.collisions import TargetIndex
 from giornata.jobs.errors import (
-    AccessRefused,
     BadName,
     JobError,
-    PlaceAway,
-    PlaceBusy,
     PlanRefused,
-    StoreUnavailable,
 )
 from giornata.jobs.expansion import expand
-from giornata.jobs.ledger import MANAGER
 from giornata.jobs.naming import item_id_of
 from giornata.jobs.outcome import one_line
 from giornata.jobs.ports import Entry, Publisher
@@ -25,13 +18,12 @@ from giornata.jobs.relisting import Relisted
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_checks import SHOWN
 from giornata.jobs.standing import Ahead
-from giornata.jobs.states import ItemState, JobEvent, JobState
+from giornata.jobs.states import ItemState, JobState
 from giornata.jobs.store import BATCH, JobStore
 from giornata.jobs.styling import StyleCheck
 from giornata.jobs.task import RenderTask, is_outdated
 
 REJECTED = "rejected by checks: "  # how the reason of a job begins that never ran
-WAIT_S = 15.0  # before a bucket that could not be listed is asked again
 _GIVEN_UP = (JobState.CANCELLED, JobState.CANCELLING, JobState.FAILED)
 
 
@@ -219,55 +211,3 @@ def _no_task(spec: JobSpec, words: str) -> RenderTask:
     return RenderTask(
         item_id="", source=words, target="", style_label=spec.name, mix={}, format=PictureFormat.PNG
     )
-
-
-class Listing(threading.Thread):
-    """Lists the jobs it is handed, one after the other, beside the manager's loop."""
-
-    def __init__(self, lister: Lister, store: JobStore) -> None:
-        super().__init__(name="lister", daemon=True)
-        self._lister, self._store = lister, store
-        self._wanted: queue.Queue[str | None] = queue.Queue()
-        self._known: set[str] = set()
-        self._ended = threading.Event()
-
-    def want(self, job_id: str) -> None:
-        """List this job, unless it is in line already."""
-        if not self.is_alive():
-            self.start()
-        if job_id not in self._known:
-            self._known.add(job_id)
-            self._wanted.put(job_id)
-
-    def run(self) -> None:
-        """List until told to end."""
-        while (job_id := self._wanted.get()) is not None and not self._ended.is_set():
-            self._list(job_id)
-            self._known.discard(job_id)
-
-    def end(self) -> None:
-        """Stop between two batches, and wait for that."""
-        self._ended.set()
-        self._wanted.put(None)
-        if self.is_alive():
-            self.join()
-
-    def _list(self, job_id: str) -> None:
-        try:
-            self._lister.list_job(job_id, stop=self._ended.is_set)
-        except StoreUnavailable:
-            return  # the manager asks again as long as the job is unlisted
-        except (PlaceBusy, PlaceAway, AccessRefused) as problem:
-            self._store.note("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
-            self._ended.wait(WAIT_S)
-            return
-        except Exception as problem:
-            known = isinstance(problem, JobError | OSError)
-            self.reject(job_id, str(problem) if known else f"{type(problem).__name__}: {problem}")
-
-    def reject(self, job_id: str, words: str) -> None:
-        """End a job whose inputs cannot be listed."""
-        if self._store.snapshot(job_id).state is JobState.LISTING:
-            self._store.move_job(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(words.splitlines()))
-        else:
-            self._store.move_job(job_id, JobEvent.FAIL, reason=REJECTED + one_line(words))

@@ -10,7 +10,8 @@ from giornata.jobs.choices import StartWhen
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.errors import PlanRefused, StoreUnavailable
 from giornata.jobs.lifecycle import Lifecycle
-from giornata.jobs.listing import REJECTED, Lister, Listing, never
+from giornata.jobs.listing import REJECTED, Lister, never
+from giornata.jobs.listing_thread import Listing
 from giornata.jobs.pace import Pace
 from giornata.jobs.patience import Ask, at_once
 from giornata.jobs.ports import Clock, Progress, Publisher, Silent, TaskRunner

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from giornata.jobs.asset import Asset
 from giornata.jobs.choices import Pages
 from giornata.jobs.errors import PlaceMissing
-from giornata.jobs.inputs import Asset
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Place, Places
 from giornata.jobs.spec import JobSpec

@@ -4,9 +4,9 @@ import difflib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from giornata.jobs.asset import absolute
 from giornata.jobs.choices import AVAILABLE_ENGINES, ReferenceWord, listed
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.inputs import absolute
 from giornata.jobs.places import is_url, wrong_url
 from giornata.jobs.signing import signing_problems
 from giornata.jobs.spec import JobSpec

@@ -41,6 +41,6 @@ class StoredDeliveries:
     def owns(self, target: str) -> bool:
         """Whether a file at `target` is ours: delivered, or being published when its manager died."""
         mine = (item.c.item_id == item_id_of(target), item.c.target == target)
-        recorded = or_(_PUT_THERE, item.c.intent_sha256.is_not(None))
+        recorded = or_(item.c.state == ItemState.DONE, _PUT_THERE, item.c.intent_sha256.is_not(None))
         with self._database.read() as connection:
             return connection.execute(select(item.c.job_id).where(*mine, recorded)).first() is not None

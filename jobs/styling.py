@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from giornata.jobs.asset import located
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.inputs import located
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Places

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from giornata.jobs.asset import Asset, located
 from giornata.jobs.campaign import FormatChoice
 from giornata.jobs.choices import Container, Pages, ReferenceWord, resolve_format
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName
-from giornata.jobs.inputs import Asset, located
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
 from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.pixels import OutputOptions

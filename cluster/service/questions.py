@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from giornata.cluster.errors import BadQuestion
+from giornata.jobs.asset import absolute
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.inputs import absolute, is_url
+from giornata.jobs.places import is_url
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_checks import SHOWN
 
