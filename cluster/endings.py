@@ -1,7 +1,7 @@
 """What the manager is told of a call that did not come back with a value."""
 
 from giornata.cluster.actors import OutcomeKind
-from giornata.cluster.pool import Result
+from giornata.cluster.result import Result
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome, OutcomeClass
 from giornata.workers import report

@@ -7,12 +7,11 @@ retried here.
 
 import time
 from collections.abc import Callable, Collection, Hashable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from giornata.cluster import actors
-from giornata.cluster.actors import Answer, OutcomeKind, StartActor
+from giornata.cluster.actors import OutcomeKind, StartActor
 from giornata.cluster.errors import (
     CallTimedOut,
     NoFreeSlot,
@@ -21,33 +20,14 @@ from giornata.cluster.errors import (
     UnknownWorker,
     WorkerLost,
     WorkersNeverStart,
-    last_line,
 )
+from giornata.cluster.result import Result, answered, cause, lost
 from giornata.cluster.worker import Call, PooledWorker, WorkerStatus
 from giornata.jobs.blame import place_of
 
 SLICE_S = 1.0  # how long Ctrl-C and deadlines may have to wait for Ray to return
 QUIET_S = 1.0  # how long an idle worker may be quiet before it is asked whether it is still there
 STARTS_PER_SLOT = 3  # a start that fails thrice in a row fails for a reason that a fourth will meet as well
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of the call named `key` on `worker`, which is gone unless `kind` is `ok` or `failed`.
-
-    `error` is the method's own exception (`failed`), `WorkerLost` or `CallTimedOut`. `suspect` marks the one
-    call that was running when the worker ended; the others only waited behind it. `seconds` counts from the
-    call's turn.
-    """
-
-    key: Hashable
-    worker: str
-    kind: OutcomeKind
-    value: Any = None
-    error: Exception | None = None
-    traceback: str = ""
-    suspect: bool = False
-    seconds: float = 0.0
 
 
 class Pool:
@@ -257,7 +237,7 @@ class Pool:
         sent, seconds = worker.pop()
         if sent.call is not None:
             worker.finished += 1
-            return [_result(sent.call, worker, answer, seconds)]
+            return [answered(sent.call, worker, answer, seconds)]
         if answer.kind is OutcomeKind.FAILED:
             return self._bury(worker, WorkerLost(worker.id, cause(answer)), guilty=None)
         worker.whereabouts = answer.value
@@ -277,7 +257,7 @@ class Pool:
         """Replace `worker`; tell of every call that was in flight on it, marking the `guilty` one."""
         del self._workers[worker.id]
         actors.kill(worker.handle)  # it may be alive: hung, or cut off and still writing
-        results = [_loss(call, worker, reason, suspect=call is guilty) for call in worker.calls]
+        results = [lost(call, worker, reason, suspect=call is guilty) for call in worker.calls]
         if not worker.started:
             self._failed_starts[worker.slot] += 1
         if self._failed_starts[worker.slot] < STARTS_PER_SLOT:
@@ -285,21 +265,3 @@ class Pool:
         elif not self._workers:
             self._broken = WorkersNeverStart(STARTS_PER_SLOT, str(reason))
         return results
-
-
-def cause(answer: Answer) -> str:
-    """Why a worker was lost, on one line."""
-    return f"{type(answer.error).__name__}: {last_line(str(answer.error))}"
-
-
-def _result(call: Call, worker: PooledWorker, answer: Answer, seconds: float) -> Result:
-    return Result(
-        call.key, worker.id, answer.kind, answer.value, answer.error, answer.traceback, seconds=seconds
-    )
-
-
-def _loss(call: Call, worker: PooledWorker, reason: PoolError, *, suspect: bool) -> Result:
-    timed_out = isinstance(reason, CallTimedOut)
-    kind = OutcomeKind.TIMEOUT if timed_out and suspect else OutcomeKind.WORKER_LOST
-    told = reason if suspect or not timed_out else WorkerLost(worker.id, f"ended with another call: {reason}")
-    return Result(call.key, worker.id, kind, error=told, suspect=suspect)

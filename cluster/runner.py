@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
 from giornata.cluster.errors import NoFreeSlot, UnknownWorker
-from giornata.cluster.pool import Pool, Result
+from giornata.cluster.pool import Pool
+from giornata.cluster.result import Result
 from giornata.cluster.spread import Spreading, SpreadKey, Wanted
 from giornata.cluster.spreads import Spreads
 from giornata.cluster.worker import Call, WorkerStatus

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
-from giornata.cluster.pool import Result
+from giornata.cluster.result import Result
 from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, Wanted
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import Outcome

@@ -4,75 +4,30 @@ One `Sandbox` belongs to one thread. It keeps its process for many files and thr
 a timeout or a limit.
 """
 
-import contextlib
-import json
-import os
-import selectors
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
-import giornata
 from giornata.jobs.choices import Pages
 from giornata.workers.errors import (
     Rejected,
     RenderError,
-    SandboxUnavailable,
     ScratchFull,
     Unreadable,
     WorkerBug,
 )
 from giornata.workers.limits import OUT_OF_MEMORY_WORDS, Limits, used_up_memory
 from giornata.workers.reading import Reading
+from giornata.workers.sandbox_process import Child, ChildDied, Hung, exchange, start
 from giornata.workers.source import RejectCode, SourceFacts, Verdict, WorkingFile
 from giornata.workers.working import WorkingPicture
 
 ERRORS: dict[str, type[RenderError]] = {
     error.__name__: error for error in (Rejected, Unreadable, ScratchFull, WorkerBug)
 }
-PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")  # never credentials
-LAST_WORDS_BYTES = 2000
 START_S = 30  # more for the first file: imports on a cold, busy disk
 TRIES = 2  # one crash may be the machine's, two are the file's
-READ_BYTES = 1 << 16
-LONGEST_WAIT_S = 1_000_000  # more overflows what the system can wait
-
-
-@dataclass
-class _Child:
-    """One running process and how to talk to it."""
-
-    process: subprocess.Popen[bytes]
-    stderr: IO[bytes]
-    memory_mb: int  # what it may use at most; a request may allow less
-    served: int = 0
-
-    def last_words(self) -> str:
-        self.stderr.seek(0, os.SEEK_END)
-        self.stderr.seek(max(0, self.stderr.tell() - LAST_WORDS_BYTES))
-        return self.stderr.read().decode(errors="replace").strip()
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout, self.stderr):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):  # bytes for a process that is gone
-                    pipe.close()
-
-
-class _ChildDied(Exception):
-    """The process ended before it answered."""
-
-
-class _Hung(Exception):
-    """The process did not answer in time."""
 
 
 class Sandbox:
@@ -83,7 +38,7 @@ class Sandbox:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -161,12 +116,12 @@ class Sandbox:
             child = self._ready_child(reading.limits.memory_mb)
             allowed_s = deadline_s + (START_S if child.served == 1 else 0)
             try:
-                return _unpack(_exchange(child, request, deadline_s=allowed_s))
-            except _Hung:
+                return _unpack(exchange(child, request, deadline_s=allowed_s))
+            except Hung:
                 self.close()
                 reason = f"no answer in {allowed_s:.0f} s (cpu_s, cpu_s_per_megapixel)"
                 raise Rejected(request["path"], RejectCode.TIMEOUT, reason) from None
-            except _ChildDied:
+            except ChildDied:
                 verdict = _obituary(child, request["path"], reading.limits)
                 self.close()
                 if verdict.args[1] is not RejectCode.CRASHED:
@@ -178,70 +133,22 @@ class Sandbox:
                 raise
         raise verdict
 
-    def _ready_child(self, memory_mb: int) -> _Child:
+    def _ready_child(self, memory_mb: int) -> Child:
         child = self._child
         if child is not None and not self._may_serve(child, memory_mb):
             self.close()
         if self._child is None:
-            self._child = _start(max(memory_mb, self.limits.memory_mb))
+            self._child = start(max(memory_mb, self.limits.memory_mb))
         self._child.served += 1
         return self._child
 
-    def _may_serve(self, child: _Child, memory_mb: int) -> bool:
+    def _may_serve(self, child: Child, memory_mb: int) -> bool:
         alive = child.process.poll() is None
         return alive and child.served < self.limits.files_per_process and memory_mb <= child.memory_mb
 
 
 def _absolute(path: Path | str) -> str:
     return str(Path(path).absolute())
-
-
-def _start(memory_mb: int) -> _Child:
-    stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
-    package_root = str(Path(giornata.__file__).parent.parent)
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment |= {"PYTHONPATH": package_root, "VIPS_CONCURRENCY": "1", "PYTHONUTF8": "1"}
-    # -P: a folder named like one of our packages in the current folder must not be imported instead.
-    command = [sys.executable, "-P", "-m", "giornata.workers.sandbox_child", str(memory_mb)]
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the parent, who then closes us in order
-        )
-    except OSError as error:
-        stderr.close()
-        raise SandboxUnavailable(f"{sys.executable}: {error.strerror}") from error
-    return _Child(process, stderr, memory_mb)
-
-
-def _exchange(child: _Child, request: dict[str, Any], *, deadline_s: float) -> dict[str, Any]:
-    assert child.process.stdin is not None  # noqa: S101  opened as a pipe by _start
-    try:
-        child.process.stdin.write(json.dumps(request).encode() + b"\n")
-        child.process.stdin.flush()
-    except BrokenPipeError as error:
-        raise _ChildDied from error
-    answer: dict[str, Any] = json.loads(_read_line(child, time.monotonic() + deadline_s))
-    return answer
-
-
-def _read_line(child: _Child, deadline: float) -> bytes:
-    assert child.process.stdout is not None  # noqa: S101  opened as a pipe by _start
-    line = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.process.stdout, selectors.EVENT_READ)
-        while not line.endswith(b"\n"):
-            if not selector.select(min(max(0, deadline - time.monotonic()), LONGEST_WAIT_S)):
-                raise _Hung
-            part = os.read(child.process.stdout.fileno(), READ_BYTES)
-            if not part:
-                raise _ChildDied
-            line += part
-    return line
 
 
 def _unpack(answer: dict[str, Any]) -> SourceFacts:
@@ -253,7 +160,7 @@ def _unpack(answer: dict[str, Any]) -> SourceFacts:
     raise kind(*arguments)
 
 
-def _obituary(child: _Child, path: str, limits: Limits) -> Rejected:
+def _obituary(child: Child, path: str, limits: Limits) -> Rejected:
     status = child.process.wait()
     if status == -signal.SIGXCPU:
         reason = "decoding used up its processor time (cpu_s, cpu_s_per_megapixel)"

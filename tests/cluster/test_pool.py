@@ -18,7 +18,8 @@ from giornata.cluster.errors import (
     WorkerLost,
     WorkersNeverStart,
 )
-from giornata.cluster.pool import Pool, Result
+from giornata.cluster.pool import Pool
+from giornata.cluster.result import Result
 from giornata.cluster.runtime import Runtime
 from giornata.cluster.worker import Call, WorkerState
 
