@@ -20,7 +20,7 @@ from giornata.styles.gatys.conductor import Conducting, Conductor, Position, Rou
 from giornata.workers.course_log import CourseWriter
 from giornata.workers.easel import sum_products
 from giornata.workers.optimisation import Optimisation
-from giornata.workers.optimise import new_checkpoint, progress_of, seal_checkpoint
+from giornata.workers.optimise import new_checkpoint, pause_after, progress_of, seal_checkpoint
 
 log = logging.getLogger(__name__)
 SHARED = (EaselVerb.PLAY, EaselVerb.SAVE, EaselVerb.FINISH)
@@ -62,6 +62,7 @@ class OptimisationSpread:
 
     def __post_init__(self) -> None:
         self._course = CourseWriter(self.work)
+        self._pause_s = self.spreading.keep_every_s
 
     @property
     def work(self) -> Optimisation:
@@ -149,7 +150,8 @@ class OptimisationSpread:
                 return self._ask(EaselOrder(EaselVerb.PLAY, self._scale, self._generation, asked=said))
             self.position = said.position
             self._say(said)
-            if time.monotonic() - self._kept_s >= self.spreading.keep_every_s:
+            if time.monotonic() - self._kept_s >= self._pause_s:
+                self._kept_s = time.monotonic()
                 part = new_checkpoint(self.work, self._scale, said.position.step)
                 return self._ask(EaselOrder(EaselVerb.SAVE, self._scale, self._generation, folder=part))
 
@@ -158,7 +160,9 @@ class OptimisationSpread:
         assert self._order.folder is not None  # noqa: S101
         assert self.position is not None  # noqa: S101
         seal_checkpoint(Path(self._order.folder), self.position)
-        self._kept_s = time.monotonic()
+        now = time.monotonic()
+        self._pause_s = pause_after(now - self._kept_s, least_s=self.spreading.keep_every_s)
+        self._kept_s = now
         return self._advance(None)
 
     def _say(self, done: StepDone) -> None:

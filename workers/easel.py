@@ -10,15 +10,17 @@ from torch import Tensor
 from giornata.styles.encoder import Encoder
 from giornata.styles.gatys.conductor import Round, Verb
 from giornata.styles.gatys.objective import LossParts, Objective, Signals
-from giornata.styles.gatys.shard import Order, Products, Shard
+from giornata.styles.gatys.shard import Order, Products, Shard, in_memory
 from giornata.styles.gatys.sums import LayerSums, TileSums, summed
 from giornata.styles.gatys.tile import TileWork
 from giornata.workers.errors import WorkerBug
 from giornata.workers.plates import Plates
 from giornata.workers.program import silent
 from giornata.workers.tiles import Tile
+from giornata.workers.vectors import VectorRoom, vectors_of
 
 SIGNALS = "signals"
+VECTOR_PIXEL_BYTES = 12  # three float32
 
 
 @dataclass(eq=False)
@@ -27,7 +29,8 @@ class Easel:
 
     Features stay between forward and backward while they fit `memory_bytes`; the others are computed again.
     `masks` are those of regions, float, padded height x padded width. A tile's part of the optimiser comes
-    from `checkpoint` if there is one. `tick` is called after every tile; what it raises ends the work.
+    from `checkpoint` if there is one, and lies where `room` says. `tick` is called after every tile; what it
+    raises ends the work.
     """
 
     encoder: Encoder
@@ -38,6 +41,7 @@ class Easel:
     masks: dict[int, Tensor] = field(default_factory=dict)
     checkpoint: Path | None = None
     tick: Callable[[], None] = silent
+    room: VectorRoom | None = None
     _work: dict[int, TileWork] = field(default_factory=dict)
     _shards: dict[int, Shard] = field(default_factory=dict)
     _kept_bytes: float = 0.0
@@ -65,13 +69,16 @@ class Easel:
     def save(self, tiles: Iterable[int], folder: Path) -> None:
         """Write these tiles' part of the optimiser: lossless, one file a tile."""
         for index in tiles:
-            torch.save(self._shard(self.plates.grid[index]).state(), folder / state_name(index))
+            shard = self._shard(self.plates.grid[index])
+            torch.save(shard.state(), folder / state_name(index))
+            self._rest(shard)
 
     def finish(self, tiles: Iterable[int]) -> None:
         """Put these tiles' results into the picture."""
         for index in tiles:
             tile = self.plates.grid[index]
             self.plates.write_core(tile, self._shard(tile).result)
+            self._rest(self._shard(tile))
 
     def _each(self, tiles: Iterable[int], work: Callable[[Tile], None]) -> None:
         for index in tiles:
@@ -98,13 +105,24 @@ class Easel:
 
     def _shard(self, tile: Tile) -> Shard:
         if tile.index not in self._shards:
+            keep = self._keeper(tile) or in_memory
             if self.checkpoint is None:
-                made = Shard(self.plates.tile_of(self.plates.picture, tile.core).to(self.device))
+                made = Shard(self.plates.tile_of(self.plates.picture, tile.core).to(self.device), keep)
             else:
                 path = self.checkpoint / state_name(tile.index)
-                made = Shard.restored(torch.load(path, weights_only=True, map_location=self.device))
+                made = Shard.restored(torch.load(path, weights_only=True, map_location=self.device), keep)
             self._shards[tile.index] = made
         return self._shards[tile.index]
+
+    def _keeper(self, tile: Tile) -> Callable[[Tensor], Tensor] | None:
+        if self.room is None:
+            return None
+        pixels = tile.core.height * tile.core.width
+        return self.room.keeper(pixels * VECTOR_PIXEL_BYTES * vectors_of(self.objective.options))
+
+    def _rest(self, shard: Shard) -> None:
+        if self.room is not None:
+            self.room.rest(shard.state().values())
 
     def _forward(self, tile: Tile) -> None:
         pixels, layers = self._pixels(tile), self.objective.options.layers
@@ -127,12 +145,16 @@ class Easel:
         self.plates.write_gradient(tile, gradient)
 
     def _take(self, tile: Tile) -> Products:
-        return self._shard(tile).take(self.plates.gathered(tile).to(self.device))
+        shard = self._shard(tile)
+        products = shard.take(self.plates.gathered(tile).to(self.device))
+        self._rest(shard)
+        return products
 
     def _obey(self, tile: Tile, order: Order) -> None:
         shard = self._shard(tile)
         shard.obey(order)
         self.plates.write_core(tile, shard.picture)
+        self._rest(shard)
 
 
 def state_name(index: int) -> str:

@@ -29,8 +29,10 @@ from giornata.workers.picture import read_box, reduced
 from giornata.workers.plates import Plates
 from giornata.workers.program import silent
 from giornata.workers.tiles import Box, Tile, TileGrid
+from giornata.workers.vectors import VectorRoom
 
 TARGETS, DONE = "targets", "done"
+VECTORS_SHARE = 1 / 3  # of what features may take: the optimiser's vectors have that beside them
 LEAST_CELLS = 4  # positions of the deepest layer that a style must have each way to be a style
 CALM = 0.004  # deviation below which a picture is one colour: a level of 255
 NOISE_DEVIATION = 0.15
@@ -146,6 +148,7 @@ def open_scale(
         masks=masks,
         checkpoint=checkpoint,
         tick=tick,
+        room=VectorRoom(folder, work.memory_bytes * VECTORS_SHARE, work.device),
     )
 
 

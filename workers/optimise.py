@@ -21,6 +21,7 @@ from giornata.workers.program import silent
 CHECKPOINTS, POSITION = "checkpoints", "position.pt"
 PREVIEW_PX = 768
 KEEP_EVERY_S = 60.0
+SAVING_PAUSES = 10.0  # times what the last one took: saving takes a tenth of the time at most
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ def standing_of(work: Optimisation) -> Standing:
     if not kept:
         return Standing(scale)
     return Standing(scale, kept[-1], position_from(torch.load(kept[-1] / POSITION, weights_only=True)))
+
+
+def pause_after(saving_s: float, *, least_s: float) -> float:
+    """Seconds until the next checkpoint: the state of a large picture is gigabytes, 300 bytes a pixel.
+
+    Where `least_s` is 0 there is one after every step.
+    """
+    return max(least_s, SAVING_PAUSES * saving_s) if least_s else 0.0
 
 
 def new_checkpoint(work: Optimisation, scale: int, step: int) -> Path:
@@ -101,10 +110,12 @@ def _one_scale(
     kept_at, course = time.monotonic(), CourseWriter(work)
     for done in played(conductor.run(), lambda asked: easel.play(asked, every)):
         if time.monotonic() - kept_at >= keep_every_s:
+            began = time.monotonic()
             part = new_checkpoint(work, standing.scale, done.position.step)
             easel.save(every, part)
             seal_checkpoint(part, done.position)
             kept_at = time.monotonic()
+            keep_every_s = pause_after(kept_at - began, least_s=keep_every_s)
         progress = progress_of(work, standing.scale, done)
         course.write(standing.scale, done, progress.left_s)
         yield progress

@@ -4,7 +4,7 @@ Steps are made from orders that hold numbers only; what comes back are scalar pr
 picture, its gradients and their history never leave the worker that has the tile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -82,15 +82,21 @@ def dot(left: Tensor, right: Tensor) -> float:
     return float((left.double() * right.double()).sum())
 
 
-class Shard:
-    """The vectors of one core: float, h x w x 3."""
+def in_memory(vector: Tensor) -> Tensor:
+    """Keeps a vector where it is."""
+    return vector
 
-    def __init__(self, picture: Tensor) -> None:
-        self.picture = picture.clone()
+
+class Shard:
+    """The vectors of one core: float, h x w x 3. Each is put where `keep` says when it is new."""
+
+    def __init__(self, picture: Tensor, keep: Callable[[Tensor], Tensor] = in_memory) -> None:
+        self._kept = keep
+        self.picture = keep(picture.clone())
         self.origin = self.picture  # where the last direction began
-        self.gradient = torch.zeros_like(picture)  # at the origin
+        self.gradient = keep(torch.zeros_like(picture))  # at the origin
         self.newest = self.gradient  # at the picture
-        self.direction = torch.zeros_like(picture)
+        self.direction = keep(torch.zeros_like(picture))
         self.steps: list[Tensor] = []
         self.changes: list[Tensor] = []
         self.moments: tuple[Tensor, Tensor] | None = None
@@ -98,7 +104,7 @@ class Shard:
 
     def take(self, gradient: Tensor) -> Products:
         """Take the gradient at the present picture; the products the next order needs."""
-        self.newest = gradient
+        self.newest = self._kept(gradient)
         own = (self.picture - self.origin, gradient - self.gradient, gradient)
         basis = (*self.steps, *self.changes, *own)
         rows = torch.tensor([[dot(mine, other) for other in basis] for mine in own], dtype=torch.float64)
@@ -111,7 +117,7 @@ class Shard:
             case Aim():
                 self._aim(order)
             case Retry(length):
-                self.picture = self.origin + length * self.direction
+                self.picture = self._kept(self.origin + length * self.direction)
             case AdamStep(step, rate):
                 self._adam(step, rate)
             case Keep(decay):
@@ -124,8 +130,11 @@ class Shard:
 
     def _aim(self, order: Aim) -> None:
         if order.remember:
-            self.steps = [*self.steps, self.picture - self.origin][-order.keep :]
-            self.changes = [*self.changes, self.newest - self.gradient][-order.keep :]
+            step, change = self._kept(self.picture - self.origin), self._kept(self.newest - self.gradient)
+            self.steps, self.changes = (
+                [*self.steps, step][-order.keep :],
+                [*self.changes, change][-order.keep :],
+            )
         elif len(order.coefficients) == 1:
             self.steps, self.changes = [], []
         self.origin, self.gradient = self.picture, self.newest
@@ -133,22 +142,23 @@ class Shard:
         direction = torch.zeros_like(self.picture)
         for coefficient, vector in zip(order.coefficients, basis, strict=True):
             direction.add_(vector, alpha=coefficient)
-        self.direction = direction
-        self.picture = self.origin + order.length * direction
+        self.direction = self._kept(direction)
+        self.picture = self._kept(self.origin + order.length * direction)
 
     def _adam(self, step: int, rate: float) -> None:
         first, second = self.moments or (torch.zeros_like(self.picture), torch.zeros_like(self.picture))
         first = torch.lerp(self.newest, first, BETAS[0])
         second = torch.lerp(self.newest.square(), second, BETAS[1])
-        self.moments = (first, second)
+        self.moments = (self._kept(first), self._kept(second))
         scaled = first / (1 - BETAS[0] ** step)
-        self.direction = -scaled / ((second / (1 - BETAS[1] ** step)).sqrt() + EPSILON)
+        self.direction = self._kept(-scaled / ((second / (1 - BETAS[1] ** step)).sqrt() + EPSILON))
         self.origin, self.gradient = self.picture, self.newest
-        self.picture = self.origin + rate * self.direction
+        self.picture = self._kept(self.origin + rate * self.direction)
 
     def _keep(self, decay: float) -> None:
         # Weighted from the first iterate on, so that the start does not linger in the mean.
-        self.mean = self.picture.clone() if self.mean is None else torch.lerp(self.picture, self.mean, decay)
+        mean = self.picture.clone() if self.mean is None else torch.lerp(self.picture, self.mean, decay)
+        self.mean = self._kept(mean)
 
     def state(self) -> dict[str, Tensor]:
         """Everything, for a checkpoint."""
@@ -164,18 +174,18 @@ class Shard:
         return named if self.mean is None else {**named, "mean": self.mean}
 
     @classmethod
-    def restored(cls, state: Mapping[str, Tensor]) -> "Shard":
+    def restored(cls, state: Mapping[str, Tensor], keep: Callable[[Tensor], Tensor] = in_memory) -> "Shard":
         """The inverse of `state`."""
 
         def several(name: str) -> list[Tensor]:
             keys = sorted(key for key in state if key.startswith(name) and key[len(name) :].isdigit())
-            return [state[key] for key in keys]
+            return [keep(state[key]) for key in keys]
 
-        shard = cls(state["picture"])
-        shard.origin, shard.gradient = state["origin"], state["gradient"]
-        shard.newest, shard.direction = state["newest"], state["direction"]
+        shard = cls(state["picture"], keep)
+        shard.origin, shard.gradient = keep(state["origin"]), keep(state["gradient"])
+        shard.newest, shard.direction = keep(state["newest"]), keep(state["direction"])
         shard.steps, shard.changes = several("step"), several("change")
         moments = several("moment")
         shard.moments = (moments[0], moments[1]) if moments else None
-        shard.mean = state.get("mean")
+        shard.mean = keep(state["mean"]) if "mean" in state else None
         return shard

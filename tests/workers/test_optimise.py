@@ -156,6 +156,21 @@ def test_another_cut_differs_by_rounding_alone(tmp_path: Path, pictures: Path, w
     assert np.abs(whole - cut).max() < 1 / 255
 
 
+@pytest.mark.parametrize("optimiser", list(Optimiser))
+def test_where_the_vectors_lie_does_not_show(
+    tmp_path: Path, pictures: Path, weights: Path, optimiser: Optimiser
+) -> None:
+    """Without any memory for them, features are computed again and the optimiser's vectors lie on scratch."""
+    asked = {"optimiser": optimiser, "averaging": 0.9, "steps": 14, "core_px": 40}
+    roomy = finished(work_in(tmp_path / "roomy", pictures, weights, **asked))
+    work = work_in(tmp_path / "tight", pictures, weights, **asked).model_copy(update={"memory_bytes": 1})
+    for done in optimise(work, keep_every_s=0):
+        if done.step == 12:
+            break  # the other two steps go on from a checkpoint
+    assert np.array_equal(finished(work), roomy)
+    assert not list(work.folder.rglob(".vector-*"))
+
+
 def by_workers(work: Optimisation, workers: int) -> np.ndarray:
     """As a cluster plays it: every easel has some of the tiles."""
     encoder = work.loaded_encoder()
