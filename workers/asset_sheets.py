@@ -82,16 +82,19 @@ def caption_of(item: ItemRecord, destination: str) -> str:
 
 
 def _entry(item: ItemRecord, destination: str, place: Place, folder: Path) -> tuple[Path | None, str]:
-    shown = _shown(item, place) if item.state in _THERE else None
-    return (_near(shown, place, folder) if shown else None), caption_of(item, destination)
+    return (_shown(item, place, folder) if item.state in _THERE else None), caption_of(item, destination)
 
 
-def _shown(item: ItemRecord, place: Place) -> str | None:
-    """The picture that stands for an output: itself, or of a folder of tiles a small copy."""
-    kind = str(item.facts.get("format", ""))
-    if kind in FOLDER_FORMATS:
-        return small_copy(place, item.target, kind, side_px=CELL_PX)
-    return item.target if is_picture(item.target) else None
+def _shown(item: ItemRecord, place: Place, folder: Path) -> Path | None:
+    """The picture that stands for an output, as a local file: itself, or of one of tiles a small copy."""
+    if item.facts.get("format", "") in FOLDER_FORMATS:
+        small = small_copy(place, item.target, side_px=CELL_PX)
+        if small is None:
+            return None
+        path = folder / safe_component(f"{item.target}.jpg")
+        path.write_bytes(small)
+        return path
+    return _near(item.target, place, folder) if is_picture(item.target) else None
 
 
 def _near(target: str, place: Place, folder: Path) -> Path | None:

@@ -1,27 +1,46 @@
-"""Which file of a delivered folder of tiles shows the whole picture small: for sheets and lists."""
+"""Which file of a delivered folder or zip of tiles shows the whole picture small: for sheets and lists."""
 
 import json
 import math
 import re
+from collections.abc import Iterator
+from typing import Protocol
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.ports import Place
+from giornata.jobs.ports import Entry, Place
 from giornata.workers.deepzoom import DZI_TILE_PX
+from giornata.workers.zipped import ZippedFolder
 
+ZIP = ".zip"
 _SIDE = re.compile(r'\b(Width|Height)="(\d+)"')
 
 
-def small_copy(place: Place, folder: str, format: str, *, side_px: int) -> str | None:
-    """The name of a JPEG in `folder`, a picture of tiles of ours, whose long side is about `side_px`.
+class Shelf(Protocol):
+    """What tiles are read from: a `Place`, or a zip."""
+
+    def head(self, name: str) -> Entry | None: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def list(self, folder: str, *, depth: int | None = None) -> Iterator[Entry]: ...
+
+
+def small_copy(place: Place, target: str, *, side_px: int) -> bytes | None:
+    """A JPEG of a picture of tiles of ours, whose long side is about `side_px`, from its folder or zip.
 
     Nothing where there is none. Raises `OSError`, `PlaceError`.
     """
-    if format == PictureFormat.IIIF:
-        return _iiif_size(place, folder, side_px)
-    return _dzi_level(place, folder) if format == PictureFormat.DZI else None
+    shelf: Shelf = place
+    folder = target
+    if target.endswith(ZIP):
+        if place.head(target) is None:
+            return None
+        shelf = zipped = ZippedFolder(place, target)
+        folder = zipped.folder
+    name = _iiif_size(shelf, folder, side_px) or _dzi_level(shelf, folder)
+    return shelf.read(name) if name and shelf.head(name) else None
 
 
-def _iiif_size(place: Place, folder: str, side_px: int) -> str | None:
+def _iiif_size(place: Shelf, folder: str, side_px: int) -> str | None:
     """The smallest of the offered sizes that is large enough, or the largest."""
     if place.head(f"{folder}/info.json") is None:
         return None
@@ -30,7 +49,7 @@ def _iiif_size(place: Place, folder: str, side_px: int) -> str | None:
     return f"{folder}/full/{width},{height}/0/default.jpg"
 
 
-def _dzi_level(place: Place, folder: str) -> str | None:
+def _dzi_level(place: Shelf, folder: str) -> str | None:
     """The only tile of the largest level that has one; a level is half of the next, the last is all of it."""
     index = next((one.name for one in place.list(folder, depth=1) if one.name.endswith(".dzi")), None)
     if index is None:

@@ -2,10 +2,11 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from giornata.jobs.choices import Container, PictureFormat
-from giornata.jobs.digest import tree_bytes, tree_sha256
+from giornata.jobs.digest import deliverable_bytes, deliverable_sha256
 from giornata.jobs.outcome import OutcomeClass
 from giornata.jobs.records import NewItem
 from giornata.jobs.store import JobStore
@@ -78,10 +79,15 @@ def test_items_of_a_picture_come_together_and_few_are_held(tmp_path: Path) -> No
         assert all(len(items) == 2 for _, items in found)
 
 
-def test_a_picture_of_tiles_is_seen_on_the_sheet(tmp_path: Path) -> None:
+@pytest.mark.parametrize("container", list(Container))
+@pytest.mark.parametrize("kind", [PictureFormat.DZI, PictureFormat.IIIF])
+def test_a_picture_of_tiles_is_seen_on_the_sheet(
+    tmp_path: Path, container: Container, kind: PictureFormat
+) -> None:
+    suffix = ".zip" if container is Container.ZIP else ""
     with JobStore(tmp_path / "jobs.sqlite") as store:
-        task = task_for(tmp_path, "page").model_copy(
-            update={"source": "/scans/p.jpg", "format": PictureFormat.DZI}
+        task = task_for(tmp_path, f"page{suffix}").model_copy(
+            update={"source": "/scans/p.jpg", "format": kind}
         )
         job_id = new_job(store, tmp_path, [NewItem(task)])
 
@@ -90,10 +96,8 @@ def test_a_picture_of_tiles_is_seen_on_the_sheet(tmp_path: Path) -> None:
             target = Path(claim.temporary)
             outcome = done(claim)
             target.unlink()
-            write_tiles(
-                red, target, format=PictureFormat.DZI, name="page", quality=80, container=Container.FOLDER
-            )
-            found = {"bytes": tree_bytes(target), "sha256": tree_sha256(target)}
+            write_tiles(red, target, format=kind, name="page", quality=80, container=container)
+            found = {"bytes": deliverable_bytes(target), "sha256": deliverable_sha256(target)}
             return outcome.model_copy(update={**found, "facts": claim.task.outline()})
 
         carry_out(store, job_id, behave)

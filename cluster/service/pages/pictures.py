@@ -8,8 +8,11 @@ from giornata.cluster.service.pages.previews import Far
 from giornata.cluster.service.pages.pyramid import whole_file
 from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.choices import Pages
+from giornata.jobs.folders import is_picture
 from giornata.jobs.places import is_url
 from giornata.jobs.states import ItemState
+from giornata.jobs.storage import HERE
+from giornata.workers.tile_levels import ZIP
 
 
 class Side(StrEnum):
@@ -27,17 +30,17 @@ def page_of(desk: Desk, item: ItemView, side: Side) -> int | None:
 
 
 def picture_of(desk: Desk, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
-    """What to show in a square of `side_px`; a target is only ours once it is delivered.
-
-    Nothing for tile folders in a bucket: their levels are not known without a listing.
-    """
+    """What to show in a square of `side_px`; a target is only ours once it is delivered."""
     if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
         return None
     name = item.source if side is Side.SOURCE else item.target
     if is_url(name):
         mark = item.content_key if side is Side.SOURCE else item.sha256 or str(item.finished_at)
-        return Far(name, mark, desk.store.job(item.job_id).spec.storage.reach)
+        tiles = side is Side.RESULT and not is_picture(name)
+        return Far(name, mark, desk.store.job(item.job_id).spec.storage.reach, tiles=tiles)
     path = Path(name)
+    if side is Side.RESULT and path.suffix == ZIP:
+        return Far(name, item.sha256 or "", HERE, tiles=True)
     if side is Side.RESULT and path.is_dir():
         return whole_file(path, side_px=side_px)
     return path if side is Side.SOURCE or path.is_file() else None

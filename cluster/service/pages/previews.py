@@ -19,6 +19,7 @@ from giornata.workers.near_header import SparseCopy, copy_level
 from giornata.workers.places import AllPlaces
 from giornata.workers.reading import Reading
 from giornata.workers.sandbox import Sandbox
+from giornata.workers.tile_levels import small_copy
 
 MOST_BYTES = 512 * 1024**2
 FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview
@@ -40,11 +41,12 @@ class PreviewSize(StrEnum):
 
 @dataclass(frozen=True)
 class Far:
-    """A picture in a bucket; `mark` changes when its bytes do."""
+    """A picture in a bucket, or one of `tiles` in a folder or zip; `mark` changes when its bytes do."""
 
     name: str
     mark: str
     storage: Storage
+    tiles: bool = False
 
 
 Wish = tuple[Path | Far, int | None, int]
@@ -131,7 +133,13 @@ class Previews:
         Raises `Never`, which is not remembered: the bucket may answer next time.
         """
         try:
-            place = self._places.bucket(picture.name, picture.storage)
+            place = self._places.at(picture.name, picture.storage)
+            if picture.tiles:
+                small = small_copy(place, picture.name, side_px=side_px)
+                if small is None:
+                    raise Never(picture.name)
+                path.write_bytes(small)
+                return path
             found = place.head(picture.name)
             if found is None:
                 raise Never(picture.name)

@@ -12,9 +12,11 @@ import pyvips
 from PIL import Image
 
 from giornata.cluster.service.pages.around import Around
+from giornata.jobs.choices import Container, PictureFormat
 from giornata.jobs.naming import SIDECAR
 from giornata.jobs.records import NewItem, Settlement
 from giornata.jobs.states import JobEvent
+from giornata.workers.deepzoom import write_tiles
 from tests import s3
 from tests.faults import faults_before
 from tests.rows import DONE, claimed, good, task
@@ -156,3 +158,40 @@ def test_of_a_giant_in_a_bucket_only_one_level_is_fetched_to_show_it(
                 assert small.size == size, key
         asked = [line for line in proxy.seen if line.startswith("GET /giants/a.tif")]
         assert 0 < len(asked) < 40
+
+
+@pytest.mark.parametrize("container", list(Container))
+@pytest.mark.parametrize("kind", [PictureFormat.DZI, PictureFormat.IIIF])
+@pytest.mark.parametrize("far", [False, True], ids=["disk", "bucket"])
+def test_pictures_of_tiles_are_shown_from_folders_and_zips(
+    place: Place,
+    endpoint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    container: Container,
+    kind: PictureFormat,
+    far: bool,
+) -> None:
+    for name, word in s3.CREDENTIALS.items():
+        monkeypatch.setenv(name, word)
+    target = place.root / f"tiles{'.zip' if container is Container.ZIP else ''}"
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1200, 3), np.uint8)
+    image = pyvips.Image.new_from_array(noise, interpretation="srgb")
+    write_tiles(image, target, format=kind, name="tiles", quality=80, container=container)
+    bucket = f"tiles-{kind}-{container}"
+    shown = str(target)
+    if far:
+        client = s3.client(endpoint)
+        client.create_bucket(Bucket=bucket)
+        for path in [target] if target.is_file() else [one for one in target.rglob("*") if one.is_file()]:
+            client.upload_file(str(path), bucket, str(path.relative_to(place.root)))
+        shown = f"s3://{bucket}/{target.name}"
+    storage = {"endpoint_url": endpoint, "region": "us-east-1"}
+    around = Around(home=place.root / "home")
+    with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+        item = delivered(place, shown, storage=storage)
+        answer = http.get(f"/previews/{item}/result?size=small")
+        while answer.content.startswith(b"GIF89a\x01"):  # stands for one that is being made
+            answer = http.get(f"/previews/{item}/result?size=small")
+        with Image.open(BytesIO(answer.content)) as small:
+            assert max(small.size) > 100
+            assert abs(small.width / small.height - 4 / 3) < 0.02
