@@ -39,6 +39,7 @@ class Size:
 
 
 UNMEASURED = Size(0, 0)  # of a picture that would cost too much to look at
+Cost = Callable[[RenderTask, Size], float]  # seconds that styling a picture of a size takes
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -84,7 +85,7 @@ def plan(
     base: Path,
     styles: StyleCheck,
     measure: Measure,
-    megapixels_per_s: float | None = None,
+    cost: Cost | None = None,
     price: Price | None = None,
     ours: Callable[[str], bool] = lambda target: False,
     measure_limit: int = 10_000,
@@ -94,12 +95,12 @@ def plan(
     """Go through the whole job without rendering: names, collisions, sizes, and an estimate.
 
     `ours` says whether an existing target was delivered by us; any other file that stands where an output
-    should go is a problem. Only the first `measure_limit` pictures are measured. `price` goes before the
-    spec's own.
+    should go is a problem. Only the first `measure_limit` pictures are measured. Without a `cost` there is no
+    estimate of time; `price` goes before the spec's own.
     Raises `PlanRefused` with the first problems and their number.
     """
     problems = _Problems()
-    tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px)
+    tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px, cost)
     with TargetIndex() as index:
         files = (files or LocalFiles()).of(spec.storage)
         places = files.places
@@ -114,7 +115,7 @@ def plan(
     if not tally.items and not problems.total:
         problems.add(BadName(spec.name, "the inputs hold no picture"))
     problems.refuse()
-    return tally.report(spec.name, megapixels_per_s, price or spec.price)
+    return tally.report(spec.name, price or spec.price)
 
 
 class _Problems:
@@ -135,13 +136,14 @@ class _Problems:
 class _Tally:
     """Running sums over tasks that come a few pictures at a time; holds the sizes of those few."""
 
-    def __init__(self, measure: Measure, measure_limit: int, tile_px: int) -> None:
-        self._measure, self._limit, self._tile_px = measure, measure_limit, tile_px
+    def __init__(self, measure: Measure, measure_limit: int, tile_px: int, cost: Cost | None) -> None:
+        self._measure, self._limit, self._tile_px, self._cost = measure, measure_limit, tile_px, cost
         self._sizes: OrderedDict[tuple[str, int | None], Size | None] = OrderedDict()
         self._begun: OrderedDict[str, None] = OrderedDict()
         self._unreadable: list[str] = []
         self.pictures = self.items = self.masters = self.delivered = self.enlarged = 0
         self.tried = self.read = self.tiles = self.pixels = self.lost = 0
+        self.seconds = 0.0
 
     def count(self, task: RenderTask) -> None:
         size = self._size_of(task.source, task.page)
@@ -155,6 +157,7 @@ class _Tally:
             if styled:
                 self.pixels += styled.width * styled.height
                 self.tiles += _tiles(styled, self._tile_px)
+                self.seconds += self._cost(task, styled) if self._cost else 0
 
     def _begins(self, task: RenderTask) -> bool:
         """Whether this is the first output of its styled picture."""
@@ -186,11 +189,10 @@ class _Tally:
                 self._unreadable.append(source)
         return size
 
-    def report(self, name: str, megapixels_per_s: float | None, price: Price | None) -> PlanReport:
+    def report(self, name: str, price: Price | None) -> PlanReport:
         # Pictures beyond the limit are taken to be like the measured ones, unreadable ones included.
         share = self.pictures / self.tried if self.tried else 0
-        pixels = round(self.pixels * share)
-        estimated_s = pixels / 1e6 / megapixels_per_s if megapixels_per_s else None
+        estimated_s = self.seconds * share if self._cost else None
         return PlanReport(
             name=name,
             pictures=self.pictures,
@@ -200,7 +202,7 @@ class _Tally:
             enlarged=round(self.enlarged * share),
             measured=self.read,
             tiles=round(self.tiles * share),
-            pixels=pixels,
+            pixels=round(self.pixels * share),
             estimated_s=estimated_s,
             price=estimated_s / 3600 * price.per_hour if price and estimated_s is not None else None,
             currency=price.currency if price else "",

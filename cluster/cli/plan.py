@@ -12,6 +12,7 @@ from rich.table import Table
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
+from giornata.cluster.cost import cost_on
 from giornata.cluster.reporting.wording import duration
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.expansion import expand
@@ -25,8 +26,6 @@ from giornata.workers.placed import new_publisher
 from giornata.workers.places import AllPlaces
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-# What one CPU core of a common server styles, halo included, by `giornata bench batch`; only for estimates.
-MEGAPIXELS_PER_S_PER_CORE = 0.2
 STORE_NAME = "jobs.sqlite"
 LEAST_PRICE = 0.005
 MEASURED = 10_000  # pictures; beyond that they are taken to be alike
@@ -69,7 +68,7 @@ def plan_on(
             base=base,
             styles=LibraryStyles(user_library()),
             measure=measure,
-            megapixels_per_s=MEGAPIXELS_PER_S_PER_CORE * Machine.detect().cpus,
+            cost=cost_on(Machine.detect().cpus),
             price=price,
             # A batch that goes on meets its own outputs.
             ours=(lambda _: True) if known else store.owns,

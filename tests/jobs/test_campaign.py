@@ -186,7 +186,11 @@ def test_a_plan_counts_styled_pictures_once_and_says_what_is_enlarged(
 
     def planned(spec: JobSpec) -> tuple[int, int, int, float, float | None]:
         found = plan(
-            spec, base=tmp_path, styles=STYLES, measure=lambda *_: Size(1000, 500), megapixels_per_s=0.5
+            spec,
+            base=tmp_path,
+            styles=STYLES,
+            measure=lambda *_: Size(1000, 500),
+            cost=lambda _, size: size.width * size.height / 5e5,
         )
         return found.items, found.masters, found.pixels, found.enlarged, found.price
 

@@ -82,7 +82,7 @@ def test_templates_may_use_manifest_columns(tmp_path: Path, pictures: Pictures, 
 def test_the_report_counts_and_estimates(tmp_path: Path, pictures: Pictures, spec_of: SpecOf) -> None:
     pictures("a.jpg", "b.jpg", "broken.jpg")
     spec = spec_of(styles=["wave", "night"], render={"tile": 512})
-    report = planned(spec, tmp_path, megapixels_per_s=0.5)
+    report = planned(spec, tmp_path, cost=lambda task, size: size.width * size.height / 0.5e6)
     assert (report.pictures, report.items, report.measured) == (3, 6, 2)
     assert report.pixels == 4 * 500_000
     assert report.tiles == 4 * 2

@@ -1,0 +1,44 @@
+"""What a styled picture takes on this machine, for estimates: by its pixels, and by its steps."""
+
+from collections.abc import Callable
+from functools import cache
+
+from giornata.jobs.plan import Size
+from giornata.jobs.task import RenderTask
+from giornata.styles.encoder_files import SHIPPED, encoder_file
+
+# What one CPU core of a common server styles, halo included, by `giornata bench batch`.
+MEGAPIXELS_PER_S_PER_CORE = 0.2
+# And what a pixel takes it in a step, by `giornata bench optimize`; VGG-19 by `giornata bench encoders`.
+STEP_S_PER_MEGAPIXEL = 8.0
+VGG19_TIMES_SLOWER = 4.2
+
+
+def cost_on(cpus: int) -> Callable[[RenderTask, Size], float]:
+    """Seconds that `cpus` cores take to style a picture of a size."""
+
+    def seconds(task: RenderTask, size: Size) -> float:
+        if task.optimise is not None:
+            return STEP_S_PER_MEGAPIXEL / cpus * _megapixel_steps(task, size) * _slower(task.optimise.encoder)
+        return size.width * size.height / 1e6 / (MEGAPIXELS_PER_S_PER_CORE * cpus)
+
+    return seconds
+
+
+def _megapixel_steps(task: RenderTask, size: Size) -> float:
+    # The engine's own words come with torch: only whoever needs them waits for it.
+    from giornata.styles.architecture import COMPACT, VGG19
+    from giornata.styles.gatys.schedule import scales_of
+    from giornata.workers.optimisation import LEAST_CELLS
+    from giornata.workers.optimised import options_of
+
+    options = options_of(task)
+    architecture = COMPACT if encoder_file(task.optimise.encoder) == SHIPPED else VGG19  # type: ignore[union-attr]
+    least_px = LEAST_CELLS * architecture.common_stride(options.layers)
+    scales = scales_of(size.width, size.height, options, least_px=least_px)
+    return sum(scale.width * scale.height * scale.steps for scale in scales) / 1e6
+
+
+@cache
+def _slower(encoder: str) -> float:
+    return 1.0 if encoder_file(encoder) == SHIPPED else VGG19_TIMES_SLOWER

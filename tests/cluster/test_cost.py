@@ -1,0 +1,37 @@
+"""An estimate knows that an optimisation does many steps at several sizes."""
+
+import pytest
+
+from giornata.cluster.cost import STEP_S_PER_MEGAPIXEL, VGG19_TIMES_SLOWER, cost_on
+from giornata.jobs.choices import EngineKind
+from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.plan import Size
+from giornata.jobs.task import RenderTask
+from tests.rows import task
+
+
+def optimisation(**more: object) -> RenderTask:
+    told = TaskOptimise(
+        images=(StyleImage(path="/p.jpg"),),
+        **{"encoder": "compact", "steps": 300, "choice": OptimiseChoice(), **more},  # type: ignore[arg-type]
+    )
+    return task("a").model_copy(update={"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": told})
+
+
+def test_a_network_takes_its_pixels_once() -> None:
+    assert cost_on(4)(task("a"), Size(2000, 1000)) == pytest.approx(2.5)
+
+
+def test_an_optimisation_takes_them_at_every_step_of_every_scale() -> None:
+    steps = 300 * 256 * 256 + 100 * 512 * 512 + 33 * 1024 * 1024
+    wanted = STEP_S_PER_MEGAPIXEL * steps / 1e6
+    assert cost_on(1)(optimisation(), Size(1024, 1024)) == pytest.approx(wanted)
+    assert cost_on(4)(optimisation(), Size(1024, 1024)) == pytest.approx(wanted / 4)
+    once = optimisation(choice=OptimiseChoice(growth="none"), steps=7)
+    assert cost_on(1)(once, Size(1000, 500)) == pytest.approx(STEP_S_PER_MEGAPIXEL * 7 / 2)
+
+
+def test_a_vgg_19_of_ones_own_takes_longer() -> None:
+    own, ours = optimisation(encoder="/nowhere/vgg.pth"), optimisation()
+    size = Size(512, 512)
+    assert cost_on(1)(own, size) == pytest.approx(VGG19_TIMES_SLOWER * cost_on(1)(ours, size))
