@@ -4,6 +4,7 @@ Without pictures of your own the contents are scikit-image's photographs, and th
 of them that styles of the library have painted: all of it may be shown anywhere.
 """
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,8 +47,13 @@ class GridOptions:
 def grid(
     out: Path, options: GridOptions, *, contents: Sequence[Path] = (), styles: Sequence[Path] = ()
 ) -> tuple[Path, Path]:
-    """Write both sheets into `out`: contents by styles, and style layers by β; their paths."""
+    """Write both sheets into `out`: contents by styles, and style layers by β; their paths.
+
+    Says on standard error how many pictures there will be, and each when it is there.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    pairs = (len(contents) or len(CONTENTS)) * (len(styles) or len(PAINTED))
+    sys.stderr.write(f"{pairs} pairs and {len(LAYERS) * len(BETAS)} settings of one pair\n")
     with tempfile.TemporaryDirectory(prefix="giornata-grid-") as folder:
         place = Path(folder)
         contents = contents or sample_contents(place, options)
@@ -128,6 +134,7 @@ def _optimised(
     task = _task(content, target, style.stem)
     changed = {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": told, "size": None}
     render_and_publish(task.model_copy(update=changed), force=True)
+    sys.stderr.write(f"{target.stem} is there\n")
     return target
 
 
