@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from giornata.cluster.reporting.wording import duration
 from giornata.jobs.errors import UnknownItem, UnknownJob
 from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
@@ -54,7 +55,7 @@ class Optimising:
 def work_words(name: str, work: Fields) -> str:
     """Such as "a.jpg: scale 2 of 3, 512×340 px, step 4 of 9, loss 1.2, 2.1 steps/s, 3 min left"."""
     pace = f"{work['steps_per_s']:.2g} steps/s" if work["steps_per_s"] else "ready"
-    left = f", {work['left_s'] / 60:.0f} min left" if work["steps_per_s"] and work["left_s"] else ""
+    left = f", {duration(work['left_s'])} left" if work["steps_per_s"] and work["left_s"] else ""
     return (
         f"{name}: scale {work['scale']} of {work['scales']}, {work['width']}×{work['height']} px, "
         f"step {work['step']} of {work['steps']}, loss {work['loss'].get('total', 0):.4g}, {pace}{left}"

@@ -95,6 +95,7 @@ class Lifecycle:
                 if run.is_idle:
                     self._end(run, JobEvent.DRAIN, self._store.job(run.job_id).reason)
             elif not self._is_braked(run, job):
+                self._remind(run.job_id)
                 self._complete(run, job)
 
     def leave(self) -> None:
@@ -160,6 +161,10 @@ class Lifecycle:
         self._tell(run.job_id)
         self._told_at.pop(run.job_id, None)
         self._not_before.pop(run.job_id, None)
+
+    def _remind(self, job_id: str) -> None:
+        if self._clock.now() - self._told_at.get(job_id, 0.0) >= self._pace.remind_s:
+            self._tell(job_id)
 
     def _tell(self, job_id: str, *, seldom: bool = False) -> JobSnapshot:
         snapshot, now = self._store.snapshot(job_id), self._clock.now()

@@ -23,6 +23,7 @@ class Pace:
     drain_s: float = 30.0
     chunk: int = 256  # claimed in one turn
     tell_s: float = 0.2  # a listener hears of a job at most this often
+    remind_s: float = 2.0  # and this often of one in which nothing ends: a picture may take an hour
     grace_s: float = 60.0  # added to what a claim may take before its lease ends
     patience_s: float = 300.0  # for a database that does not answer
     silence: Silence = Silence()

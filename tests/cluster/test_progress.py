@@ -78,7 +78,7 @@ WORK: dict[str, object] = {
     "preview": "/optimising/a/b/picture",
     "curve": "/optimising/a/b/curve",
 }
-WORDS = "a.jpg: scale 2 of 3, 512×340 px, step 40 of 100, loss 1.234, 2.1 steps/s, 2 min left"
+WORDS = "a.jpg: scale 2 of 3, 512×340 px, step 40 of 100, loss 1.234, 2.1 steps/s, 2 min 10 s left"
 
 
 def test_everybody_sees_how_far_an_optimisation_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,13 @@ def test_an_empty_window_never_overflows(bench: Bench, spec_of: SpecOf) -> None:
     assert max(snapshot.counts[ItemState.LEASED] for snapshot in bench.recorder.snapshots) <= 4
 
 
+def test_a_listener_hears_of_a_job_while_its_pictures_take_long(bench: Bench, spec_of: SpecOf) -> None:
+    began = bench.clock.now()
+    assert bench.run(spec_of(), lambda claim: done(claim) if bench.clock.now() > began + 60 else None)
+    silent = [one for one in bench.recorder.snapshots if one.settled == 0]
+    assert 20 < len(silent) < 40  # once in two seconds, not in every round
+
+
 @pytest.mark.parametrize(
     ("kind", "state"),
     [
