@@ -10,6 +10,7 @@ from giornata.styles.library import Library
 
 # Raised whenever the same weights and the same picture would come out with other pixels.
 ENGINE_VERSION = "2"
+OPTIMISATION_VERSION = "2"  # the same for pictures that are optimised
 
 
 class LibraryStyles:
@@ -27,7 +28,7 @@ class LibraryStyles:
         named = sorted(name for name in mix if name != IDENTITY)
         hashes = [self._library.find(name).card.sha256 for name in named if name in self._library.styles]
         if encoder:
-            hashes.append(encoder_version(encoder))
+            hashes += [OPTIMISATION_VERSION, encoder_version(encoder)]
         return hashlib.blake2b("\n".join([ENGINE_VERSION, *hashes]).encode(), digest_size=8).hexdigest()
 
 

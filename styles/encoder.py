@@ -91,14 +91,17 @@ class Encoder(nn.Module):
     def forward(self, pixels: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
         """Features of the asked `layers` (``relu3_1``, ``conv4_2`` …), each N x C x H/stride x W/stride.
 
-        `pixels`: float, N x 3 x H x W, sRGB 0..1. Odd sides lose their last row or column in pooling.
+        `pixels`: float, N x 3 x H x W, sRGB 0..1. Odd sides lose their last row or column in pooling. Pixels
+        go on beyond the border as they end there, as in crowsonkb/style-transfer-pytorch; maps do with zeros.
         """
-        features, found = preprocessed(pixels, self.preprocessing), dict[str, Tensor]()
+        # Zeros outside would look like a dark frame, and an optimisation paints one against it.
+        features = F.pad(preprocessed(pixels, self.preprocessing), (1, 1, 1, 1), mode="replicate")
+        found = dict[str, Tensor]()
         for step in self.steps:
             if step.opens_block:
                 features = self._pooled(features)
             weight, bias = (self.get_buffer(f"conv{step.key}_{part}") for part in ("weight", "bias"))
-            response = F.conv2d(features, weight, bias, padding=1)
+            response = F.conv2d(features, weight, bias, padding=0 if step is self.steps[0] else 1)
             features = F.relu(response)
             if f"conv{step.key}" in layers:
                 found[f"conv{step.key}"] = response

@@ -21,13 +21,8 @@ from giornata.jobs.task import RenderTask
 from giornata.workers.contact_sheet import contact_sheet
 
 CONTENTS = ("chelsea", "astronaut", "rocket")
-# The photograph that a style of the library paints: full of things, or there is no brushwork to learn.
-PAINTED = {
-    "great-wave": "coffee",
-    "la-calanque": "hubble_deep_field",
-    "metzinger": "coffee",
-    "starry-night": "hubble_deep_field",
-}
+# The photograph that styles of the library paint: without edges and surfaces there is no brushwork to learn.
+PAINTED = dict.fromkeys(("great-wave", "la-calanque", "metzinger", "starry-night"), "coffee")
 LARGER = 2  # than its middle, which is shown and used
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 BETAS = (2.0, 10.0, 50.0, 250.0)

@@ -103,13 +103,13 @@ class Student(nn.Module):
                 head.bias.copy_(solved[:, -1])
 
     def features(self, pixels: Tensor) -> dict[str, Tensor]:
-        """The student's own tapped layers."""
-        features, seen = pixels * 2 - 1, {}
+        """The student's own tapped layers, padded as `Encoder` does."""
+        features, seen = F.pad(pixels * 2 - 1, (1, 1, 1, 1), mode="replicate"), {}
         for one in self.architecture.convolutions():
             if one.opens_block:
                 features = F.avg_pool2d(features, 2)
             weight, bias = (self.weights[f"conv{one.key}_{part}"] for part in ("weight", "bias"))
-            features = F.relu(F.conv2d(features, weight, bias, padding=1))
+            features = F.relu(F.conv2d(features, weight, bias, padding=0 if one.key == "1_1" else 1))
             if f"relu{one.key}" in TAPS:
                 seen[f"relu{one.key}"] = features
         return seen

@@ -82,13 +82,14 @@ def reference(
     def features(picture: Tensor) -> dict[str, Tensor]:
         bgr = picture.permute(2, 0, 1).flip(0)[None] * 255
         out = bgr - torch.tensor([103.939, 116.779, 123.68])[None, :, None, None]
+        out = torch.nn.functional.pad(out, (1, 1, 1, 1), mode="replicate")
         found = {}
         for name in ("1_1", "1_2", "pool", "2_1"):
             if name == "pool":
                 out = torch.nn.functional.avg_pool2d(out, 2)
                 continue
             weight, bias = tensors[f"conv{name}.weight"], tensors[f"conv{name}.bias"]
-            out = torch.relu(torch.nn.functional.conv2d(out, weight, bias, padding=1))
+            out = torch.relu(torch.nn.functional.conv2d(out, weight, bias, padding=int(name != "1_1")))
             found[f"relu{name}"] = out[0].flatten(1)
         return found
 
