@@ -4,7 +4,6 @@ output is the same to the last byte.
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -16,16 +15,13 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import psutil
 import pytest
 import tifffile
 
-from giornata.jobs.audit import audit
 from giornata.jobs.digest import file_sha256
-from giornata.jobs.states import ItemState
 from giornata.jobs.store import JobStore
-from giornata.jobs.works import PICTURES
 from tests.end_to_end.chaos import write_styles
+from tests.end_to_end.giants import PATIENCE_S, POOR, RICH, Giant
 
 pytestmark = [
     pytest.mark.long,
@@ -35,7 +31,6 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 TILES, PHASES = 70, 7
-PATIENCE_S = 400.0
 SPEC = """
 name: giant
 inputs: [{source}]
@@ -44,73 +39,6 @@ destination: out
 outputs: [{{format: png}}]
 render: {{tile: 96, overlap: 16}}
 """
-# Workers without memory for features keep them on disk.
-POOR = """
-import sys
-from giornata.cluster import session
-session.FEATURES_SHARE = 1e-6
-from giornata.cluster.cli.main import main
-main()
-"""
-RICH = POOR.replace("session.FEATURES_SHARE = 1e-6", "pass")
-
-
-class Giant:
-    """A folder with a spec of one picture, a home of its own, and the command that renders it."""
-
-    def __init__(self, folder: Path, source: Path, styles: Path, *, poor: bool) -> None:
-        self.folder, self.home, self.out = folder, folder / "home", folder / "out"
-        self.home.mkdir(parents=True)
-        (self.home / "styles").symlink_to(styles)
-        (folder / "batch.yaml").write_text(SPEC.format(source=source))
-        self._code = POOR if poor else RICH
-        self.process: subprocess.Popen[str] | None = None
-
-    @property
-    def works(self) -> Path:
-        """Where its work lasts."""
-        return self.home / "scratch" / PICTURES
-
-    def start(self, workers: int = 2) -> None:
-        """The command in a process of its own."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", self._code, "run", "batch.yaml", "--workers", str(workers)],
-            cwd=self.folder,
-            env={**os.environ, "GIORNATA_HOME": str(self.home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def finish(self) -> str:
-        """Wait for the command; the hash of the output, which the audit finds in order."""
-        assert self.process is not None
-        words, _ = self.process.communicate(timeout=PATIENCE_S)
-        assert self.process.returncode == 0, words
-        with JobStore(self.home / "jobs.sqlite") as store:
-            (job_id,) = store.job_ids()
-            assert store.snapshot(job_id).counts[ItemState.DONE] == 1
-            assert audit(store, job_id, destination=self.out) == []
-        assert [path.name for path in self.works.iterdir()] == [".lock"]
-        (output,) = self.out.glob("*.png")
-        return file_sha256(output)
-
-    def kill_a_worker(self, rng: random.Random) -> None:
-        """SIGKILL one of the render actors."""
-        with JobStore(self.home / "jobs.sqlite") as store:
-            pids = [one.pid for one in store.workers() if one.pid and psutil.pid_exists(one.pid)]
-        os.kill(rng.choice(pids), signal.SIGKILL)
-
-    def kill_everything(self) -> None:
-        """SIGKILL the command and all below it, at once."""
-        assert self.process is not None
-        root = psutil.Process(self.process.pid)
-        for process in [root, *root.children(recursive=True)]:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        self.process.communicate()
 
 
 class Witness:
@@ -197,15 +125,16 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
 def expected(ground: tuple[Path, Path, Path]) -> str:
     """The hash of an undisturbed output."""
     folder, source, styles = ground
-    giant = Giant(folder / "undisturbed", source, styles, poor=False)
+    giant = Giant(folder / "undisturbed", SPEC.format(source=source), styles=styles)
     giant.start(workers=1)
-    return giant.finish()
+    return file_sha256(giant.finish())
 
 
 @pytest.fixture(params=[True, False], ids=["disk", "memory"])
 def giant(ground: tuple[Path, Path, Path], request: pytest.FixtureRequest) -> Iterator[Giant]:
     folder, source, styles = ground
-    made = Giant(folder / request.node.name, source, styles, poor=request.param)
+    spec, code = SPEC.format(source=source), POOR if request.param else RICH
+    made = Giant(folder / request.node.name, spec, styles=styles, code=code)
     yield made
     if made.process and made.process.poll() is None:
         made.kill_everything()
@@ -217,7 +146,7 @@ def test_a_killed_worker_costs_its_own_tiles_only(giant: Giant, expected: str) -
         for share in (0.3, 0.6):
             witness.wait_for(share)
             giant.kill_a_worker(random.Random(share))
-        assert giant.finish() == expected
+        assert file_sha256(giant.finish()) == expected
     witness.check()
 
 
@@ -230,7 +159,7 @@ def test_after_a_kill_of_everything_the_rest_is_done(giant: Giant, expected: str
         noted = len(witness.tiles())
         assert noted > PHASES * TILES * 0.9
         giant.start()
-        assert giant.finish() == expected
+        assert file_sha256(giant.finish()) == expected
     witness.check()
 
 
