@@ -12,7 +12,6 @@ from giornata.workers.device import memory_errors
 from giornata.workers.easel import Easel
 from giornata.workers.optimisation import Optimisation, lay_out, open_scale
 from giornata.workers.optimise import Standing, close_scale, standing_of
-from giornata.workers.optimised import threads
 from giornata.workers.prepared import Prepared
 from giornata.workers.render import Renderer
 
@@ -61,7 +60,7 @@ class Easels:
     def do(self, task: RenderTask, prepared: Prepared, order: EaselOrder) -> Any:
         """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Dropped` between tiles."""
         work = self.renderer.painter.optimisation(task, prepared)
-        with memory_errors(work.core_px), threads(self.renderer.shop.settings.lanes):
+        with memory_errors(work.core_px):
             match order.verb:
                 case EaselVerb.OPEN:
                     return self._open(work)
@@ -81,7 +80,8 @@ class Easels:
         if standing.scale == len(work.scales):
             return Opened()
         if standing.checkpoint is None:
-            lay_out(work, standing.scale, encoder, tick=self.renderer.shop.pulse.tick)
+            shop = self.renderer.shop
+            lay_out(work, standing.scale, encoder, tick=shop.pulse.tick, lanes=shop.settings.lanes)
         return Opened(len(work.grid(standing.scale, encoder)), standing)
 
     def _easel(self, work: Optimisation, order: EaselOrder) -> Easel:
@@ -93,6 +93,7 @@ class Easels:
                 work.loaded_encoder(),
                 checkpoint=standing_of(work).checkpoint,
                 tick=self.renderer.shop.pulse.tick,
+                lanes=self.renderer.shop.settings.lanes,
             )
             while len(self._held) > EASELS:
                 self._held.popitem(last=False)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,11 +16,13 @@ from giornata.styles.gatys.shard import Order, Products, Shard, in_memory
 from giornata.styles.gatys.sums import LayerSums, TileSums, summed
 from giornata.styles.gatys.tile import TileWork
 from giornata.workers.errors import WorkerBug
+from giornata.workers.lanes import on_lanes, one_thread
 from giornata.workers.plates import Plates
 from giornata.workers.program import silent
 from giornata.workers.tiles import Tile
 from giornata.workers.vectors import VectorRoom, vectors_of
 
+T = TypeVar("T")
 SIGNALS = "signals"
 VECTOR_PIXEL_BYTES = 12  # three float32
 
@@ -29,8 +33,8 @@ class Easel:
 
     Features stay between forward and backward while they fit `memory_bytes`; the others are computed again.
     `masks` are those of regions, float, padded height x padded width. A tile's part of the optimiser comes
-    from `checkpoint` if there is one, and lies where `room` says. `tick` is called after every tile; what it
-    raises ends the work.
+    from `checkpoint` if there is one, and lies where `room` says. On a CPU `lanes` tiles are worked on at a
+    time, each on one thread. `tick` is called after every tile; what it raises ends the work.
     """
 
     encoder: Encoder
@@ -42,9 +46,11 @@ class Easel:
     checkpoint: Path | None = None
     tick: Callable[[], None] = silent
     room: VectorRoom | None = None
+    lanes: int = 1
     _work: dict[int, TileWork] = field(default_factory=dict)
     _shards: dict[int, Shard] = field(default_factory=dict)
     _kept_bytes: float = 0.0
+    _book: Lock = field(default_factory=Lock)
 
     def play(self, asked: Round, tiles: Iterable[int]) -> LossParts | dict[int, Products] | None:
         """One round for the tiles of these indexes."""
@@ -53,12 +59,14 @@ class Easel:
                 self._kept_bytes = 0.0
                 self._each(tiles, self._forward)
             case Verb.EVALUATE:
-                return self._evaluate()
+                with one_thread():
+                    return self._evaluate()
             case Verb.BACKWARD:
                 signals = signals_from(self.plates.kept(SIGNALS))
                 self._each(tiles, lambda tile: self._backward(tile, signals))
             case Verb.TAKE:
-                return {index: self._take(self.plates.grid[index]) for index in tiles}
+                indexes = list(tiles)
+                return dict(zip(indexes, self._each(indexes, self._take), strict=True))
             case Verb.OBEY if asked.order is not None:
                 order = asked.order
                 self._each(tiles, lambda tile: self._obey(tile, order))
@@ -80,10 +88,16 @@ class Easel:
             self.plates.write_core(tile, self._shard(tile).result)
             self._rest(self._shard(tile))
 
-    def _each(self, tiles: Iterable[int], work: Callable[[Tile], None]) -> None:
-        for index in tiles:
-            work(self.plates.grid[index])
-            self.tick()
+    def _each(self, tiles: Iterable[int], work: Callable[[Tile], T]) -> list[T]:
+        # Of tiles that are at work together, what is not kept must fit as well.
+        room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes())))
+        lanes = min(self.lanes, room) if self.device == "cpu" else 1
+        return on_lanes([self.plates.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
+
+    def _largest_bytes(self) -> float:
+        """What the features of the largest tile weigh."""
+        weight = self.encoder.architecture.bytes_per_px(self.objective.options.layers, 4)
+        return weight * max(tile.input.height * tile.input.width for tile in self.plates.grid)
 
     def _pixels(self, tile: Tile) -> Tensor:
         return self.plates.tile_of(self.plates.picture, tile.input).to(self.device)
@@ -118,7 +132,8 @@ class Easel:
         if self.room is None:
             return None
         pixels = tile.core.height * tile.core.width
-        return self.room.keeper(pixels * VECTOR_PIXEL_BYTES * vectors_of(self.objective.options))
+        with self._book:
+            return self.room.keeper(pixels * VECTOR_PIXEL_BYTES * vectors_of(self.objective.options))
 
     def _rest(self, shard: Shard) -> None:
         if self.room is not None:
@@ -128,8 +143,9 @@ class Easel:
         pixels, layers = self._pixels(tile), self.objective.options.layers
         weight = self.encoder.architecture.bytes_per_px(layers, pixels.itemsize)
         needed = weight * tile.input.height * tile.input.width
-        keep = self._kept_bytes + needed <= self.memory_bytes
-        self._kept_bytes += needed if keep else 0
+        with self._book:
+            keep = self._kept_bytes + needed <= self.memory_bytes
+            self._kept_bytes += needed if keep else 0
         sums = self._work_of(tile).forward(pixels, keep=keep)
         self.plates.keep(sums_name(tile.index), sums_record(sums))
 

@@ -25,6 +25,7 @@ from giornata.styles.gatys.sums import LayerSums
 from giornata.styles.gatys.tile import TileWork
 from giornata.styles.losses import Statistics, statistics_of
 from giornata.workers.easel import Easel
+from giornata.workers.lanes import on_lanes
 from giornata.workers.picture import read_box, reduced
 from giornata.workers.plates import Plates
 from giornata.workers.program import silent
@@ -32,6 +33,7 @@ from giornata.workers.tiles import Box, Tile, TileGrid
 from giornata.workers.vectors import VectorRoom
 
 TARGETS, DONE = "targets", "done"
+SMALL_CORE_PX, USUAL_CORE_PX = 256, 512
 VECTORS_SHARE = 1 / 3  # of what features may take: the optimiser's vectors have that beside them
 LEAST_CELLS = 4  # positions of the deepest layer that a style must have each way to be a style
 CALM = 0.004  # deviation below which a picture is one colour: a level of 255
@@ -50,7 +52,10 @@ class StyleSource(BaseModel):
 
 
 class Optimisation(BaseModel):
-    """Everything an optimisation depends on. `*_path` are .npy files of pixels, height x width x 3."""
+    """Everything an optimisation depends on. `*_path` are .npy files of pixels, height x width x 3.
+
+    Tiles have cores of `core_px`, or with `usual_cores` at most that and what is usual for their scale.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +66,7 @@ class Optimisation(BaseModel):
     options: GatysOptions
     scales: tuple[Scale, ...]
     core_px: int
+    usual_cores: bool = False
     encoder: str
     preprocessing: Preprocessing | None = None
     device: str = "cpu"
@@ -80,7 +86,12 @@ class Optimisation(BaseModel):
     def grid(self, index: int, encoder: Encoder) -> TileGrid:
         """The tiles of a scale: the same on every process."""
         scale = self.scales[index]
-        return grid_of(encoder, self.options, scale.width, scale.height, core_px=self.core_px)
+        core_px = self.core_for(scale.long_px)
+        return grid_of(encoder, self.options, scale.width, scale.height, core_px=core_px)
+
+    def core_for(self, long_px: int) -> int:
+        """The core of tiles of a picture whose longer side is this."""
+        return min(self.core_px, usual_core(long_px)) if self.usual_cores else self.core_px
 
     @property
     def tiles(self) -> int:
@@ -98,6 +109,14 @@ class Optimisation(BaseModel):
         return made[: scale.height, : scale.width]
 
 
+def usual_core(long_px: int) -> int:
+    """The core of tiles of a picture when nobody asks for another: some for every thread of a small machine.
+
+    It follows from the picture alone, for another cut rounds otherwise and ends in another picture.
+    """
+    return SMALL_CORE_PX if long_px <= USUAL_CORE_PX else USUAL_CORE_PX
+
+
 def grid_of(encoder: Encoder, options: GatysOptions, width: int, height: int, *, core_px: int) -> TileGrid:
     """Tiles whose halo makes their cores exact for all layers."""
     architecture, layers = encoder.architecture, options.layers
@@ -106,7 +125,14 @@ def grid_of(encoder: Encoder, options: GatysOptions, width: int, height: int, *,
     return TileGrid(width, height, core, stride, architecture.halo_px(layers), min_side=2 * stride)
 
 
-def lay_out(work: Optimisation, index: int, encoder: Encoder, *, tick: Callable[[], None] = silent) -> None:
+def lay_out(
+    work: Optimisation,
+    index: int,
+    encoder: Encoder,
+    *,
+    tick: Callable[[], None] = silent,
+    lanes: int = 1,
+) -> None:
     """Write content, start, masks and style statistics of a scale, from nothing or from the scale before."""
     scale, grid, folder = work.scales[index], work.grid(index, encoder), work.scale_folder(index)
     content = resized(np.load(work.content_path, mmap_mode="r"), scale)
@@ -117,7 +143,7 @@ def lay_out(work: Optimisation, index: int, encoder: Encoder, *, tick: Callable[
             np.save(folder / f"mask-{region}.npy", _mask(style.mask_path, scale, grid))
     targets = {}
     for region, style in enumerate(work.styles, start=1):
-        statistics = style_statistics(work, style, scale, encoder, tick=tick)
+        statistics = style_statistics(work, style, scale, encoder, tick=tick, lanes=lanes)
         place = WHOLE if style.mask_path is None else region
         targets[str(region)] = (style.share, place, statistics)
     Plates(folder, grid).keep(TARGETS, targets)
@@ -130,6 +156,7 @@ def open_scale(
     *,
     checkpoint: Path | None = None,
     tick: Callable[[], None] = silent,
+    lanes: int = 1,
 ) -> Easel:
     """An easel for any tiles of a scale that has been laid out."""
     grid, folder = work.grid(index, encoder), work.scale_folder(index)
@@ -149,6 +176,7 @@ def open_scale(
         checkpoint=checkpoint,
         tick=tick,
         room=VectorRoom(folder, work.memory_bytes * VECTORS_SHARE, work.device),
+        lanes=lanes,
     )
 
 
@@ -159,6 +187,7 @@ def style_statistics(
     encoder: Encoder,
     *,
     tick: Callable[[], None] = silent,
+    lanes: int = 1,
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Mean and second moments by style layer at a scale, tile by tile. Raises `BadStylePicture`."""
     options = work.options
@@ -176,12 +205,16 @@ def style_statistics(
         raise BadStylePicture(style.name, "one colour all over", "a picture with something in it")
     stride = encoder.architecture.common_stride(options.layers)
     height, width = (max(stride, side - side % stride) for side in small.shape[:2])
-    grid = grid_of(encoder, options, width, height, core_px=work.core_px)
+    grid = grid_of(encoder, options, width, height, core_px=work.core_for(max(width, height)))
     total: dict[str, LayerSums] = {}
-    for tile in grid:
-        for layer, sums in _style_sums(encoder, options, small, tile, work.device).items():
+
+    def look(tile: Tile) -> dict[str, LayerSums]:
+        return _style_sums(encoder, options, small, tile, work.device)
+
+    lanes = lanes if work.device == "cpu" else 1
+    for part in on_lanes(grid, look, lanes=lanes, tick=tick):
+        for layer, sums in part.items():
             total[layer] = total[layer] + sums if layer in total else sums
-        tick()
     found = {layer: statistics_of(sums) for layer, sums in total.items()}
     return {layer: (one.mean, one.gram) for layer, one in found.items()}
 

@@ -91,14 +91,17 @@ def optimise(
     *,
     tick: Callable[[], None] = silent,
     keep_every_s: float = KEEP_EVERY_S,
+    lanes: int = 1,
 ) -> Iterator[OptimisationProgress]:
     """Go on from where the work stands to its end, yielding every step. Raises `StyleError`."""
     encoder = work.loaded_encoder()
     while work.finished() < len(work.scales):
         standing = standing_of(work)
         if standing.checkpoint is None:
-            lay_out(work, standing.scale, encoder, tick=tick)
-        easel = open_scale(work, standing.scale, encoder, checkpoint=standing.checkpoint, tick=tick)
+            lay_out(work, standing.scale, encoder, tick=tick, lanes=lanes)
+        easel = open_scale(
+            work, standing.scale, encoder, checkpoint=standing.checkpoint, tick=tick, lanes=lanes
+        )
         yield from _one_scale(work, standing, easel, keep_every_s)
 
 

@@ -1,7 +1,6 @@
 """From a task to an optimisation and back: pictures decoded, options read, the result on the canvas."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,14 @@ from giornata.styles.gatys.schedule import scales_of
 from giornata.workers.canvas import Canvas
 from giornata.workers.errors import EffectRefused
 from giornata.workers.masks import read_mask
-from giornata.workers.optimisation import LEAST_CELLS, Optimisation, StyleSource
+from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 from giornata.workers.picture import read_box
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
 
 RECORD = "optimisation.json"
-CORES_PX = (2048, 1536, 1024, 768, 512, 256, 128)
+CORES_PX = (USUAL_CORE_PX, 256, 128)
 PIXEL_BYTES = 12
 
 
@@ -120,7 +119,8 @@ def set_up(task: RenderTask, painting: WorkingPicture, folder: Path, studio: Stu
         styles=tuple(_styles(task, painting, folder, studio)),
         options=options,
         scales=scales_of(*size, options, least_px=LEAST_CELLS * stride),
-        core_px=task.tile_px or fitting_core(encoder, options, studio.memory_bytes, size=size),
+        core_px=task.tile_px or fitting_core(encoder, options, studio.memory_bytes),
+        usual_cores=task.tile_px is None,
         encoder=told.encoder,
         device=studio.device,
         memory_bytes=studio.memory_bytes,
@@ -144,12 +144,12 @@ def _styles(
         yield StyleSource(name=name, pixels_path=decoded.pixels_path, share=image.share, mask_path=mask)
 
 
-def fitting_core(encoder: Encoder, options: GatysOptions, memory_bytes: int, *, size: tuple[int, int]) -> int:
-    """The largest core whose features fit `memory_bytes`, no larger than a picture of `size` has use for."""
+def fitting_core(encoder: Encoder, options: GatysOptions, memory_bytes: int) -> int:
+    """The usual core, or the largest smaller one whose features fit `memory_bytes`."""
     architecture, layers = encoder.architecture, options.layers
     weight, halo = architecture.bytes_per_px(layers, 4), architecture.halo_px(layers)
     return next(
-        (core for core in CORES_PX if min(core + 2 * halo, max(size)) ** 2 * weight <= memory_bytes),
+        (core for core in CORES_PX if (core + 2 * halo) ** 2 * weight <= memory_bytes),
         CORES_PX[-1],
     )
 
@@ -165,14 +165,3 @@ def hang(
         if blend < 1:
             styled = np.float32(blend) * styled + np.float32(1 - blend) * read_box(pixels, tile.reach)
         canvas.add(tile, styled)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Use `count` threads inside a convolution, for work that has no lanes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

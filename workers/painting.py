@@ -8,7 +8,7 @@ from giornata.styles.moments import Totals
 from giornata.workers.device import memory_errors, pick_device
 from giornata.workers.optimisation import Optimisation
 from giornata.workers.optimise import optimise
-from giornata.workers.optimised import Studio, hang, set_up, threads
+from giornata.workers.optimised import Studio, hang, set_up
 from giornata.workers.prepared import Prepared
 from giornata.workers.program import TileDesk, exact_totals, render_tiles, thumbnail_totals
 from giornata.workers.workshop import Workshop
@@ -58,9 +58,10 @@ class Painter:
     def _optimise(self, task: RenderTask, prepared: Prepared) -> None:
         """Style by optimisation, in this process, from the last checkpoint on."""
         work = self.optimisation(task, prepared)
-        with memory_errors(work.core_px), threads(self.shop.settings.lanes):
+        settings = self.shop.settings
+        with memory_errors(work.core_px):
             for progress in optimise(
-                work, tick=self.shop.pulse.tick, keep_every_s=self.shop.settings.keep_every_s
+                work, tick=self.shop.pulse.tick, keep_every_s=settings.keep_every_s, lanes=settings.lanes
             ):
                 self.shop.watch(progress)
         self.hang(task, prepared, work)

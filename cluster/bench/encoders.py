@@ -23,9 +23,8 @@ from giornata.styles.gatys.objective import LossParts
 from giornata.styles.gatys.options import CONTENT_LAYERS, STYLE_LAYERS, GatysOptions, Growth, Start
 from giornata.styles.gatys.schedule import Scale
 from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.optimisation import Optimisation, StyleSource, lay_out, open_scale
+from giornata.workers.optimisation import USUAL_CORE_PX, Optimisation, StyleSource, lay_out, open_scale
 from giornata.workers.optimise import optimise
-from giornata.workers.optimised import threads
 
 SECOND_CHOICE = "relu3_1"  # of content, where the weights end before relu4_2
 
@@ -82,7 +81,7 @@ def measure(setting: Setting) -> Comparison:
     keep_freed_memory()
     true, compact = (load_encoder(EncoderChoice(name)) for name in (setting.true, setting.compact))
     options = options_for(true, compact, setting.steps)
-    with tempfile.TemporaryDirectory(prefix="giornata-bench-") as place, threads(setting.threads):
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-") as place:
         pictures = Path(place)
         for number, name in enumerate(NAMES):
             np.save(pictures / f"{name}.npy", photograph(number, setting.side_px, setting.side_px))
@@ -136,7 +135,7 @@ def _row(setting: Setting, options: GatysOptions, pictures: Path, content: str, 
     made, left, seconds = [], [], []
     for name in (setting.true, setting.compact):
         work = _work(setting, options, pictures, name, content, style)
-        seconds.append(_step_s(work))
+        seconds.append(_step_s(work, setting.threads))
         made.append(np.clip(work.finished_picture(0), 0, 1))
         path = work.folder / "made.npy"
         np.save(path, made[-1])
@@ -155,16 +154,17 @@ def _work(
         styles=(StyleSource(name=style, pixels_path=pictures / f"{style}.npy"),),
         options=options,
         scales=(Scale(side, side, options.steps),),
-        core_px=2048,
+        core_px=USUAL_CORE_PX,
+        usual_cores=True,
         encoder=encoder,
         memory_bytes=4 << 30,
     )
 
 
-def _step_s(work: Optimisation) -> float:
+def _step_s(work: Optimisation, lanes: int) -> float:
     """Optimise to the end; seconds of a step, without what comes before the first."""
     times: list[float] = []
-    for _ in optimise(work):
+    for _ in optimise(work, lanes=lanes):
         times.append(time.perf_counter())
     return (times[-2] - times[0]) / max(1, len(times) - 2)
 

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from giornata.styles.gatys.conductor import Round
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.easel import Easel
@@ -16,7 +14,6 @@ class BenchEasel:
 
     def __init__(self, work: str, threads: int) -> None:
         keep_freed_memory()
-        torch.set_num_threads(threads)
         self.threads, self.work = threads, Optimisation.model_validate_json(work)
         self.encoder = self.work.loaded_encoder()
         self._easel: Easel | None = None
@@ -28,9 +25,8 @@ class BenchEasel:
 
     def play(self, asked: Round, tiles: tuple[int, ...]) -> Any:
         """One round on these tiles, as a render actor plays it."""
-        torch.set_num_threads(self.threads)  # a setting of the thread, and this is not the constructor's
         if self._easel is None:
-            self._easel = open_scale(self.work, 0, self.encoder)
+            self._easel = open_scale(self.work, 0, self.encoder, lanes=self.threads)
         return self._easel.play(asked, tiles)
 
     def peak_mb(self) -> float:

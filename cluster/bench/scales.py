@@ -16,9 +16,8 @@ from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.gatys.options import GatysOptions, Growth
 from giornata.styles.gatys.schedule import scales_of
 from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.optimisation import LEAST_CELLS, Optimisation, StyleSource
+from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 from giornata.workers.optimise import optimise
-from giornata.workers.optimised import threads
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Setting:
     growth: Growth = Growth.DYADIC
     encoder: str = "compact"
     threads: int = 1
-    core_px: int = 2048
+    core_px: int = USUAL_CORE_PX
     memory_mb: int = 4096
 
 
@@ -61,12 +60,12 @@ class _Moment:
 def measure(setting: Setting) -> list[Row]:
     """One scale, then several until they are no worse; the last row says whether they ever were."""
     keep_freed_memory()
-    with tempfile.TemporaryDirectory(prefix="giornata-bench-") as place, threads(setting.threads):
+    with tempfile.TemporaryDirectory(prefix="giornata-bench-") as place:
         one = _work(setting, Path(place) / "one", several=False)
-        alone = list(_moments(one))[-1]
+        alone = list(_moments(one, setting.threads))[-1]
         several = _work(setting, Path(place) / "several", several=True)
         last, run = len(several.scales), []
-        for moment in _moments(several):
+        for moment in _moments(several, setting.threads):
             run.append(moment)
             if moment.scale == last and moment.loss <= alone.loss:
                 break
@@ -86,9 +85,9 @@ def measure(setting: Setting) -> list[Row]:
     ]
 
 
-def _moments(work: Optimisation) -> Iterator[_Moment]:
+def _moments(work: Optimisation, lanes: int) -> Iterator[_Moment]:
     started = time.perf_counter()
-    for progress in optimise(work):
+    for progress in optimise(work, lanes=lanes):
         spent = time.perf_counter() - started
         yield _Moment(progress.scale, progress.step, progress.loss.total, spent)
 
@@ -115,6 +114,7 @@ def _work(setting: Setting, folder: Path, *, several: bool) -> Optimisation:
         options=options,
         scales=scales,
         core_px=setting.core_px,
+        usual_cores=True,
         encoder=setting.encoder,
         memory_bytes=setting.memory_mb << 20,
     )

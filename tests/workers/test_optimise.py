@@ -12,13 +12,15 @@ from torch import Tensor
 
 from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
+from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.errors import BadOptions, BadStylePicture, Diverged
 from giornata.styles.gatys.conductor import Conductor, Round
 from giornata.styles.gatys.options import GatysOptions, Growth, Optimiser, Start
 from giornata.styles.gatys.schedule import Scale, scales_of
 from giornata.styles.losses import Convention, StyleTerm
-from giornata.workers.optimisation import Optimisation, StyleSource, lay_out, open_scale
+from giornata.workers.optimisation import Optimisation, StyleSource, lay_out, open_scale, usual_core
 from giornata.workers.optimise import losses_of, optimise, played, standing_of
+from giornata.workers.optimised import fitting_core
 
 torch.set_num_threads(1)
 LAYERS = {"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0}
@@ -147,6 +149,32 @@ def test_workers_do_not_show_in_a_single_bit(tmp_path: Path, pictures: Path, wei
     for workers in (2, 4):
         work = work_in(tmp_path / str(workers), pictures, weights, **asked)
         assert np.array_equal(by_workers(work, workers), one)
+
+
+def test_lanes_and_threads_do_not_show_in_a_single_bit(tmp_path: Path, pictures: Path, weights: Path) -> None:
+    """Thirty steps: what a process has of cores is another on every machine, and by how many share them."""
+    asked = {"convention": Convention.RELATIVE, "beta": 5.0, "core_px": 40}
+    made = []
+    for lanes, threads in ((1, 1), (4, 1), (3, 4)):
+        torch.set_num_threads(threads)
+        try:
+            work = work_in(tmp_path / f"{lanes}-{threads}", pictures, weights, **asked)
+            for _ in optimise(work, lanes=lanes):
+                pass
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(1)
+        made.append(np.asarray(work.finished_picture(0)))
+    assert np.array_equal(made[0], made[1])
+    assert np.array_equal(made[0], made[2])
+
+
+def test_the_usual_cut_follows_from_the_picture_alone(tmp_path: Path, pictures: Path, weights: Path) -> None:
+    assert [usual_core(side) for side in (100, 512, 513, 9000)] == [256, 256, 512, 512]
+    encoder = load_encoder(EncoderChoice(str(weights)))
+    options = GatysOptions(style_layers={"relu1_1": 1.0}, content_layers={"relu2_1": 1.0})
+    assert {fitting_core(encoder, options, size) for size in (2 << 30, 64 << 30)} == {512}
+    assert fitting_core(encoder, options, 1) == 128
 
 
 def test_another_cut_differs_by_rounding_alone(tmp_path: Path, pictures: Path, weights: Path) -> None:
