@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from typing import Protocol
+from zipfile import BadZipFile
 
 from giornata.jobs.ports import Entry, Place
 from giornata.workers.deepzoom import DZI_TILE_PX
@@ -27,14 +28,17 @@ class Shelf(Protocol):
 def small_copy(place: Place, target: str, *, side_px: int) -> bytes | None:
     """A JPEG of a picture of tiles of ours, whose long side is about `side_px`, from its folder or zip.
 
-    Nothing where there is none. Raises `OSError`, `PlaceError`.
+    Nothing where there is none, or no zip any more. Raises `OSError`, `PlaceError`.
     """
     shelf: Shelf = place
     folder = target
     if target.endswith(ZIP):
         if place.head(target) is None:
             return None
-        shelf = zipped = ZippedFolder(place, target)
+        try:
+            shelf = zipped = ZippedFolder(place, target)
+        except BadZipFile:
+            return None
         folder = zipped.folder
     name = _iiif_size(shelf, folder, side_px) or _dzi_level(shelf, folder)
     return shelf.read(name) if name and shelf.head(name) else None

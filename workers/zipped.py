@@ -15,14 +15,11 @@ class ZippedFolder:
     """The read half of a `Place` for the members of one zip; `folder` is what all of them lie in."""
 
     def __init__(self, place: Place, name: str) -> None:
-        """Reads the directory of the zip `name`. Raises `PlaceError`, `OSError`."""
+        """Reads the directory of the zip `name`. Raises `BadZipFile`, `PlaceError`, `OSError`."""
         found = place.head(name)
         if found is None:
             raise PlaceError(name, "nothing is there")
-        try:
-            self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, found), BUFFER_BYTES))
-        except zipfile.BadZipFile as error:
-            raise PlaceError(name, f"got no zip ({error})") from error
+        self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, found), BUFFER_BYTES))
         self._name, self._changed_at = name, found.changed_at
         first = next(iter(self._archive.namelist()), "")
         self.folder = f"{name}/{first.partition('/')[0]}"
