@@ -9,10 +9,10 @@ import logging
 import mmap
 import secrets
 import shutil
-import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -35,10 +35,13 @@ def vectors_of(options: GatysOptions) -> int:
 
 @dataclass
 class MappedVectors:
-    """Keeps vectors in files without a name in `folder`; each goes with the last tensor that shows it."""
+    """Keeps vectors in files without a name in `folder`; each goes with the last tensor that shows it.
+
+    Any thread may ask.
+    """
 
     folder: Path
-    _own: dict[int, "weakref.ref[Tensor]"] = field(default_factory=dict)
+    _own: "WeakValueDictionary[int, Tensor]" = field(default_factory=WeakValueDictionary)
 
     def keep(self, vector: Tensor) -> Tensor:
         """A copy of `vector` (any type, CPU), of the same shape, that is not part of our own memory."""
@@ -48,17 +51,15 @@ class MappedVectors:
         finally:
             path.unlink(missing_ok=True)
         mapped = mapped.view(vector.shape).copy_(vector)
-        self._own[mapped.data_ptr()] = weakref.ref(mapped)
+        self._own[mapped.data_ptr()] = mapped
         return mapped
 
     def rest(self, vectors: Iterable[Tensor]) -> None:
         """Give the pages of these back until they are used again; vectors of others are left alone."""
         for vector in vectors:
-            own = self._own.get(vector.data_ptr())
-            if own is not None and own() is vector:
+            if self._own.get(vector.data_ptr()) is vector:
                 size = vector.numel() * vector.itemsize
                 _libc.madvise(ctypes.c_void_p(vector.data_ptr()), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
-        self._own = {place: own for place, own in self._own.items() if own() is not None}
 
 
 @dataclass

@@ -9,6 +9,7 @@ import torch
 
 from giornata.styles.gatys.options import GatysOptions, Optimiser
 from giornata.workers.errors import ScratchFull
+from giornata.workers.lanes import on_lanes
 from giornata.workers.vectors import MappedVectors, VectorRoom, vectors_of
 
 
@@ -30,6 +31,19 @@ def test_a_vector_in_a_file_is_the_same_after_its_pages_were_given_back(tmp_path
     del kept
     gc.collect()
     assert mapped_files() == before
+
+
+def test_tiles_side_by_side_keep_their_own_vectors(tmp_path: Path) -> None:
+    vectors = MappedVectors(tmp_path)
+
+    def work(number: int) -> bool:
+        kept: list[torch.Tensor] = []
+        for step in range(60):
+            kept = [*kept, vectors.keep(torch.full((9, 7, 3), float(number * 100 + step)))][-8:]
+            vectors.rest(kept)
+        return all(bool((one == number * 100 + 52 + i).all()) for i, one in enumerate(kept))
+
+    assert all(on_lanes(range(16), work, lanes=8, tick=lambda: None))
 
 
 def test_memory_is_filled_first_and_the_rest_goes_to_scratch(
