@@ -16,7 +16,9 @@ from giornata.jobs.tiff_pages import (
     PHOTOMETRIC,
     SAMPLE_FORMAT,
     SAMPLES,
+    STRIPS,
     SUB_DIRECTORIES,
+    TILES,
     WIDTH,
     TiffPage,
     read_directory,
@@ -24,9 +26,7 @@ from giornata.jobs.tiff_pages import (
 
 SAMPLES_ALIKE = (BITS, SAMPLES, PHOTOMETRIC, SAMPLE_FORMAT, EXTRA_SAMPLES, ORIENTATION)
 MOST_LEVELS = 64
-OFFSETS = {True: 324, False: 273}  # of tiles, of strips
-COUNTS = {True: 325, False: 279}
-TILE_WIDTH = 322
+MOST_TILES = 4_000_000  # of 256 px: far beyond any picture that opens
 
 
 def level_for(page: TiffPage, pages: Sequence[TiffPage], *, side_px: int) -> TiffPage:
@@ -54,9 +54,12 @@ def levels_of(page: TiffPage, pages: Sequence[TiffPage]) -> Iterator[TiffPage]:
 
 def data_runs(page: TiffPage) -> list[tuple[int, int]] | None:
     """Where the samples of a page lie, as (offset, bytes) of each tile or strip; None if that is not told."""
-    tiled = TILE_WIDTH in page.entries
-    offsets, counts = page.all_values(OFFSETS[tiled]), page.all_values(COUNTS[tiled])
-    return list(zip(offsets, counts, strict=True)) if offsets and len(offsets) == len(counts) else None
+    told = [page.entries.get(tag) for tag in (TILES if page.is_tiled else STRIPS)]
+    counts = {entry.count if entry else 0 for entry in told}
+    if len(counts) != 1 or not 0 < max(counts) <= MOST_TILES:
+        return None
+    runs = list(page.runs())
+    return runs if len(runs) == max(counts) else None
 
 
 def _side(page: TiffPage) -> int:

@@ -5,7 +5,7 @@ TIFF 6.0 section 2, and the BigTIFF extension of it.
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
@@ -18,7 +18,8 @@ MOST_DIRECTORIES = 10_000
 MOST_ENTRIES = 4096
 MOST_ENTRIES_IN_ALL = 250_000  # directories may overlap: a small file can claim any number
 MOST_NUMBERS = 16
-MOST_TILES = 4_000_000  # of 256 px: far beyond any picture that opens
+READ_BYTES = 1 << 16
+STRIPS, TILES = (273, 279), (324, 325)  # offsets, and lengths in bytes
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TYPE_BYTES |= {16: 8, 17: 8, 18: 8}  # BigTIFF's own
 ReadAt = Callable[[int, int], bytes]  # offset, number of bytes: fewer where the file ends
@@ -92,21 +93,36 @@ class TiffPage:
 
     def values(self, tag: int) -> tuple[int, ...]:
         """The first whole numbers of a tag; none if it is not there or holds something else."""
-        return self._numbers(tag, MOST_NUMBERS)
-
-    def all_values(self, tag: int) -> tuple[int, ...]:
-        """All of them; none where there are more than a picture has tiles."""
-        entry = self.entries.get(tag)
-        return () if entry is None or entry.count > MOST_TILES else self._numbers(tag, entry.count)
-
-    def _numbers(self, tag: int, most: int) -> tuple[int, ...]:
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in NUMBERS:
             return ()
         size = TYPE_BYTES[entry.kind]
-        data = self.data(tag, most=most * size)
+        data = self.data(tag, most=MOST_NUMBERS * size)
         whole = len(data) // size
         return struct.unpack(f"{self.order}{whole}{NUMBERS[entry.kind]}", data[: whole * size])
+
+    @property
+    def is_tiled(self) -> bool:
+        """Whether its samples lie in tiles, or else in strips."""
+        return TILE_WIDTH in self.entries
+
+    def runs(self) -> Iterator[tuple[int, int]]:
+        """Where its samples lie: offset and length in bytes of every tile or strip, however many."""
+        return zip(*map(self._every_value, TILES if self.is_tiled else STRIPS), strict=False)
+
+    def _every_value(self, tag: int) -> Iterator[int]:
+        entry = self.entries.get(tag)
+        if entry is None or entry.kind not in NUMBERS:
+            return
+        size = TYPE_BYTES[entry.kind]
+        for start in range(0, entry.count * size, READ_BYTES):
+            data = self.read(entry.at + start, min(READ_BYTES, entry.count * size - start))
+            whole = len(data) // size * size
+            yield from (
+                value for (value,) in struct.iter_unpack(self.order + NUMBERS[entry.kind], data[:whole])
+            )
+            if whole < len(data) or not data:
+                return
 
     def value(self, tag: int, default: int) -> int:
         """The first whole number of a tag."""

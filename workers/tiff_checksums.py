@@ -4,41 +4,22 @@ RFC 1950: a stream ends with the Adler-32 of what went into it. libtiff asks for
 holds, and never for the end of the stream, so that most damage would pass for a picture.
 """
 
-import struct
 import zlib
-from collections.abc import Iterator
 
-from giornata.jobs.tiff_pages import COMPRESSION, NUMBERS, TILE_WIDTH, TYPE_BYTES, ReadAt, TiffPage
+from giornata.jobs.tiff_pages import COMPRESSION, READ_BYTES, ReadAt, TiffPage
 
 DEFLATE = (8, 32_946)
-STRIPS, TILES = (273, 279), (324, 325)  # offsets, and lengths in bytes
-READ_BYTES, OUT_BYTES = 1 << 16, 1 << 20
+OUT_BYTES = 1 << 20
 
 
 def first_damage(page: TiffPage) -> str:
     """What is wrong with the first strip or tile whose sum does not fit, in words; nothing if all fit."""
     if page.value(COMPRESSION, 1) not in DEFLATE:
         return ""
-    kind = "tile" if TILE_WIDTH in page.entries else "strip"
-    offsets, lengths = TILES if kind == "tile" else STRIPS
-    for number, (at, length) in enumerate(zip(_all(page, offsets), _all(page, lengths), strict=False)):
+    for number, (at, length) in enumerate(page.runs()):
         if problem := _problem(page.read, at, length):
-            return f"{kind} {number}: {problem}"
+            return f"{'tile' if page.is_tiled else 'strip'} {number}: {problem}"
     return ""
-
-
-def _all(page: TiffPage, tag: int) -> Iterator[int]:
-    """All numbers of a tag, however many."""
-    entry = page.entries.get(tag)
-    if entry is None or entry.kind not in NUMBERS:
-        return
-    size = TYPE_BYTES[entry.kind]
-    for start in range(0, entry.count * size, READ_BYTES):
-        data = page.read(entry.at + start, min(READ_BYTES, entry.count * size - start))
-        whole = len(data) // size * size
-        yield from (value for (value,) in struct.iter_unpack(page.order + NUMBERS[entry.kind], data[:whole]))
-        if whole < len(data) or not data:
-            return
 
 
 def _problem(read: ReadAt, at: int, length: int) -> str:

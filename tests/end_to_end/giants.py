@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from giornata.jobs.audit import audit
 from giornata.jobs.states import ItemState
@@ -15,6 +16,13 @@ from giornata.jobs.store import JobStore
 from giornata.jobs.works import PICTURES
 
 PATIENCE_S = 400.0
+LONG_CHAOS = [
+    pytest.mark.long,
+    pytest.mark.chaos,
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+]
 # Workers without memory for features keep them on disk.
 POOR = """
 import sys

@@ -21,15 +21,9 @@ import tifffile
 from giornata.jobs.digest import file_sha256
 from giornata.jobs.store import JobStore
 from tests.end_to_end.chaos import write_styles
-from tests.end_to_end.giants import PATIENCE_S, POOR, RICH, Giant
+from tests.end_to_end.giants import LONG_CHAOS, PATIENCE_S, POOR, RICH, Giant
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.chaos,
-    pytest.mark.ray,
-    pytest.mark.slow,
-    pytest.mark.timeout(1200),
-]
+pytestmark = LONG_CHAOS
 TILES, PHASES = 70, 7
 SPEC = """
 name: giant

@@ -11,15 +11,9 @@ from PIL import Image
 from skimage import data
 
 from giornata.workers.course import read_course
-from tests.end_to_end.giants import PATIENCE_S, Giant
+from tests.end_to_end.giants import LONG_CHAOS, PATIENCE_S, Giant
 
-pytestmark = [
-    pytest.mark.long,
-    pytest.mark.chaos,
-    pytest.mark.ray,
-    pytest.mark.slow,
-    pytest.mark.timeout(1200),
-]
+pytestmark = LONG_CHAOS
 SPEC = """
 name: gatys
 inputs: [{source}]
