@@ -65,12 +65,6 @@ def pinned(told: TaskOptimise, places: Places, storage: Storage) -> TaskOptimise
     return told.model_copy(update={"stamps": tuple(stamps)})
 
 
-def encoder_of(style: StyleChoice, base: Path) -> str:
-    """The encoder an optimisation looks with; empty for a style by name."""
-    told = optimisation_of(style, base)
-    return told.encoder if told else ""
-
-
 def all_weights(style: StyleChoice) -> dict[str, float]:
     """The styles a choice uses anywhere."""
     used = dict(style.weights)

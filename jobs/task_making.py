@@ -22,7 +22,6 @@ from giornata.jobs.spec_entries import StyleChoice
 from giornata.jobs.styling import (
     StyleCheck,
     all_weights,
-    encoder_of,
     optimisation_of,
     pinned,
     source_stamp,
@@ -74,8 +73,9 @@ class TaskMaker:
         )
         self._optimise = {style.resolved_label: self._optimisation(style) for style in spec.styles}
         self._versions = {
-            style.resolved_label: styles.version(all_weights(style), encoder=encoder_of(style, base))
+            style.resolved_label: styles.version(all_weights(style), encoder=told.encoder if told else "")
             for style in spec.styles
+            for told in (self._optimise[style.resolved_label],)
         }
         self._templates = {output: spec.template_of(output) for output in spec.outputs}
         self._destination = Destination(located(spec.destination, base=base))

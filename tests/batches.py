@@ -34,6 +34,19 @@ def task_for(folder: Path, name: str, *, style: str = "wave") -> RenderTask:
     )
 
 
+def wave_of(source: Path, target: Path, **more: object) -> RenderTask:
+    """A task that paints one picture in a style that ships."""
+    task = RenderTask(
+        item_id="a",
+        source=str(source),
+        target=str(target),
+        style_label="wave",
+        mix={"great-wave": 1.0},
+        format=PictureFormat.PNG,
+    )
+    return task.model_copy(update=more)
+
+
 def new_job(
     store: JobStore, folder: Path, items: Sequence[str | NewItem], *, name: str = "autumn", **more: object
 ) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -90,10 +91,11 @@ class Easel:
 
     def _each(self, tiles: Iterable[int], work: Callable[[Tile], T]) -> list[T]:
         # Of tiles that are at work together, what is not kept must fit as well.
-        room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes())))
+        room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes)))
         lanes = min(self.lanes, room) if self.device == "cpu" else 1
         return on_lanes([self.plates.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
 
+    @cached_property
     def _largest_bytes(self) -> float:
         """What the features of the largest tile weigh."""
         weight = self.encoder.architecture.bytes_per_px(self.objective.options.layers, 4)

@@ -11,11 +11,10 @@ from giornata.cluster.actors import ActorFactory
 from giornata.cluster.measured_actor import ENDED, STAGE_SECONDS
 from giornata.cluster.render_entrance import RenderEntrance
 from giornata.cluster.runtime import Runtime
-from giornata.jobs.choices import PictureFormat
 from giornata.jobs.claim import Claim
 from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.task import RenderTask
 from giornata.workers.settings import RenderSettings
+from tests.batches import wave_of
 
 PATIENCE_S = 60.0  # Ray's agent collects every ten seconds
 
@@ -27,14 +26,7 @@ def test_the_series_of_a_render_actor_are_served_by_ray(embedded_ray: Runtime, t
 
     source, target = tmp_path / "a.png", tmp_path / "out.png"
     Image.new("RGB", (64, 48), (200, 90, 30)).save(source)
-    task = RenderTask(
-        item_id="a",
-        source=str(source),
-        target=str(target),
-        style_label="wave",
-        mix={"great-wave": 1.0},
-        format=PictureFormat.PNG,
-    )
+    task = wave_of(source, target)
     claim = Claim(job_id="job", task=task, attempt=1, epoch=1)
     args = (RenderSettings(scratch=tmp_path / "scratch"), 1, False)
     actor = ActorFactory(RenderEntrance, num_cpus=1, prefix="seen", args=args)("seen-0")

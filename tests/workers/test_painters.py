@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from giornata.jobs.choices import PictureFormat
 from giornata.jobs.places import sidecar_of
-from giornata.jobs.task import RenderTask
 from giornata.workers.canvas import Canvas
 from giornata.workers.painters import painted_tiles
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiles import TileGrid
+from tests.batches import wave_of
 
 
 def test_tiles_are_told_in_the_order_they_came_with_their_workers(tmp_path: Path) -> None:
@@ -34,16 +33,7 @@ def test_tiles_are_told_in_the_order_they_came_with_their_workers(tmp_path: Path
 def test_the_record_of_a_picture_of_several_tiles_names_their_painters(tmp_path: Path) -> None:
     source, target = tmp_path / "a.png", tmp_path / "out.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (96, 160, 3), np.uint8)).save(source)
-    task = RenderTask(
-        item_id="a",
-        source=str(source),
-        target=str(target),
-        style_label="wave",
-        mix={"great-wave": 1.0},
-        format=PictureFormat.PNG,
-        tile_px=96,
-        sidecar=True,
-    )
+    task = wave_of(source, target, tile_px=96, sidecar=True)
     renderer = Renderer(RenderSettings(scratch=tmp_path / "scratch", worker="render-3.0"))
     try:
         made = renderer.render(task, target)
