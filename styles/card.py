@@ -15,6 +15,7 @@ class EngineName(StrEnum):
     """Engines a card may ask for."""
 
     FEEDFORWARD = "feedforward"
+    UNIVERSAL = "universal"
 
 
 class Artwork(BaseModel):
@@ -28,7 +29,11 @@ class Artwork(BaseModel):
 
 
 class StyleCard(BaseModel):
-    """One style of a library: a row in a network's tables, and its papers."""
+    """One style of a library and its papers: a row of a network's tables, or statistics of a picture.
+
+    `network` is the hash of the network that statistics belong to (engine universal). `levels` and
+    `structure` are what the style looks best with, when a job asks for nothing else.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +49,9 @@ class StyleCard(BaseModel):
     halo_px: int
     min_side: int
     strength: float = Field(default=1.0, ge=0, le=1, description="the default when a job asks for none")
+    network: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    levels: int | None = Field(default=None, ge=1, le=5)
+    structure: float | None = Field(default=None, ge=0, le=1)
 
 
 def load_card(path: Path) -> StyleCard:
@@ -64,7 +72,7 @@ def card_text(card: StyleCard) -> str:
     def line(key: str, value: object) -> str:
         return f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
 
-    fields = card.model_dump(mode="json")
+    fields = card.model_dump(mode="json", exclude_none=True)
     artwork = fields.pop("artwork")
     head = [line(key, value) for key, value in fields.items()]
     tail = [line(key, value) for key, value in artwork.items()]

@@ -9,6 +9,7 @@ from giornata.styles.card import StyleCard, load_card
 from giornata.styles.errors import StyleError, UnknownStyle, WeightsMismatch
 
 SHIPPED = Path(__file__).resolve().parent / "library"
+SHIPPED_STATISTICS = SHIPPED / "universal"  # styles that are statistics: some eighty files
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Library:
     """Styles of several folders; an earlier folder wins over a later one of the same style name."""
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
-        self.folders = (*folders, SHIPPED)
+        self.folders = (*folders, SHIPPED, SHIPPED_STATISTICS)
         self.styles: Mapping[str, Shelved] = self._read()
 
     def _read(self) -> dict[str, Shelved]:

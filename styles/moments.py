@@ -16,6 +16,9 @@ from giornata.styles.errors import BadStatistics
 class Moments:
     """Count of positions, and per channel the sum and the sum of squares: float64, C.
 
+    Of an engine that needs covariances, `squares` are the sums of products of channels instead: the upper
+    triangle, row by row (C·(C + 1)/2).
+
     Adding two tiles' moments gives the moments of both: the law of total variance needs nothing else.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from giornata.styles.moments import Moments, Totals, from_lists
 
-HEAD_WORDS = 3  # index of the tile, count of positions, channels
+HEAD_WORDS = 4  # index of the tile, count of positions, length of the sums, length of the sums of squares
 WORD_BYTES = 8
 
 
@@ -61,7 +61,8 @@ class Workbook:
 
     def note(self, phase: int, index: int, moments: Moments) -> None:
         """Record the moments of one tile."""
-        head = np.array([index, moments.count, len(moments.total)], np.int64)
+        lengths = [len(moments.total), len(moments.squares)]
+        head = np.array([index, moments.count, *lengths], np.int64)
         record = head.tobytes() + moments.total.tobytes() + moments.squares.tobytes()
         path = self.folder / f"moments-{phase:02d}-{os.getpid()}.log"
         with path.open("ab", buffering=0) as file:
@@ -71,11 +72,14 @@ class Workbook:
         """Take whole records in; the bytes they had."""
         at = 0
         while at + HEAD_WORDS * WORD_BYTES <= len(data):
-            index, count, channels = np.frombuffer(data, np.int64, HEAD_WORDS, at)
-            end = at + (HEAD_WORDS + 2 * int(channels)) * WORD_BYTES
+            index, count, channels, products = (
+                int(word) for word in np.frombuffer(data, np.int64, HEAD_WORDS, at)
+            )
+            words = channels + products
+            end = at + (HEAD_WORDS + words) * WORD_BYTES
             if end > len(data):
                 break
-            sums = np.frombuffer(data, np.float64, 2 * int(channels), at + HEAD_WORDS * WORD_BYTES).copy()
-            self._known[int(index)] = Moments(int(count), sums[:channels], sums[channels:])
+            sums = np.frombuffer(data, np.float64, words, at + HEAD_WORDS * WORD_BYTES).copy()
+            self._known[index] = Moments(count, sums[:channels], sums[channels:])
             at = end
         return at

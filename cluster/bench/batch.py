@@ -16,7 +16,7 @@ from giornata.jobs.spec import parse_spec
 from giornata.jobs.states import JobState
 from giornata.jobs.task import RenderTask
 from giornata.styles.library import Library
-from giornata.styles.loader import load_engine
+from giornata.styles.loader import load_feedforward
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings
 
@@ -51,7 +51,7 @@ class BatchSetting:
 
 def plain_loop(setting: BatchSetting, paths: list[Path], threads: int) -> float:
     """Decode, run the network, encode, one after another in one process; seconds."""
-    engine = load_engine(Library(setting.library_folders), {setting.style: 1.0})
+    engine = load_feedforward(Library(setting.library_folders), {setting.style: 1.0})
     torch.set_num_threads(threads)
     out = setting.folder / "loop"
     out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ import torch
 from giornata.cluster.bench.pictures import photograph
 from giornata.styles.feedforward import FeedForwardEngine
 from giornata.styles.library import Library
-from giornata.styles.loader import load_engine
+from giornata.styles.loader import load_feedforward
 
 SIZES_PX = (64, 96, 128, 192, 256, 512)
 REPEATS = 2  # the better of two: a busy machine only ever makes things slower
@@ -37,7 +37,7 @@ def _speed(work: Callable[[], object], pixels: int) -> float:
 def measure(*, style: str, styles: str, side_px: int, threads: int) -> list[BlockRow]:
     """Plain network and every block size on one picture of side_px x side_px, same number of threads."""
     folders = (Path(styles),) if styles else ()
-    loaded = load_engine(Library(folders), {style: 1.0})
+    loaded = load_feedforward(Library(folders), {style: 1.0})
     pixels = torch.from_numpy(photograph(0, side_px, side_px)).float() / 255
     batch = pixels.permute(2, 0, 1)[None]
     torch.set_num_threads(threads)

@@ -21,7 +21,7 @@ from giornata.cluster.bench.pictures import photograph
 from giornata.styles.engine import collect_totals, render_tile
 from giornata.styles.feedforward import FeedForwardEngine
 from giornata.styles.library import Library
-from giornata.styles.loader import load_engine
+from giornata.styles.loader import load_feedforward
 from giornata.styles.moments import Totals
 from giornata.workers.canvas import Canvas
 from giornata.workers.picture import read_box, reduced
@@ -71,7 +71,7 @@ class Haloless(FeedForwardEngine):
 def engine_for(setting: Setting) -> FeedForwardEngine:
     """The engine, on as many lanes as the setting has threads."""
     folders = (Path(setting.styles),) if setting.styles else ()
-    return load_engine(Library(folders), {setting.style: 1.0}, lanes=setting.threads)
+    return load_feedforward(Library(folders), {setting.style: 1.0}, lanes=setting.threads)
 
 
 def whole(setting: Setting, pixels: NDArray[np.uint8], folder: Path) -> Floats:

@@ -31,17 +31,34 @@ def to_unit(pixels: Tensor) -> Tensor:
     return pixels.float() / 255
 
 
+def pictures_in(folders: Iterable[Path], *, without: Iterable[str] = ()) -> tuple[Path, ...]:
+    """Picture files below `folders`, sorted, less those whose stems are in `without`."""
+    left_out = frozenset(without)
+    found = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
+    return tuple(path for path in found if path.stem not in left_out)
+
+
 class PhotoCrops:
     """An endless, seeded source of photograph crops."""
 
     def __init__(self, folders: Iterable[Path], *, crop_px: int) -> None:
-        paths = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
+        folders = tuple(folders)
+        self._read(pictures_in(folders), crop_px, ", ".join(str(f) for f in folders) or "no folder")
+
+    @classmethod
+    def of_files(cls, paths: Iterable[Path], *, crop_px: int) -> "PhotoCrops":
+        """Crops of the named pictures."""
+        crops = cls.__new__(cls)
+        crops._read(tuple(paths), crop_px, "the given files")
+        return crops
+
+    def _read(self, paths: Iterable[Path], crop_px: int, source: str) -> None:
         photos = [read_picture(path, PHOTO_SHORT_SIDE_PX) for path in paths]
         self.photos = [photo for photo in photos if min(photo.shape[1:]) >= crop_px]
         self.crop_px = crop_px
         if not self.photos:
             needed = f"at least one photograph of {crop_px} px or more"
-            raise MissingPictures(", ".join(str(f) for f in folders) or "no folder", needed)
+            raise MissingPictures(source, needed)
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """`count` random crops: float32, count x 3 x crop x crop, 0..1."""

@@ -1,0 +1,153 @@
+"""Style and content losses of the universal network's training, seen through random shifts, scales and noise.
+
+Style is the distance of channel means and centred covariances, relative to the painting's own, in layers of
+VGG-19 and of a compressed VGG-19. A network that is trained against a small teacher learns to fool it; what
+moves under the teacher's eyes cannot (`jittered`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from giornata.styles.training.teachers import CompressedVgg19, Vgg19
+
+# Halvings -> layer -> weight. Shallow layers weigh little: their statistics are colour and grain.
+TRUE_LAYERS = {
+    0: {"relu1_1": 0.2, "relu2_1": 0.4, "relu3_1": 1.0},
+    1: {"relu2_1": 0.4, "relu3_1": 1.0},
+}
+DEEP_LAYERS = {"relu2_1": 0.2, "relu3_1": 0.4, "relu4_1": 1.0, "relu5_1": 0.5}
+MEAN_SHARE = 0.5  # of a layer's weight for means; the rest is for covariances
+TRUE_CONTENT = "relu3_1"  # at half size
+DEEP_CONTENT = "relu4_1"
+SCALES = (0.8, 1.25)
+SHIFT_PX = 8
+NOISE = 0.02
+CALM = 0.03  # a step of a thirtieth of the range counts as calm ground
+CALM_HALVINGS = (2, 3)
+
+
+@dataclass(frozen=True)
+class StyleSums:
+    """Means (N x C) and centred covariances (N x C x C) by ``network/halvings/layer``."""
+
+    means: dict[str, Tensor]
+    covariances: dict[str, Tensor]
+
+
+class PerceptualLoss(nn.Module):
+    """What a painted photograph is judged by while training; never what quality is judged by."""
+
+    def __init__(self, encoder: Path, deep_encoder: Path) -> None:
+        super().__init__()
+        self.true = Vgg19(encoder)
+        self.deep = CompressedVgg19(deep_encoder)
+        self.to(memory_format=torch.channels_last)
+        self.weights = {
+            **{f"true/{level}/{name}": w for level, row in TRUE_LAYERS.items() for name, w in row.items()},
+            **{f"deep/0/{name}": w for name, w in DEEP_LAYERS.items()},
+        }
+
+    def seen(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Features by ``network/halvings/layer``; `pixels`: float, N x 3 x H x W, sRGB 0..1."""
+        found = dict[str, Tensor]()
+        for level, row in TRUE_LAYERS.items():
+            view = F.avg_pool2d(pixels, 2) if level else pixels
+            features = self.true(view, frozenset(row))
+            found |= {f"true/{level}/{name}": value for name, value in features.items()}
+        features = self.deep(pixels, frozenset(DEEP_LAYERS))
+        return found | {f"deep/0/{name}": value for name, value in features.items()}
+
+    def sums(self, seen: dict[str, Tensor]) -> StyleSums:
+        """Style statistics of features."""
+        means, covariances = {}, {}
+        for key, features in seen.items():
+            flat = features.float().flatten(2)
+            mean = flat.mean(2)
+            centred = flat - mean[:, :, None]
+            means[key] = mean
+            covariances[key] = torch.bmm(centred, centred.transpose(1, 2)) / flat.shape[2]
+        return StyleSums(means, covariances)
+
+    def style_distance(self, made: StyleSums, wanted: StyleSums) -> Tensor:
+        """Weighted relative distance, N."""
+        total, whole = torch.zeros(1), sum(self.weights.values())
+        for key, weight in self.weights.items():
+            mean = relative(made.means[key], wanted.means[key])
+            covariance = relative(made.covariances[key], wanted.covariances[key])
+            total = total.to(mean) + weight * (MEAN_SHARE * mean + (1 - MEAN_SHARE) * covariance)
+        return total / whole
+
+    def content_distance(self, made: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+        """Relative distance of features normalised by channel, so that colour and contrast may change, N."""
+        keys = (f"true/1/{TRUE_CONTENT}", f"deep/0/{DEEP_CONTENT}")
+        parts = [relative(normalised(made[key]), normalised(wanted[key])) for key in keys]
+        return torch.stack(parts).mean(0)
+
+    def forward(
+        self, made: Tensor, pixels: Tensor, wanted: StyleSums, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Unweighted losses of `made` for the photographs `pixels` (both N x 3 x H x W, sRGB 0..1)."""
+        view, original = jittered(made, pixels, generator)
+        seen = self.seen(view)
+        with torch.no_grad():
+            expected = self.seen(original)
+        outside = F.relu(made - 1) + F.relu(-made)
+        return {
+            "style": self.style_distance(self.sums(seen), wanted).mean(),
+            "content": self.content_distance(seen, expected).mean(),
+            "variation": variation(made).mean(),
+            "unrest": unrest(made, pixels).mean(),
+            "range": outside.square().mean(),
+        }
+
+
+def relative(got: Tensor, wanted: Tensor) -> Tensor:
+    """Squared distance over the squared norm of what is wanted, per sample: N x ... -> N."""
+    difference = (got.float() - wanted.float()).flatten(1).square().sum(1)
+    return difference / wanted.float().flatten(1).square().sum(1).clamp_min(1e-8)
+
+
+def normalised(features: Tensor) -> Tensor:
+    """Features of mean 0 and deviation 1 by channel and sample."""
+    features = features.float()
+    mean = features.mean((2, 3), keepdim=True)
+    deviation = features.var((2, 3), keepdim=True, unbiased=False).add(1e-3).sqrt()
+    return (features - mean) / deviation
+
+
+def jittered(made: Tensor, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Both pictures through one random scale and shift; noise of its own on the first."""
+    side = min(made.shape[2:])
+    draw = torch.rand(3, generator=generator)
+    scale = float(SCALES[0] + draw[0] * (SCALES[1] - SCALES[0]))
+    top, left = (int(value * SHIFT_PX) for value in draw[1:])
+    size = max(64, round(scale * (side - SHIFT_PX) / 16) * 16)
+
+    def view(image: Tensor) -> Tensor:
+        cut = image[:, :, top : top + side - SHIFT_PX, left : left + side - SHIFT_PX]
+        sized = F.interpolate(cut.float(), size=(size, size), mode="bilinear", antialias=scale < 1)
+        return sized.contiguous(memory_format=torch.channels_last)
+
+    noise = NOISE * torch.randn(made.shape[0], 3, size, size, generator=generator).to(made.device)
+    return view(made) + noise, view(pixels)
+
+
+def variation(pixels: Tensor) -> Tensor:
+    """L1 total variation per sample, mean over positions: N x 3 x H x W -> N."""
+    down, right = (pixels.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
+    return down + right
+
+
+def unrest(made: Tensor, pixels: Tensor) -> Tensor:
+    """Coarse change of `made` where the photograph is calm, per sample: blobs on skies and walls."""
+    total = torch.zeros(made.shape[0], device=made.device)
+    for halvings in CALM_HALVINGS:
+        pair = [F.avg_pool2d(image, 1 << halvings) for image in (made, pixels)]
+        for axis in (2, 3):
+            change, reason = (image.diff(dim=axis).abs().mean(1) for image in pair)
+            total = total + (change * torch.exp(-reason / CALM)).mean((1, 2))
+    return total

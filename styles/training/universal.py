@@ -1,0 +1,231 @@
+"""Training the universal network: first to see and to rebuild pictures, then to paint.
+
+Stage `rebuild`: the encoder learns the features of a compressed VGG-19 through linear maps that are thrown
+away, and every decoder block learns to undo its encoder block. Stage `paint`: the encoder is frozen, the
+statistics of random paintings are imposed at random depths, and the decoder learns from style and content
+losses as in Huang and Belongie 2017, seen through random shifts, scales and noise.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from giornata.styles.errors import TrainingDiverged
+from giornata.styles.training.painting_targets import PaintingTargets
+from giornata.styles.training.perceptual_loss import PerceptualLoss
+from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.teachers import CompressedVgg19
+from giornata.styles.training.universal_recipe import UniversalRecipe, UniversalStage
+from giornata.styles.universal.batch_transform import imposed
+from giornata.styles.universal.network import LEVELS, WIDTHS, UniversalNetwork, seeded
+
+CHECKPOINT = "universal.pt"
+TEACHER_LAYERS = tuple(f"relu{level}_1" for level in range(1, LEVELS + 1))
+TEACHER_WIDTHS = (16, 32, 64, 128, 128)
+FIRST_AVERAGED_STEP = 200
+SCALE_SAMPLE = 16  # crops that fix the scale of each teacher layer
+
+
+@dataclass(frozen=True)
+class UniversalProgress:
+    """One finished step: its number, the stage's kind, and the unweighted parts of the loss."""
+
+    step: int
+    steps: int
+    kind: str
+    parts: dict[str, float]
+    seconds_per_step: float
+
+
+class UniversalTrainer:
+    """Network, teachers and data of one training; `run` yields after every step."""
+
+    def __init__(
+        self,
+        recipe: UniversalRecipe,
+        *,
+        photos: Sequence[Path],
+        paintings: Sequence[Path],
+        encoder: Path,
+        deep_encoder: Path,
+        work: Path,
+        device: str = "cpu",
+    ) -> None:
+        self.recipe, self.work, self.device = recipe, work, torch.device(device)
+        self.photos, self.paintings = tuple(photos), tuple(paintings)
+        self.network = self._placed(seeded(recipe.seed))
+        self.average = self._placed(seeded(recipe.seed)).requires_grad_(False)
+        self.deep = CompressedVgg19(deep_encoder).to(self.device)
+        self.loss = PerceptualLoss(encoder, deep_encoder).to(self.device)
+        torch.manual_seed(recipe.seed)
+        heads = [nn.Conv2d(own, theirs, 1) for own, theirs in zip(WIDTHS, TEACHER_WIDTHS, strict=True)]
+        self.heads = nn.ModuleList(heads).to(self.device)
+        self.scales: list[Tensor] = []
+        self.targets: PaintingTargets | None = None
+        self.crops: PhotoCrops | None = None
+        self.step = 0
+        self.optimizer = self._optimizer()
+
+    def _placed(self, network: UniversalNetwork) -> UniversalNetwork:
+        return network.to(self.device).to(memory_format=torch.channels_last)
+
+    def _optimizer(self) -> torch.optim.Adam:
+        return torch.optim.Adam([*self.network.parameters(), *self.heads.parameters()], betas=(0.9, 0.99))
+
+    def resume(self) -> int:
+        """Go on from the checkpoint in the work folder, if there is one; returns the step reached."""
+        path = self.work / CHECKPOINT
+        if path.is_file():
+            state = torch.load(path, weights_only=True, map_location=self.device)
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.heads.load_state_dict(state["heads"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = state["step"]
+        return self.step
+
+    def save(self) -> None:
+        """Write the checkpoint whole, or leave the old one."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "heads": self.heads.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+        part = (self.work / CHECKPOINT).with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.work / CHECKPOINT)
+
+    def run(self, *, checkpoint_every: int = 200) -> Iterator[UniversalProgress]:
+        """Train to the recipe's last step. Raises `TrainingDiverged`."""
+        while self.step < self.recipe.steps:
+            started = time.monotonic()
+            stage, done = self.recipe.stage_at(self.step)
+            if done == 0 or self.crops is None:
+                self._enter(stage, fresh=done == 0)
+            parts = self._one_step(stage, done)
+            self.step += 1
+            if self.step % checkpoint_every == 0 or self.step == self.recipe.steps:
+                self.save()
+            seconds = time.monotonic() - started
+            yield UniversalProgress(self.step, self.recipe.steps, stage.kind, parts, seconds)
+
+    def _enter(self, stage: UniversalStage, *, fresh: bool) -> None:
+        """Prepare data and targets of a stage; a fresh one begins without momentum."""
+        sources = (*self.photos, *self.paintings) if stage.kind == "rebuild" else self.photos
+        self.crops = PhotoCrops.of_files(sources, crop_px=stage.crop_px)
+        if fresh:
+            self.optimizer = self._optimizer()
+        frozen = stage.kind == "paint"
+        for module in (self.network.openings, self.network.encoders):
+            module.requires_grad_(not frozen)
+        if frozen and self.targets is None:
+            self.targets = PaintingTargets(
+                self.network, self.loss, self.paintings, sides_px=self.recipe.painting_sides_px
+            )
+        if not self.scales:
+            sample = self._draw(SCALE_SAMPLE, torch.Generator().manual_seed(self.recipe.seed))
+            with torch.no_grad():
+                seen = self.deep(sample, frozenset(TEACHER_LAYERS))
+            self.scales = [seen[layer].square().mean().rsqrt() for layer in TEACHER_LAYERS]
+
+    def _draw(self, count: int, generator: torch.Generator) -> Tensor:
+        assert self.crops is not None  # noqa: S101 - made on entering a stage
+        return self.crops.draw(count, generator).to(self.device, memory_format=torch.channels_last)
+
+    def _one_step(self, stage: UniversalStage, done: int) -> dict[str, float]:
+        generator = torch.Generator().manual_seed(self.recipe.seed + 104729 * (self.step + 1))
+        pixels = self._draw(stage.batch, generator)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            losses = (
+                self._rebuild(pixels, generator)
+                if stage.kind == "rebuild"
+                else self._paint(pixels, stage, generator)
+            )
+        weights = stage.weights
+        loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
+        if not torch.isfinite(loss):
+            raise TrainingDiverged(self.step, float(loss))
+        for group in self.optimizer.param_groups:
+            group["lr"] = stage.rate_at(done)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        self.optimizer.step()
+        self._average()
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Exponential moving average of the weights: what is published."""
+        keep = self.recipe.averaging if self.step >= FIRST_AVERAGED_STEP else 0.0
+        for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(value, 1 - keep)
+
+    def _rebuild(self, pixels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Likeness to the teacher, of blocks to what they undo, and of the picture rebuilt from a level."""
+        features = self.network.encode(pixels)
+        with torch.no_grad():
+            seen = self.deep(pixels, frozenset(TEACHER_LAYERS))
+        sight = [
+            missed(head(F.relu(own)), seen[layer] * scale)
+            for own, head, layer, scale in zip(features, self.heads, TEACHER_LAYERS, self.scales, strict=True)
+        ]
+        shares = torch.tensor(self.recipe.entry_shares)
+        entry = 1 + torch.multinomial(shares, len(pixels), replacement=True, generator=generator)
+        entry = entry.to(self.device).view(-1, 1, 1, 1)
+        current, blocks = features[-1], []
+        for level in range(LEVELS, 1, -1):
+            decoded = self.network.shallower(current, level)
+            blocks.append(missed(decoded, features[level - 2].detach()))
+            current = torch.where(entry >= level, decoded, features[level - 2])
+        rebuilt = self.network.shallower(current, 1).float()
+        return {
+            "sight": torch.stack(sight).mean(),
+            "blocks": torch.stack(blocks).mean(),
+            "pixels": (rebuilt - pixels).square().mean(),
+            "edges": (rebuilt - pixels).abs().mean(),
+        }
+
+    def _paint(self, pixels: Tensor, stage: UniversalStage, generator: torch.Generator) -> dict[str, Tensor]:
+        """Losses of photographs painted after random paintings, and of photographs rebuilt unchanged."""
+        assert self.targets is not None  # noqa: S101 - made on entering the stage
+        count = len(pixels)
+        rows = self.targets.draw(count, generator)
+        with torch.no_grad():
+            features = self.network.encode(pixels)
+        deepest = (
+            torch.where(torch.rand(count, generator=generator) < stage.deepest_share, LEVELS, LEVELS - 1)
+            .to(self.device)
+            .view(-1, 1, 1, 1)
+        )
+        draw = torch.rand(count, LEVELS, 1, 1, 1, generator=generator)
+        some = (torch.rand(count, 1, 1, 1, 1, generator=generator) < stage.structure_share).float()
+        structure = (draw * some * stage.structure_most).to(self.device)
+        current = features[-1]
+        for level in range(LEVELS, 0, -1):
+            own = features[level - 1]
+            if level < LEVELS:
+                mixed = torch.lerp(current.float(), own.float(), structure[:, level - 1])
+                current = torch.where(deepest > level, mixed, own.float())
+            painted = imposed(current, self.targets.statistics(rows, level))
+            current = torch.where(deepest >= level, painted, current.float())
+            current = self.network.shallower(current.to(own.dtype), level)
+        made = current.float()
+        rebuilt = self.network.decode(features[LEVELS - 2], LEVELS - 1).float()
+        losses = self.loss(made, pixels, self.targets.sums(rows), generator)
+        return {**losses, "identity": (rebuilt - pixels).abs().mean()}
+
+
+def missed(got: Tensor, wanted: Tensor) -> Tensor:
+    """Share of the variance of `wanted` that `got` misses: N x C x h x w, twice -> a scalar."""
+    wanted = wanted.float()
+    spread = (wanted - wanted.mean((0, 2, 3), keepdim=True)).square().mean()
+    return (got.float() - wanted).square().mean() / spread.clamp_min(1e-12)

@@ -1,0 +1,174 @@
+"""The universal network: one encoder and one decoder of five levels that meet at every level.
+
+Level k of the encoder gives features F_k at a stride of 2^(k-1) px. Block k of the decoder turns features of
+level k into those of level k - 1 (block 1 into pixels), so that the statistics of a style can be imposed at
+each level on the way back. One pass instead of a cascade of five: Avatar-Net (Sheng et al. 2018) and
+PhotoWCT2 (Chiu and Gurari 2022) are the ideas; the shape and the weights are ours.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEVELS = 5
+WIDTHS = (32, 64, 96, 160, 192)  # channels of levels 1 to 5
+STRIDE = 1 << (LEVELS - 1)  # px between two positions of level 5
+MIN_SIDE = 32  # two positions at level 5, so that there is something to reflect
+HEAD_WIDTH = 16  # channels before the last convolution
+DOWN_KERNEL = 4  # even, so that a position of the next level lies in the middle of its four
+# Convolutions after the one that opens a level, in the encoder and in the decoder alike.
+ENCODER_DEPTHS = (1, 1, 2, 2, 0)
+DECODER_DEPTHS = (0, 1, 1, 2, 2)  # of the blocks that leave levels 1 to 5, after the upsampling
+
+
+@dataclass(frozen=True)
+class NetworkReach:
+    """How far a pixel depends on others, px on each side; `halo_px` is a multiple of the stride."""
+
+    levels: int
+
+    @property
+    def encoder_px(self) -> int:
+        """How far features of the deepest level see beyond their own cell."""
+        total = 1
+        for level in range(2, self.levels + 1):
+            finer = 1 << (level - 2)
+            total += (ENCODER_DEPTHS[level - 2] + 1) * finer
+        return total
+
+    @property
+    def decoder_px(self) -> int:
+        """How far a pixel sees in the features of the deepest level, in px."""
+        total = 2  # the block of level 1: the reducer and the last convolution
+        for level in range(2, self.levels + 1):
+            jump = 1 << (level - 1)
+            # Reducer and bilinear doubling on the level's own grid, the rest on the finer one.
+            total += 2 * jump + DECODER_DEPTHS[level - 1] * jump // 2
+        return total
+
+    @property
+    def halo_px(self) -> int:
+        """Context that makes a core pixel exact when the deepest level is `levels`."""
+        # A cell of the deepest level that a core pixel depends on may begin up to a cell outside it.
+        return rounded_up(self.encoder_px + self.decoder_px, 1 << (self.levels - 1))
+
+    @property
+    def encoder_halo_px(self) -> int:
+        """Context that makes features over a core exact."""
+        return rounded_up(self.encoder_px, STRIDE)
+
+
+def rounded_up(length: int, step: int) -> int:
+    """The smallest multiple of `step` that is at least `length`."""
+    return -(-length // step) * step
+
+
+class UniversalNetwork(nn.Module):
+    """Encoder and decoder; features are responses before rectification, so that they spread evenly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.openings = nn.ModuleList(
+            [nn.Conv2d(3, WIDTHS[0], 3)]
+            + [nn.Conv2d(WIDTHS[i - 1], WIDTHS[i], DOWN_KERNEL, stride=2) for i in range(1, LEVELS)]
+        )
+        self.encoders = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(depth))
+            for width, depth in zip(WIDTHS, ENCODER_DEPTHS, strict=True)
+        )
+        finer = (HEAD_WIDTH, *WIDTHS[:-1])
+        self.reducers = nn.ModuleList(
+            nn.Conv2d(width, below, 3) for width, below in zip(WIDTHS, finer, strict=True)
+        )
+        self.decoders = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(below, below, 3) for _ in range(depth))
+            for below, depth in zip(finer, DECODER_DEPTHS, strict=True)
+        )
+        self.last = nn.Conv2d(HEAD_WIDTH, 3, 3)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def opening(self, level: int) -> nn.Conv2d:
+        """The convolution whose response is the features of `level` (1 to 5)."""
+        return convolution(self.openings[level - 1])
+
+    def inner(self, level: int) -> list[nn.Conv2d]:
+        """The convolutions between the features of `level` and the opening of the next."""
+        return _convolutions(self.encoders[level - 1])
+
+    def reducer(self, level: int) -> nn.Conv2d:
+        """The convolution that reads features of `level` on the way back."""
+        return convolution(self.reducers[level - 1])
+
+    def refiners(self, level: int) -> list[nn.Conv2d]:
+        """The convolutions after the doubling that leaves `level` (2 to 5)."""
+        return _convolutions(self.decoders[level - 1])
+
+    def open(self, pixels: Tensor) -> Tensor:
+        """Features of level 1. `pixels`: float, N x 3 x H x W, sRGB 0..1, sides multiples of `STRIDE`."""
+        return convolve(self.opening(1), pixels * 2 - 1)
+
+    def deeper(self, features: Tensor, level: int) -> Tensor:
+        """Features of `level` + 1 from those of `level` (1 to 4): N x C x h x w -> N x C' x h/2 x w/2."""
+        features = F.relu(features)
+        for conv in self.inner(level):
+            features = F.relu(convolve(conv, features))
+        return convolve(self.opening(level + 1), features)
+
+    def encode(self, pixels: Tensor, levels: int = LEVELS) -> list[Tensor]:
+        """Features of levels 1 to `levels`."""
+        found = [self.open(pixels)]
+        for level in range(1, levels):
+            found.append(self.deeper(found[-1], level))
+        return found
+
+    def shallower(self, features: Tensor, level: int) -> Tensor:
+        """Features of `level` - 1 from those of `level` (2 to 5), or pixels (not clamped) from level 1."""
+        features = convolve(self.reducer(level), features)
+        if level == 1:
+            return convolve(self.last, F.relu(features))
+        features = F.interpolate(F.relu(features), scale_factor=2.0, mode="bilinear", align_corners=False)
+        *inner, final = self.refiners(level)
+        for conv in inner:
+            features = F.relu(convolve(conv, features))
+        return convolve(final, features)
+
+    def decode(self, features: Tensor, level: int) -> Tensor:
+        """Pixels from features of `level`, with nothing changed on the way."""
+        for step in range(level, 0, -1):
+            features = self.shallower(features, step)
+        return features
+
+
+def convolve(conv: nn.Conv2d, features: Tensor) -> Tensor:
+    """A convolution that keeps (or halves) the size: reflected at the border, as the networks of its kind."""
+    padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+    return F.conv2d(padded, conv.weight, conv.bias, stride=conv.stride)
+
+
+def convolution(module: nn.Module) -> nn.Conv2d:
+    """The module as what it was made as, for whoever checks types."""
+    assert isinstance(module, nn.Conv2d)  # noqa: S101 - as made above
+    return module
+
+
+def _convolutions(modules: nn.Module) -> list[nn.Conv2d]:
+    assert isinstance(modules, nn.ModuleList)  # noqa: S101 - as made above
+    return [convolution(module) for module in modules]
+
+
+def parameters_of(network: nn.Module) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def seeded(seed: int) -> UniversalNetwork:
+    """A network drawn by `seed`: where training starts, and what tests of exactness use."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UniversalNetwork()
