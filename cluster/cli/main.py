@@ -50,6 +50,7 @@ COMMANDS = {
     "styles": Command("styles", "List, show, verify and train styles."),
     "doctor": Command("doctor", "Check what the program stands on."),
     "demo": Command("demo", "Render a batch of real photographs in several styles."),
+    "evaluate": Command("evaluate", "Measure how good the pictures are, beside floors and other networks."),
     "bench": Command("bench", "Measure tiles, blocks and batches against named alternatives."),
 }
 

@@ -1,1 +1,1 @@
-"""How good a styled image is, measured: likeness to the photograph, likeness to the painting, faults, votes."""
+"""How good a styled image is: likeness to the photograph and to the painting, faults, votes."""

@@ -12,7 +12,9 @@ from giornata.styles.evaluation.metrics import Image, Mask, Plane, check_shapes,
 
 PERIODS_PX = (2, 4)  # of the strides that networks sample down and up by
 PEAK_RADIUS = 2  # bins around a frequency: the main lobe of the window
-LEAST_POWER = 1e-9  # of the photograph's, of 1 for full contrast: a photograph without any would divide by zero
+LEAST_POWER = (
+    1e-9  # of the photograph's, of 1 for full contrast: a photograph without any would divide by zero
+)
 BLACK = 8 / 255
 NEAR_BLACK = 24 / 255  # what the photograph or its palette-only version may be black near to
 HOLE_PX = 12  # across: a hole is no outline
@@ -104,20 +106,18 @@ def _local_deviation(plane: Plane) -> Plane:
     return np.sqrt(np.maximum(square - mean * mean, 0))
 
 
-def seam_step(output: Image, *, rows: Sequence[int], columns: Sequence[int]) -> float:
-    """How much larger the steps across seams are than those one px to either side, in levels of 255.
+def seam_step(whole: Image, tiled: Image, *, rows: Sequence[int], columns: Sequence[int]) -> float:
+    """The step that tiling put across its seams: mean absolute, of luma, in levels of 255; 0 is no seam.
 
-    `rows` and `columns` are the first px after a seam, at least 2 px from the border. The mean of absolute
-    differences of luma, 0 (or by chance a little less) for an image without seams. 0 for no seams.
+    `whole` is the image painted in one piece, `tiled` the same in tiles; `rows` and `columns` are the first
+    px after each seam, from 1 on. Steps of the difference of both are measured, so that the image's own lines
+    do not count. 0 where there are no seams. Raises `BadEvaluation` for unequal shapes.
     """
-    plane = luma(output)
-    excess = [
-        _step(lines, at) - (_step(lines, at - 1) + _step(lines, at + 1)) / 2
-        for lines, seams in ((plane, rows), (plane.T, columns))
+    check_shapes(whole, tiled)
+    change = luma(tiled) - luma(whole)
+    steps = [
+        float(np.abs(lines[at] - lines[at - 1]).mean())
+        for lines, seams in ((change, rows), (change.T, columns))
         for at in seams
     ]
-    return LEVELS * float(np.mean(excess)) if excess else 0.0
-
-
-def _step(lines: Plane, at: int) -> float:
-    return float(np.abs(lines[at] - lines[at - 1]).mean())
+    return LEVELS * float(np.mean(steps)) if steps else 0.0

@@ -32,9 +32,7 @@ class Lpips:
     def __init__(self, trunk: Trunk, weights: Weights) -> None:
         """`weights` hold ``lin0.weight`` … (1 x C x 1 x 1, none negative). Raises `BadWeights`."""
         self.trunk = trunk
-        self.heads = [
-            _head(weights, number, width) for number, width in enumerate(CHANNELS[trunk.name])
-        ]
+        self.heads = [_head(weights, number, width) for number, width in enumerate(CHANNELS[trunk.name])]
 
     def distance(self, first: Image, second: Image) -> float:
         """LPIPS of two images, float32, H x W x 3, sRGB 0..1: 0 is the same, about 0.7 nothing alike.

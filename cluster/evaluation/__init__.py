@@ -1,0 +1,1 @@
+"""`giornata evaluate`: methods, photographs and paintings in, a table, a plot and sheets out."""

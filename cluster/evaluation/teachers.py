@@ -1,0 +1,205 @@
+"""Other people's networks, to compare with, where their files are given: WCT in five levels, and MicroAST.
+
+Written from the papers and the shapes of the weights. None of it is used in training or shipped.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from giornata.styles.evaluation.metrics import Image
+from giornata.styles.evaluation.trunks import as_tensor, read_weights
+
+WCT_FOLDER, MICROAST_FOLDER = "universal_16x", "microast"
+LEVELS = (5, 4, 3, 2, 1)
+# In the encoder's order; P halves. A decoder mirrors it and doubles before the layer of the same block's end.
+ENCODER = ("11", "12", "P", "21", "22", "P", "31", "32", "33", "34", "P", "41", "42", "43", "44", "P", "51")
+DOUBLED_BEFORE = frozenset({"44", "34", "22", "12"})
+LEAST_EIGENVALUE = 1e-5  # of features in Caffe's range; as the paper's code leaves out what is below
+STRIDE = 16
+Weights = Mapping[str, Tensor]
+Moments = tuple[Tensor, Tensor]
+
+
+def wct_files(folder: Path) -> tuple[Path, ...]:
+    """The ten weight files of the cascade below a folder of teachers, whether they are there or not."""
+    return tuple(folder / WCT_FOLDER / f"{level}S{part}.safetensors" for level in LEVELS for part in "ED")
+
+
+class WctCascade:
+    """Whitening and colouring at five levels, one after another (Li et al. 2017).
+
+    With the networks of Wang et al. 2020, "Collaborative Distillation", 16 times compressed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `BadWeights`."""
+        tensors = {path.stem: read_weights(path) for path in wct_files(folder)}
+        self.levels = [(level, tensors[f"{level}SE"], tensors[f"{level}SD"]) for level in LEVELS]
+
+    @torch.inference_mode()
+    def painter(self, painting: Image) -> Callable[[Image, float], Image]:
+        """What paints with the statistics of `painting`, at an alpha of 0..1 (the paper's blend of features).
+
+        `painting` float32, H x W x 3, sRGB 0..1, likewise what is painted.
+        """
+        style = {level: _moments(_encoded(as_tensor(painting), encoder)) for level, encoder, _ in self.levels}
+
+        @torch.inference_mode()
+        def paint(photo: Image, alpha: float) -> Image:
+            height, width = photo.shape[:2]
+            pixels = _padded(as_tensor(photo))
+            for level, encoder, decoder in self.levels:
+                features = _encoded(pixels, encoder)
+                coloured = _coloured(features, style[level])
+                pixels = _decoded(alpha * coloured + (1 - alpha) * features, decoder)
+            return _as_image(pixels, height, width)
+
+        return paint
+
+
+def _padded(pixels: Tensor) -> Tensor:
+    height, width = pixels.shape[2:]
+    return F.pad(pixels, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+
+
+def _as_image(pixels: Tensor, height: int, width: int) -> Image:
+    return pixels[0, :, :height, :width].clamp(0, 1).permute(1, 2, 0).contiguous().numpy()
+
+
+def _convolved(features: Tensor, weights: Weights, key: str, *, stride: int = 1) -> Tensor:
+    """A convolution reflected at the border; its groups follow from the weights' shape."""
+    weight, bias = weights[f"{key}.weight"], weights[f"{key}.bias"]
+    padding = weight.shape[-1] // 2
+    padded = F.pad(features, (padding,) * 4, mode="reflect")
+    return F.conv2d(padded, weight, bias, stride=stride, groups=features.shape[1] // weight.shape[1])
+
+
+def _encoded(pixels: Tensor, weights: Weights) -> Tensor:
+    features = F.conv2d(pixels, weights["conv0.weight"], weights["conv0.bias"])
+    for step in _present(ENCODER, weights):
+        if step == "P":
+            features = F.max_pool2d(features, 2)
+        else:
+            features = F.relu(_convolved(features, weights, f"conv{step}"))
+    return features
+
+
+def _decoded(features: Tensor, weights: Weights) -> Tensor:
+    steps = [step for step in reversed(tuple(_present(ENCODER, weights))) if step != "P"]
+    for step in steps:
+        if step in DOUBLED_BEFORE:
+            features = F.interpolate(features, scale_factor=2.0, mode="nearest")
+        features = _convolved(features, weights, f"conv{step}")
+        features = features if step == steps[-1] else F.relu(features)
+    return features
+
+
+def _present(steps: Iterable[str], weights: Weights) -> Iterable[str]:
+    """Steps up to the last convolution that the weights have."""
+    for step in steps:
+        if step != "P" and f"conv{step}.weight" not in weights:
+            return
+        yield step
+
+
+def _moments(features: Tensor) -> Moments:
+    """Mean (C x 1) and covariance (C x C) over positions, float64."""
+    flat = features[0].flatten(1).double()
+    mean = flat.mean(1, keepdim=True)
+    centred = flat - mean
+    return mean, centred @ centred.T / max(1, centred.shape[1] - 1)
+
+
+def _coloured(features: Tensor, style: Moments) -> Tensor:
+    """Equations 3 and 4 of Li et al. 2017."""
+    mean, covariance = _moments(features)
+    style_mean, style_covariance = style
+    matrix = _power(style_covariance, 0.5) @ _power(covariance, -0.5)
+    flat = features[0].flatten(1)
+    offset = (style_mean - matrix @ mean).float()
+    return (matrix.float() @ flat + offset).view_as(features)
+
+
+def _power(matrix: Tensor, exponent: float) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    powers = torch.where(values > LEAST_EIGENVALUE, values.clamp_min(LEAST_EIGENVALUE) ** exponent, 0)
+    return (vectors * powers) @ vectors.T
+
+
+def microast_files(folder: Path) -> tuple[Path, ...]:
+    """The four weight files below a folder of teachers, whether they are there or not."""
+    parts = ("content_encoder", "style_encoder", "modulator", "decoder")
+    return tuple(folder / MICROAST_FOLDER / f"{part}_iter_160000.safetensors" for part in parts)
+
+
+class MicroAst:
+    """MicroAST (Wang et al. 2023): a small encoder and decoder that a style modulates."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `BadWeights`."""
+        read = [read_weights(path) for path in microast_files(folder)]
+        self.content, self.style, self.modulator, self.decoder = read
+
+    @torch.inference_mode()
+    def painter(self, painting: Image) -> Callable[[Image, float], Image]:
+        """As `WctCascade.painter`."""
+        styles = self._encoded(as_tensor(painting), self.style)
+        signals = [
+            [
+                self._plain(features, self.modulator, f"{part}{level}.0").mean((2, 3), keepdim=True)
+                for part in ("weight", "bias")
+            ]
+            for level, features in enumerate(styles, start=1)
+        ]
+
+        @torch.inference_mode()
+        def paint(photo: Image, alpha: float) -> Image:
+            height, width = photo.shape[:2]
+            features = self._encoded(_padded(as_tensor(photo)), self.content)[1]
+            for block, level in (("dec1", 1), ("dec2", 0)):
+                moved = _renormalised(features, styles[level])
+                features = alpha * moved + (1 - alpha) * features
+                features = self._modulated(features, block, *signals[level])
+            return _as_image(self._shown(features), height, width)
+
+        return paint
+
+    def _plain(self, features: Tensor, weights: Weights, key: str, *, stride: int = 1) -> Tensor:
+        return _convolved(features, weights, f"{key}.conv_layer", stride=stride)
+
+    def _encoded(self, pixels: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+        features = pixels
+        for number, stride in ((0, 1), (2, 2), (4, 1), (6, 2), (8, 1)):
+            features = F.relu(self._plain(features, weights, f"enc1.{number}", stride=stride))
+        first = self._residual(features, weights, "enc1.10")
+        return first, self._residual(first, weights, "enc2.0")
+
+    def _residual(self, features: Tensor, weights: Weights, key: str) -> Tensor:
+        inner = F.relu(self._plain(features, weights, f"{key}.conv1"))
+        return features + self._plain(inner, weights, f"{key}.conv2")
+
+    def _modulated(self, features: Tensor, key: str, scale: Tensor, shift: Tensor) -> Tensor:
+        """A residual block whose filters the style scales."""
+        inner = F.relu(scale * self._plain(features, self.decoder, f"{key}.conv1") + shift * features)
+        return features + scale * self._plain(inner, self.decoder, f"{key}.conv2") + shift * inner
+
+    def _shown(self, features: Tensor) -> Tensor:
+        for numbers in ((1, 3), (6, 8)):
+            features = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
+            for number in numbers:
+                features = F.relu(self._plain(features, self.decoder, f"dec3.{number}"))
+        return self._plain(features, self.decoder, "dec3.10")
+
+
+def _renormalised(features: Tensor, style: Tensor) -> Tensor:
+    """Adaptive instance normalisation (Huang and Belongie 2017)."""
+
+    def spread(values: Tensor) -> Tensor:
+        return (values.var((2, 3), keepdim=True) + 1e-5).sqrt()
+
+    centred = (features - features.mean((2, 3), keepdim=True)) / spread(features)
+    return centred * spread(style) + style.mean((2, 3), keepdim=True)
