@@ -105,7 +105,9 @@ def gatys_method(steps: int, *, encoder: str = "compact", threads: int = 1) -> M
     """The optimisation of Gatys et al. 2016, `steps` steps under `encoder`."""
     title = f"Gatys, {steps} steps, {encoder} encoder"
     factory = gatys_painter(steps, encoder=encoder, threads=threads)
-    return Method(GATYS, title, seen=f"looks at the {encoder} encoder while it paints", factory=factory)
+    return Method(
+        GATYS, title, seen=f"no data; it looks at the {encoder} encoder while it paints", factory=factory
+    )
 
 
 def teacher_methods(folder: Path) -> tuple[list[Method], list[str]]:

@@ -21,9 +21,9 @@ Means over photographs; brackets are 95 % bootstrap intervals over photographs, 
   {", ".join(VGG_LAYERS)}) is, and is there to be distrusted.
 * "style ÷ palette": SqueezeNet 3 over that of the palette-only row, photograph by photograph.
 * Dots: power at periods of 2 and 4 px over the photograph's. Holes: near-black blobs of 12 px and more that
-  neither photograph nor palette account for. Seam step: of the image painted in 192 px tiles, in levels of
-  255. Unrest: how much more luma varies on ground that was empty, in levels of 255. Clipped: samples at the
-  end of their range. PSNR at strength 0: how much of the photograph comes back.
+  neither photograph nor palette account for. Seam step: what tiles of 192 px add across their seams, in
+  levels of 255. Unrest: how much more luma varies on ground that was empty, in levels of 255. Clipped:
+  samples at the end of their range. PSNR at strength 0: how much of the photograph comes back.
 * Cost: processor seconds of all threads, and resident memory beyond what the process had, one image at a
   time; what a painting takes once is not in it. Seam step and PSNR at 0 are of one painting a method.
 * "better on both axes": methods with less style distance (SqueezeNet 3) and less LPIPS."""
@@ -88,7 +88,7 @@ def _table(
     lines = [[*head, *extra]]
     for number, row in enumerate(rows):
         cells = [interval_words(row.measures.get(name), one.digits) for name, one in columns.items()]
-        lines.append([row.title, str(row.paintings), *cells, *(column[number] for column in extra.values())])
+        lines.append([row.method, str(row.paintings), *cells, *(column[number] for column in extra.values())])
     return _aligned(lines)
 
 
@@ -120,10 +120,8 @@ def _preference(evaluation: Evaluation) -> str:
 
 
 def _trainings(rows: Sequence[Row]) -> str:
-    seen = {row.title: row.seen for row in rows if row.seen != NOTHING}
-    return _listed(
-        "Networks that trainings looked through", (f"{name}: {what}" for name, what in seen.items())
-    )
+    told = {row.method: f"{row.title}; trained with {row.seen}" for row in rows if row.seen != NOTHING}
+    return _listed("Methods, and the networks they were trained with", (f"{k}: {v}" for k, v in told.items()))
 
 
 def _absences(evaluation: Evaluation) -> str:
