@@ -10,6 +10,7 @@ class EngineKind(StrEnum):
 
     FEEDFORWARD = "feedforward"
     OPTIMIZATION = "optimization"
+    UNIVERSAL = "universal"
 
 
 AVAILABLE_ENGINES = frozenset(EngineKind)  # what this version can render; specs may say more

@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from giornata.jobs.asset import absolute
-from giornata.jobs.choices import AVAILABLE_ENGINES, ReferenceWord, listed
+from giornata.jobs.choices import AVAILABLE_ENGINES, EngineKind, ReferenceWord, listed
 from giornata.jobs.errors import PlanRefused
 from giornata.jobs.places import is_url, wrong_url
 from giornata.jobs.signing import signing_problems
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import StyleChoice
-from giornata.jobs.styling import StyleCheck, all_weights, optimisation_of
+from giornata.jobs.styling import StyleCheck, all_weights, pictures_of
 
 SHOWN = 20  # problems that are told one by one; the rest is a count
 
@@ -20,6 +20,7 @@ def check_whole(spec: JobSpec, base: Path, styles: StyleCheck) -> None:
     """Say once what is wrong with every picture alike. Raises `PlanRefused`."""
     problems = [
         *_style_problems(spec, styles.names(), base),
+        *_engine_problems(spec, styles),
         *_place_problems(spec, base),
         *signing_problems(spec),
     ]
@@ -46,12 +47,27 @@ def _style_problems(spec: JobSpec, known: Collection[str], base: Path) -> Iterat
                 yield f"planning styles[{position}]: unknown style {name!r}; {hint}{known_words}"
 
 
+def _engine_problems(spec: JobSpec, styles: StyleCheck) -> Iterator[str]:
+    """Styles by name that the engine, or the settings of one, do not fit."""
+    for position, style in enumerate(spec.styles):
+        for mix in (style.weights, *(region.weights for region in style.regions)):
+            if len(styles.engines(mix)) > 1:
+                kinds = listed(sorted(styles.engines(mix)))
+                yield f"planning styles[{position}]: got a mix of engines {kinds}, needed styles of one"
+        if style.pictures:
+            continue
+        wanted = EngineKind.UNIVERSAL if style.universal_settings else style.engine
+        for engine in styles.engines(style.weights) - {wanted} if wanted else ():
+            asked = listed(style.universal_settings) or "engine"
+            yield (
+                f"planning styles[{position}]: {asked}: needed a style of engine {wanted}, "
+                f"{style.resolved_label} is of engine {engine}"
+            )
+
+
 def _picture_problems(style: StyleChoice, base: Path) -> Iterator[str]:
-    """What is wrong with the pictures of an optimisation."""
-    found = optimisation_of(style, base)
-    if found is None:
-        return
-    for path in found.pictures:
+    """What is wrong with the pictures of a style."""
+    for path in pictures_of(style, base):
         if is_url(path):
             if words := wrong_url(path):
                 yield f"style picture {path}: {words}"

@@ -1,18 +1,22 @@
-"""What a style of a spec stands for: its weights, the pictures of an optimisation, and versions of them."""
+"""What a style of a spec stands for: its weights or its pictures, the engine that paints it, and versions."""
 
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from giornata.jobs.asset import located
+from giornata.jobs.choices import EngineKind
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.optimise import OptimiseChoice, TaskOptimise
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import StyleChoice
 from giornata.jobs.storage import Storage
+from giornata.jobs.universal import USUAL_SIZE_PX, TaskUniversal
+
+Pictures = TypeVar("Pictures", TaskOptimise, TaskUniversal)
 
 
 class StyleCheck(Protocol):
@@ -20,13 +24,19 @@ class StyleCheck(Protocol):
 
     def names(self) -> Collection[str]: ...
 
-    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
-        """Changes when the engine or the weights of one of these styles do, or those of an `encoder`."""
+    def engines(self, mix: Mapping[str, float]) -> frozenset[EngineKind]:
+        """The engines that paint these styles; only styles of one engine can be mixed."""
+
+    def version(self, mix: Mapping[str, float], *, encoder: str = "", is_universal: bool = False) -> str:
+        """Changes when the engine or the weights of one of these styles do, or those of an `encoder`.
+
+        `is_universal` says that images are painted by the universal engine, whose weights count as well.
+        """
 
 
 def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
-    """The pictures and options of a style that is a picture, with absolute paths."""
-    if style.image is None:
+    """The pictures and options of a style that is optimised, with absolute paths."""
+    if style.resolved_engine is not EngineKind.OPTIMIZATION:
         return None
     choice = style.optimise or OptimiseChoice()
 
@@ -35,7 +45,7 @@ def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
 
     images = tuple(
         image.model_copy(update={"path": place(image.path), "mask": place(image.mask)})
-        for image in (StyleImage(path=style.image), *choice.images)
+        for image in (*style.pictures, *choice.images)
     )
     previous = place(choice.previous)
     told = TaskOptimise(
@@ -47,11 +57,40 @@ def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
         steps=style.steps,
         choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
     )
+    return stamped(told)
+
+
+def universal_of(style: StyleChoice, base: Path) -> TaskUniversal | None:
+    """The images and settings of a style of the universal engine, with absolute paths."""
+    if style.resolved_engine is EngineKind.OPTIMIZATION or not (style.pictures or style.universal_settings):
+        return None
+    images = tuple(
+        image.model_copy(update={"path": located(image.path, base=base)}) for image in style.pictures
+    )
+    return stamped(
+        TaskUniversal(
+            images=images,
+            levels=style.levels,
+            structure=style.structure,
+            transform=style.transform,
+            size_px=style.style_size or USUAL_SIZE_PX,
+        )
+    )
+
+
+def pictures_of(style: StyleChoice, base: Path) -> tuple[str, ...]:
+    """Absolute paths or addresses of all pictures that a style reads."""
+    told = optimisation_of(style, base) or universal_of(style, base)
+    return told.pictures if told else ()
+
+
+def stamped(told: Pictures) -> Pictures:
+    """The same with the versions of its pictures that are on disk now."""
     stamps = tuple("" if is_url(name) else source_stamp(name) for name in told.pictures)
     return told.model_copy(update={"stamps": stamps})
 
 
-def pinned(told: TaskOptimise, places: Places, storage: Storage) -> TaskOptimise:
+def pinned(told: Pictures, places: Places, storage: Storage) -> Pictures:
     """The same with the versions of its pictures that are in buckets now.
 
     Raises `PlanRefused` when one is not there, `PlaceError` when nobody can say.

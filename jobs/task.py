@@ -24,6 +24,7 @@ from giornata.jobs.cropping import CropStyling, TaskCrop
 from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.storage import HERE, Storage
 from giornata.jobs.task_parts import Brush, BrushUnit, TaskChecks, TaskMasks, TaskPalette, TaskRegion
+from giornata.jobs.universal import TaskUniversal
 
 # What does not change the pixels stays out of the content key.
 _NOT_CONTENT = frozenset(
@@ -67,6 +68,7 @@ _MADE_FROM: dict[str, Any] = {
     "mask_stamps": True,
     "engine_version": True,
     "optimise": {"stamps"},
+    "universal": {"stamps"},
 }
 _HALF = 20  # hexadecimal digits
 
@@ -87,7 +89,7 @@ class RenderTask(BaseModel):
     `mask_names`, and `engine_version` tells those of the engine and its weights. `min_ssim` lowers the
     strength until the output is at least that similar to its source. `siblings` is how many outputs are made
     of the same styled picture, this one included. `optimise` goes with engine optimization, whose `mix` is
-    empty.
+    empty; `universal` with engine universal, whose `mix` is empty where it has images.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +101,7 @@ class RenderTask(BaseModel):
     engine: EngineKind = EngineKind.FEEDFORWARD
     mix: dict[str, float]
     optimise: TaskOptimise | None = None
+    universal: TaskUniversal | None = None
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     blend: Annotated[float, Field(ge=0, le=1)] = 1.0
     tile_px: int | None = None
@@ -150,9 +153,14 @@ class RenderTask(BaseModel):
         return (*self.masks.names, *(region.mask for region in self.regions))
 
     @property
+    def styled_by(self) -> TaskOptimise | TaskUniversal | None:
+        """The group that holds its style pictures, if it has any."""
+        return self.optimise or self.universal
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """All files or objects it reads, the source first."""
-        pictures = self.optimise.pictures if self.optimise else ()
+        pictures = self.styled_by.pictures if self.styled_by else ()
         return (self.source, *((self.reference,) if self.reference else ()), *self.mask_names, *pictures)
 
     def stamp_of(self, name: str) -> str:
@@ -160,7 +168,7 @@ class RenderTask(BaseModel):
         if name == self.source:
             return self.source_stamp
         masks = dict(zip(self.mask_names, self.mask_stamps, strict=False))
-        return masks.get(name) or (self.optimise.stamp_of(name) if self.optimise else "")
+        return masks.get(name) or (self.styled_by.stamp_of(name) if self.styled_by else "")
 
     def content_key(self) -> str:
         """40 hexadecimal digits that are the same for tasks that ask for the same pixels of the same file.
@@ -176,7 +184,7 @@ class RenderTask(BaseModel):
         asked = self.model_dump_json(
             exclude=dict.fromkeys(left_out, True) | _MADE_FROM, exclude_defaults=True
         )
-        style_stamps = self.optimise.stamps if self.optimise else ()
+        style_stamps = self.styled_by.stamps if self.styled_by else ()
         stamps = "+".join((self.source_stamp, *self.mask_stamps, *style_stamps))
         return _hash(asked) + _hash(f"{stamps}\n{self.engine_version}")
 

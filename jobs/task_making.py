@@ -9,22 +9,23 @@ from urllib.parse import quote
 
 from giornata.jobs.asset import Asset, located
 from giornata.jobs.campaign import FormatChoice
-from giornata.jobs.choices import Container, Pages, ReferenceWord, resolve_format
+from giornata.jobs.choices import Container, EngineKind, Pages, ReferenceWord, resolve_format
 from giornata.jobs.cropping import TaskCrop
 from giornata.jobs.errors import BadName
 from giornata.jobs.naming import COLUMN, Destination, NameField, NameTemplate, item_id_of, parse_template
-from giornata.jobs.optimise import TaskOptimise
 from giornata.jobs.pixels import OutputOptions
 from giornata.jobs.places import is_url
 from giornata.jobs.ports import Places
 from giornata.jobs.spec import JobSpec
 from giornata.jobs.spec_entries import StyleChoice
 from giornata.jobs.styling import (
+    Pictures,
     StyleCheck,
     all_weights,
     optimisation_of,
     pinned,
     source_stamp,
+    universal_of,
 )
 from giornata.jobs.task import RenderTask
 from giornata.jobs.task_parts import TaskChecks, TaskMasks, TaskRegion
@@ -71,12 +72,7 @@ class TaskMaker:
         self._needs = tuple(
             dict.fromkeys(shape.need(output.size) for shape in spec.formats for output in spec.outputs)
         )
-        self._optimise = {style.resolved_label: self._optimisation(style) for style in spec.styles}
-        self._versions = {
-            style.resolved_label: styles.version(all_weights(style), encoder=told.encoder if told else "")
-            for style in spec.styles
-            for told in (self._optimise[style.resolved_label],)
-        }
+        self._styled = {style.resolved_label: self._style_fields(style, styles) for style in spec.styles}
         self._templates = {output: spec.template_of(output) for output in spec.outputs}
         self._destination = Destination(located(spec.destination, base=base))
 
@@ -95,9 +91,8 @@ class TaskMaker:
             source=asset.source,
             target=target,
             style_label=style.resolved_label,
-            engine=style.resolved_engine,
             mix=style.weights,
-            optimise=self._optimise[style.resolved_label],
+            **self._styled[style.resolved_label],
             strength=strength,
             blend=render.blend,
             tile_px=render.tile,
@@ -128,11 +123,24 @@ class TaskMaker:
             source_stamp=master.stamp,
             mask_stamps=tuple(map(self._stamp, (*masks.names, *(region.mask for region in regions)))),
             source_version=asset.version,
-            engine_version=self._versions[style.resolved_label],
         )
 
-    def _optimisation(self, style: StyleChoice) -> TaskOptimise | None:
-        told = optimisation_of(style, self._base)
+    def _style_fields(self, style: StyleChoice, styles: StyleCheck) -> dict[str, Any]:
+        """What a style gives every task: its engine, pictures, and the version of what paints it."""
+        optimise = self._pinned(optimisation_of(style, self._base))
+        universal = self._pinned(universal_of(style, self._base))
+        engine = style.resolved_engine
+        if not style.pictures:
+            engine = next(iter(styles.engines(style.weights)), engine)
+        version = styles.version(
+            all_weights(style),
+            encoder=optimise.encoder if optimise else "",
+            is_universal=engine is EngineKind.UNIVERSAL,
+        )
+        told = {"optimise": optimise, "universal": universal}
+        return {"engine": engine, "engine_version": version, **told}
+
+    def _pinned(self, told: Pictures | None) -> Pictures | None:
         return pinned(told, self._places, self._spec.storage) if told else None
 
     def _reference(self, master: Master) -> str | None:

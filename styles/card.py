@@ -53,6 +53,13 @@ class StyleCard(BaseModel):
     levels: int | None = Field(default=None, ge=1, le=5)
     structure: float | None = Field(default=None, ge=0, le=1)
 
+    @property
+    def version(self) -> str:
+        """Changes whenever this style would paint other pixels with the same engine."""
+        if self.engine is EngineName.FEEDFORWARD:
+            return self.sha256
+        return f"{self.sha256} {self.network} {self.levels} {self.structure}"
+
 
 def load_card(path: Path) -> StyleCard:
     """Read a card (TOML). Raises `BadCard` naming file and field."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
+from giornata.jobs.choices import EngineKind
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.outcome import Outcome, OutcomeClass
@@ -30,17 +31,22 @@ class ManualClock:
 
 
 class StyleNames:
-    """Knows the style names it was given."""
+    """Knows the style names it was given, and which of them are of the universal engine."""
 
-    def __init__(self, *names: str) -> None:
-        self._names = names
+    def __init__(self, *names: str, universal: Collection[str] = ()) -> None:
+        self._names, self._universal = names, universal
         self.revision = 1
 
     def names(self) -> Collection[str]:
         """The names, in the order given."""
         return self._names
 
-    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
+    def engines(self, mix: Mapping[str, float]) -> frozenset[EngineKind]:
+        """The engines of these names."""
+        kinds = {EngineKind.UNIVERSAL if name in self._universal else EngineKind.FEEDFORWARD for name in mix}
+        return frozenset(kinds)
+
+    def version(self, mix: Mapping[str, float], *, encoder: str = "", is_universal: bool = False) -> str:
         """One version for ever, unless `revision` is changed."""
         return f"{self.revision} {sorted(mix)}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from giornata.jobs.choices import EngineKind
 from giornata.jobs.claim import Claim, Published
 from giornata.jobs.manager import JobManager
 from giornata.jobs.outcome import Outcome, OutcomeClass
@@ -125,7 +126,11 @@ class OneStyle:
         """See `StyleCheck.names`."""
         return ("none",)
 
-    def version(self, mix: Mapping[str, float], *, encoder: str = "") -> str:
+    def engines(self, mix: Mapping[str, float]) -> frozenset[EngineKind]:
+        """See `StyleCheck.engines`."""
+        return frozenset({EngineKind.FEEDFORWARD})
+
+    def version(self, mix: Mapping[str, float], *, encoder: str = "", is_universal: bool = False) -> str:
         """See `StyleCheck.version`."""
         return "1"
 

@@ -65,7 +65,7 @@ def test_an_encoder_that_came_makes_deliveries_outdated_and_nothing_else_does(
         {
             "name": "n",
             "inputs": ["in"],
-            "styles": ["great-wave", {"image": "coffee.png"}],
+            "styles": ["great-wave", {"image": "coffee.png", "engine": "optimization"}],
             "destination": "o",
         },
         origin="spec",
