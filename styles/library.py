@@ -79,6 +79,11 @@ def check_hash(shelved: Shelved, known: dict[Path, str] | None = None) -> None:
     if path not in known:
         if not path.is_file():
             raise WeightsMismatch(str(path), "no such file", f"sha256 {shelved.card.sha256}")
-        known[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        known[path] = sha256_of(path)
     if known[path] != shelved.card.sha256:
         raise WeightsMismatch(str(path), f"sha256 {known[path]}", f"sha256 {shelved.card.sha256}")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

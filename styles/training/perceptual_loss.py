@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from giornata.styles.training.teachers import CompressedVgg19, Vgg19
+from giornata.styles.universal.batch_transform import batch_statistics
 
 # Halvings -> layer -> weight. Shallow layers weigh little: their statistics are colour and grain.
 TRUE_LAYERS = {
@@ -63,13 +64,9 @@ class PerceptualLoss(nn.Module):
 
     def sums(self, seen: dict[str, Tensor]) -> StyleSums:
         """Style statistics of features."""
-        means, covariances = {}, {}
-        for key, features in seen.items():
-            flat = features.float().flatten(2)
-            mean = flat.mean(2)
-            centred = flat - mean[:, :, None]
-            means[key] = mean
-            covariances[key] = torch.bmm(centred, centred.transpose(1, 2)) / flat.shape[2]
+        found = {key: batch_statistics(features) for key, features in seen.items()}
+        means = {key: one.mean for key, one in found.items()}
+        covariances = {key: one.covariance for key, one in found.items()}
         return StyleSums(means, covariances)
 
     def style_distance(self, made: StyleSums, wanted: StyleSums) -> Tensor:

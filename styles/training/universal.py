@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from giornata.styles.errors import TrainingDiverged
+from giornata.styles.errors import MissingPictures, TrainingDiverged
 from giornata.styles.training.painting_targets import PaintingTargets
 from giornata.styles.training.perceptual_loss import PerceptualLoss
 from giornata.styles.training.pictures import PhotoCrops
@@ -26,7 +26,6 @@ from giornata.styles.universal.network import LEVELS, WIDTHS, UniversalNetwork, 
 
 CHECKPOINT = "universal.pt"
 TEACHER_LAYERS = tuple(f"relu{level}_1" for level in range(1, LEVELS + 1))
-TEACHER_WIDTHS = (16, 32, 64, 128, 128)
 FIRST_AVERAGED_STEP = 200
 SCALE_SAMPLE = 16  # crops that fix the scale of each teacher layer
 
@@ -58,18 +57,30 @@ class UniversalTrainer:
     ) -> None:
         self.recipe, self.work, self.device = recipe, work, torch.device(device)
         self.photos, self.paintings = tuple(photos), tuple(paintings)
-        self.network = self._placed(seeded(recipe.seed))
-        self.average = self._placed(seeded(recipe.seed)).requires_grad_(False)
+        self.network = self._placed(seeded(recipe.seed, reflect=False))
+        self.average = self._placed(seeded(recipe.seed, reflect=False)).requires_grad_(False)
         self.deep = CompressedVgg19(deep_encoder).to(self.device)
         self.loss = PerceptualLoss(encoder, deep_encoder).to(self.device)
         torch.manual_seed(recipe.seed)
-        heads = [nn.Conv2d(own, theirs, 1) for own, theirs in zip(WIDTHS, TEACHER_WIDTHS, strict=True)]
+        seen = [len(self.deep.get_buffer(f"conv{level}1_bias")) for level in range(1, LEVELS + 1)]
+        heads = [nn.Conv2d(own, theirs, 1) for own, theirs in zip(WIDTHS, seen, strict=True)]
         self.heads = nn.ModuleList(heads).to(self.device)
         self.scales: list[Tensor] = []
         self.targets: PaintingTargets | None = None
         self.crops: PhotoCrops | None = None
         self.step = 0
         self.optimizer = self._optimizer()
+
+    @staticmethod
+    def averaged(work: Path) -> tuple[UniversalNetwork, int]:
+        """The averaged network of a checkpoint, and its step. Raises `MissingPictures` when there is none."""
+        path = work / CHECKPOINT
+        if not path.is_file():
+            raise MissingPictures(str(work), f"a checkpoint {CHECKPOINT}")
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        network = UniversalNetwork()
+        network.load_state_dict(state["average"])
+        return network.eval(), int(state["step"])
 
     def _placed(self, network: UniversalNetwork) -> UniversalNetwork:
         return network.to(self.device).to(memory_format=torch.channels_last)

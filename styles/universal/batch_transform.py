@@ -28,7 +28,9 @@ def batch_statistics(features: Tensor) -> BatchStatistics:
     flat = features.float().flatten(2)
     mean = flat.mean(2)
     centred = flat - mean[:, :, None]
-    return BatchStatistics(mean, torch.bmm(centred, centred.transpose(1, 2)) / flat.shape[2])
+    with torch.autocast(features.device.type, enabled=False):
+        products = torch.bmm(centred, centred.transpose(1, 2))
+    return BatchStatistics(mean, products / flat.shape[2])
 
 
 def roots(matrices: Tensor) -> tuple[Tensor, Tensor]:

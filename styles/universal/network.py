@@ -68,8 +68,10 @@ def rounded_up(length: int, step: int) -> int:
 class UniversalNetwork(nn.Module):
     """Encoder and decoder; features are responses before rectification, so that they spread evenly."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reflect: bool = True) -> None:
+        """With `reflect` off, maps are padded by zeros: half the time of a training step, other borders."""
         super().__init__()
+        self.reflect = reflect
         self.openings = nn.ModuleList(
             [nn.Conv2d(3, WIDTHS[0], 3)]
             + [nn.Conv2d(WIDTHS[i - 1], WIDTHS[i], DOWN_KERNEL, stride=2) for i in range(1, LEVELS)]
@@ -111,14 +113,14 @@ class UniversalNetwork(nn.Module):
 
     def open(self, pixels: Tensor) -> Tensor:
         """Features of level 1. `pixels`: float, N x 3 x H x W, sRGB 0..1, sides multiples of `STRIDE`."""
-        return convolve(self.opening(1), pixels * 2 - 1)
+        return self._convolve(self.opening(1), pixels * 2 - 1)
 
     def deeper(self, features: Tensor, level: int) -> Tensor:
         """Features of `level` + 1 from those of `level` (1 to 4): N x C x h x w -> N x C' x h/2 x w/2."""
         features = F.relu(features)
         for conv in self.inner(level):
-            features = F.relu(convolve(conv, features))
-        return convolve(self.opening(level + 1), features)
+            features = F.relu(self._convolve(conv, features))
+        return self._convolve(self.opening(level + 1), features)
 
     def encode(self, pixels: Tensor, levels: int = LEVELS) -> list[Tensor]:
         """Features of levels 1 to `levels`."""
@@ -129,26 +131,27 @@ class UniversalNetwork(nn.Module):
 
     def shallower(self, features: Tensor, level: int) -> Tensor:
         """Features of `level` - 1 from those of `level` (2 to 5), or pixels (not clamped) from level 1."""
-        features = convolve(self.reducer(level), features)
+        features = self._convolve(self.reducer(level), features)
         if level == 1:
-            return convolve(self.last, F.relu(features))
+            return self._convolve(self.last, F.relu(features))
         features = F.interpolate(F.relu(features), scale_factor=2.0, mode="bilinear", align_corners=False)
         *inner, final = self.refiners(level)
         for conv in inner:
-            features = F.relu(convolve(conv, features))
-        return convolve(final, features)
+            features = F.relu(self._convolve(conv, features))
+        return self._convolve(final, features)
+
+    def _convolve(self, conv: nn.Conv2d, features: Tensor) -> Tensor:
+        """A convolution that keeps (or halves) the size."""
+        if not self.reflect:
+            return F.conv2d(features, conv.weight, conv.bias, stride=conv.stride, padding=1)
+        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
+        return F.conv2d(padded, conv.weight, conv.bias, stride=conv.stride)
 
     def decode(self, features: Tensor, level: int) -> Tensor:
         """Pixels from features of `level`, with nothing changed on the way."""
         for step in range(level, 0, -1):
             features = self.shallower(features, step)
         return features
-
-
-def convolve(conv: nn.Conv2d, features: Tensor) -> Tensor:
-    """A convolution that keeps (or halves) the size: reflected at the border, as the networks of its kind."""
-    padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-    return F.conv2d(padded, conv.weight, conv.bias, stride=conv.stride)
 
 
 def convolution(module: nn.Module) -> nn.Conv2d:
@@ -167,8 +170,8 @@ def parameters_of(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def seeded(seed: int) -> UniversalNetwork:
+def seeded(seed: int, *, reflect: bool = True) -> UniversalNetwork:
     """A network drawn by `seed`: where training starts, and what tests of exactness use."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return UniversalNetwork()
+        return UniversalNetwork(reflect=reflect)
