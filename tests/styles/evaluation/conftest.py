@@ -10,7 +10,6 @@ from PIL import Image as Pillow
 from skimage import data
 
 from giornata.styles.evaluation.metrics import Image
-from giornata.styles.evaluation.trunks import CHANNELS, TrunkName
 
 BESIDE_THE_REPOSITORY = Path(__file__).parents[4] / "shared" / "data"
 SIDE_PX = 96
@@ -43,17 +42,3 @@ def lpips_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("no LPIPS weights: set GIORNATA_LPIPS to a folder of them")
     return folder
-
-
-def random_trunk(name: TrunkName, *, seed: int = 3) -> dict[str, torch.Tensor]:
-    """Weights of a trunk and its heads, drawn by seed: what tests of anything but conformance need."""
-    import torchvision.models as models
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        build = models.alexnet if name is TrunkName.ALEX else models.squeezenet1_1
-        network = build(weights=None)
-    weights = {key: value for key, value in network.state_dict().items() if key.startswith("features.")}
-    for number, width in enumerate(CHANNELS[name]):
-        weights[f"lin{number}.weight"] = torch.full((1, width, 1, 1), 1 / width)
-    return weights

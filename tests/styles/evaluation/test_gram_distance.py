@@ -13,8 +13,7 @@ from giornata.styles.evaluation.gram_distance import (
 )
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.trunks import Trunk, TrunkName
-
-from .conftest import random_trunk
+from tests.styles.evaluation.random_trunks import random_trunk
 
 
 @pytest.mark.parametrize("name", list(TrunkName))

@@ -13,8 +13,7 @@ from giornata.styles.evaluation.errors import BadEvaluation, BadWeights
 from giornata.styles.evaluation.lpips import VARIABLE, Lpips, load_judges
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.trunks import CHANNELS, Trunk, TrunkName, as_tensor
-
-from .conftest import random_trunk
+from tests.styles.evaluation.random_trunks import random_trunk
 
 PAIRS, TOLERANCE = 5, 1e-4
 
