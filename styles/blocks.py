@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.network import Stage
+from giornata.styles.network import Stage, doubled
 
 Block = tuple[int, int, int, int]  # top, bottom, left, right
 
@@ -50,9 +50,9 @@ def stage_window(stage: Stage, features: Tensor, block: Block) -> Tensor:
         return window(features, (y0 - pad, y1 + pad), (x0 - pad, x1 + pad))
     height, width = features.shape[2:]
     # Upsample one more row and column than the block where there is one, so that reflection happens on the
-    # upsampled map, as in the definition.
+    # upsampled map, as in the definition, and so that a smooth doubling has its neighbour.
     top, bottom = max(0, y0 // 2 - 1), min(height, (y1 + 1) // 2 + 1)
     left, right = max(0, x0 // 2 - 1), min(width, (x1 + 1) // 2 + 1)
-    large = F.interpolate(features[:, :, top:bottom, left:right], scale_factor=2.0, mode="nearest")
+    large = doubled(features[:, :, top:bottom, left:right], smooth=stage.shape.smooth)
     dy, dx = 2 * top, 2 * left
     return window(large, (y0 - pad - dy, y1 + pad - dy), (x0 - pad - dx, x1 + pad - dx))

@@ -13,7 +13,7 @@ from torch import Tensor
 from giornata.styles.engine import Core, Frozen
 from giornata.styles.errors import UnknownStyle
 from giornata.styles.feedforward_run import FeedForwardRun
-from giornata.styles.network import HALO_PX, MIN_SIDE, STRIDE, TransformerNetwork
+from giornata.styles.network import MIN_SIDE, STRIDE, TransformerNetwork
 
 CPU_BLOCK_PX = 128  # measured by `giornata bench blocks`: larger ones fall out of cache
 MIN_BLOCK_PX = 32  # below this the borders weigh more than the block
@@ -40,7 +40,6 @@ class FeedForwardEngine:
     """One style (or mix) of one network, ready to run; safe to share between tiles, not between threads."""
 
     stride = STRIDE
-    halo_px = HALO_PX
     min_side = MIN_SIDE
 
     def __init__(
@@ -60,6 +59,7 @@ class FeedForwardEngine:
         self.network = network.eval().to(self.device, dtype).to(memory_format=torch.channels_last)
         self.weights = weights.to(self.device, torch.float32)
         self.stages = network.normalised()
+        self.halo_px = network.shape.halo_px
         self.last_rows = column_kernel(network.last.weight)
         self.last_bias = torch.zeros(3, 1, 1, device=self.device)
         if network.last.bias is not None:
@@ -73,7 +73,7 @@ class FeedForwardEngine:
     @property
     def bytes_per_px(self) -> int:
         """Peak of the last full-size stage: its input at half size, its output, and the padded pixels."""
-        return 9 * self.network.width * self.dtype.itemsize // 4
+        return 9 * self.network.shape.full_width * self.dtype.itemsize // 4
 
     def block_for(self, height: int, width: int) -> int:
         """The block side, px, for a map of this size; never the number of lanes, which must not show."""

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from giornata.styles.card import Artwork, EngineName, StyleCard, card_text
 from giornata.styles.loader import FORMAT
-from giornata.styles.network import HALO_PX, MIN_SIDE, STRIDE, TransformerNetwork
+from giornata.styles.network import MIN_SIDE, STRIDE, TransformerNetwork
 from giornata.styles.training.recipe import Painting, Recipe
 
 
@@ -21,8 +21,7 @@ def save_network(network: TransformerNetwork, names: tuple[str, ...], path: Path
     }
     header = {
         "format": FORMAT,
-        "width": str(network.width),
-        "blocks": str(network.blocks),
+        "shape": network.shape.as_text(),
         "styles": json.dumps(names),
     }
     part = path.with_suffix(".part")
@@ -32,7 +31,7 @@ def save_network(network: TransformerNetwork, names: tuple[str, ...], path: Path
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def card_of(painting: Painting, recipe: Recipe, weights: str, sha256: str) -> StyleCard:
+def card_of(painting: Painting, recipe: Recipe, weights: str, sha256: str, halo_px: int) -> StyleCard:
     """The card of one painting of a trained recipe."""
     return StyleCard(
         name=painting.name,
@@ -44,7 +43,7 @@ def card_of(painting: Painting, recipe: Recipe, weights: str, sha256: str) -> St
         recipe=recipe.name,
         artwork=Artwork(title=painting.title, artist=painting.artist, year=painting.year),
         stride=STRIDE,
-        halo_px=HALO_PX,
+        halo_px=halo_px,
         min_side=MIN_SIDE,
     )
 
@@ -54,7 +53,8 @@ def write_library(network: TransformerNetwork, recipe: Recipe, folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     weights = f"{recipe.name}.safetensors"
     sha256 = save_network(network, recipe.style_names, folder / weights)
-    cards = [card_of(painting, recipe, weights, sha256) for painting in recipe.paintings]
+    halo_px = network.shape.halo_px
+    cards = [card_of(painting, recipe, weights, sha256, halo_px) for painting in recipe.paintings]
     for card in cards:
         (folder / f"{card.name}.toml").write_text(card_text(card), encoding="utf-8")
     return cards

@@ -1,11 +1,18 @@
 """The training recipe: which paintings and how long; read from TOML, frozen, unknown keys refused."""
 
+import math
 import tomllib
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from giornata.styles.errors import BadRecipe
+from giornata.styles.network import NetworkShape
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Painting(BaseModel):
@@ -20,25 +27,41 @@ class Painting(BaseModel):
     year: str
     licence: str = "public domain"
     short_side_px: int = Field(default=512, ge=128, description="size at which the brush strokes are read")
-    style_weight: float = Field(default=1.0, gt=0)
+    median_px: int = Field(default=3, ge=1, le=7, description="side of the median that takes the grain away")
+
+
+class StageKind(StrEnum):
+    """What a stretch of training teaches."""
+
+    STYLE = "style"
+    IDENTITY = "identity"  # the identity's own rows and nothing else
 
 
 class TrainingStage(BaseModel):
-    """A stretch of steps with its own learning-rate cycle and its own balance of losses."""
+    """A stretch of steps with one rise and fall of the learning rate and its own balance of losses."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(ge=1)
-    cycle_steps: int | None = Field(default=None, ge=1, description="length of the rate's cycle, if longer")
-    peak_rate: float = Field(default=3e-3, gt=0)
-    content_weight: float = 1.0
-    style_weight: float = 1.0
-    deep_weight: float = 0.5
-    variation_weight: float = 0.3
-    unrest_weight: float = 0.0
-    identity_weight: float = 8.0
-    identity_share: float = Field(default=0.1, ge=0, le=1)
-    only_identity: bool = Field(default=False, description="train nothing but the identity's own rows")
+    kind: StageKind = StageKind.STYLE
+    batch: int = Field(default=6, ge=1)
+    crop_px: int = Field(default=192, ge=64, multiple_of=16)
+    peak_rate: float = Field(default=2e-3, gt=0)
+    last_rate: float = Field(default=0.02, gt=0, le=1, description="at the end, as a share of the peak")
+    style_weight: float = Field(default=8.0, ge=0, description="before a painting's own factor")
+    content_weight: float = Field(default=1.0, ge=0)
+    variation_weight: float = Field(default=0.05, ge=0)
+    unrest_weight: float = Field(default=0.0, ge=0)
+    identity_weight: float = Field(default=10.0, ge=0)
+    identity_share: float = Field(default=0.08, ge=0, le=1, description="samples that are to stay themselves")
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate at `step` of the stage: a short rise, then half a cosine."""
+        rise = max(1, min(self.steps // 20, 300))
+        if step < rise:
+            return self.peak_rate * (step + 1) / rise
+        fall = (step - rise) / max(1, self.steps - rise)
+        return self.peak_rate * (self.last_rate + (1 - self.last_rate) * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
 class Recipe(BaseModel):
@@ -48,15 +71,22 @@ class Recipe(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     trained_on: str
-    width: int = Field(default=32, ge=8)
-    blocks: int = Field(default=5, ge=1)
+    width: int = Field(default=48, ge=8, description="channels of the trunk, at quarter size")
+    blocks: int = Field(default=6, ge=1, description="residual blocks")
+    ends: tuple[int, int] = Field(default=(32, 48), description="channels at full and half size, inwards")
+    up: tuple[int, int] = Field(default=(24, 16), description="channels at half and full size, outwards")
     stages: tuple[TrainingStage, ...] = Field(min_length=1)
-    batch: int = Field(default=4, ge=1)
-    crop_px: int = Field(default=256, ge=64, multiple_of=16)
-    pyramid_levels: int = Field(default=3, ge=1, le=4)
+    style_goal: float = Field(default=0.1, gt=0, description="style distance that factors steer towards")
+    steer_every: int = Field(default=200, ge=1, description="steps between two steerings")
+    averaging: float = Field(default=0.999, ge=0, lt=1)
     clip_norm: float = Field(default=5.0, gt=0)
     seed: int = 0
     paintings: tuple[Painting, ...] = Field(min_length=1)
+
+    @property
+    def shape(self) -> NetworkShape:
+        """The network to train; doublings are smooth."""
+        return NetworkShape((*self.ends, self.width), self.blocks, self.up, smooth=True)
 
     @property
     def steps(self) -> int:
@@ -77,10 +107,41 @@ class Recipe(BaseModel):
         return ("identity", *(painting.name for painting in self.paintings))
 
 
+class HeldOut(BaseModel):
+    """Names (stems) of pictures that no training may use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paintings: tuple[str, ...] = ()
+    photos: tuple[str, ...] = ()
+    photo_copies: tuple[str, ...] = ()
+
+    @property
+    def all_photos(self) -> frozenset[str]:
+        """The photographs, under whatever names."""
+        return frozenset((*self.photos, *self.photo_copies))
+
+    def refuse(self, paintings: Sequence[Painting]) -> None:
+        """Raise `BadRecipe` if one of `paintings` is held out."""
+        for painting in paintings:
+            if Path(painting.image).stem in self.paintings:
+                raise BadRecipe(painting.image, "held out for evaluation; choose another painting")
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises `BadRecipe` naming the file and the field."""
+    return read_toml(Recipe, path)
+
+
+def load_held_out(path: Path) -> HeldOut:
+    """Read a list of held out pictures. Raises `BadRecipe` naming the file and the field."""
+    return read_toml(HeldOut, path)
+
+
+def read_toml(model: type[Model], path: Path) -> Model:
+    """A `model` from a file. Raises `BadRecipe`."""
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, tomllib.TOMLDecodeError) as exc:
         raise BadRecipe(str(path), str(exc)) from exc
     except ValidationError as exc:

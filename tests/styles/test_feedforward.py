@@ -8,16 +8,21 @@ from giornata.styles.blocks import blocks
 from giornata.styles.engine import Frozen, collect_totals, render_tile, replay
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.feedforward import FeedForwardEngine, style_weights
-from giornata.styles.network import HALO_PX, STRIDE, TransformerNetwork
+from giornata.styles.moments import summed
+from giornata.styles.network import STRIDE, NetworkShape, TransformerNetwork, classic_shape
 
 torch.set_num_threads(1)
 MIX = torch.tensor([[0.3, 0.7]])
+SHAPES = {
+    "classic": classic_shape(8, 2),
+    "smooth": NetworkShape(down=(8, 12, 16), blocks=2, up=(12, 8), smooth=True),
+}
 
 
-@pytest.fixture(scope="module")
-def network() -> TransformerNetwork:
+@pytest.fixture(scope="module", params=SHAPES)
+def network(request: pytest.FixtureRequest) -> TransformerNetwork:
     torch.manual_seed(11)
-    made = TransformerNetwork(styles=2, width=8, blocks=2).eval()
+    made = TransformerNetwork(styles=2, shape=SHAPES[request.param]).eval()
     for stage in made.normalised():
         torch.nn.init.normal_(stage.table, 0.5, 0.4)
     return made
@@ -54,7 +59,7 @@ def test_the_number_of_lanes_does_not_show_in_a_single_bit(network: TransformerN
 def test_a_tile_frozen_at_any_phase_goes_on_to_the_last_bit(
     network: TransformerNetwork, dtype: torch.dtype
 ) -> None:
-    deep = TransformerNetwork(styles=2, width=8, blocks=2)
+    deep = TransformerNetwork(styles=2, shape=network.shape)
     deep.load_state_dict(network.state_dict())
     engine = FeedForwardEngine(deep, MIX, dtype=dtype)
     pixels = torch.rand(80, 72, 3, generator=torch.Generator().manual_seed(5))
@@ -74,7 +79,7 @@ def test_a_tile_frozen_at_any_phase_goes_on_to_the_last_bit(
         assert torch.equal(run.finish(), expected)
 
 
-def test_the_work_of_all_phases_is_that_of_the_network(network: TransformerNetwork) -> None:
+def test_the_work_of_all_phases_is_that_of_the_network() -> None:
     engine = FeedForwardEngine(TransformerNetwork(styles=2), MIX)
     work = [engine.work_per_px(phase) for phase in range(engine.phases + 1)]
     assert sum(work) == pytest.approx(153_792, rel=0.001)
@@ -91,22 +96,69 @@ def test_blocks_cover_a_map_once_and_begin_on_even_rows(length: int) -> None:
     assert (seen == 1).all()
 
 
-def test_the_halo_covers_the_receptive_field(network: TransformerNetwork) -> None:
-    """With totals held fixed, a changed pixel may reach no further than the halo."""
-    deep = TransformerNetwork(styles=2, width=8, blocks=5).eval()
-    engine = FeedForwardEngine(deep, MIX)
-    pixels = torch.rand(48, 400, 3, generator=torch.Generator().manual_seed(2))
-    core = (slice(0, 48), slice(0, 400))
+@pytest.mark.parametrize("size", [(64, 96), (92, 200), (148, 132)], ids=str)
+@pytest.mark.parametrize("core_px", [32, 76])
+def test_tiles_with_their_halos_make_the_whole_picture(
+    network: TransformerNetwork, size: tuple[int, int], core_px: int
+) -> None:
+    pixels = torch.rand(*size, 3, generator=torch.Generator().manual_seed(6))
+    engine = FeedForwardEngine(network, MIX)
+    with torch.inference_mode():
+        expected = network(pixels.permute(2, 0, 1)[None], MIX)[0].permute(1, 2, 0)
+    tiles = []
+    for top in range(0, size[0], core_px):
+        for left in range(0, size[1], core_px):
+            spans = [
+                (max(0, start - engine.halo_px), start, min(start + core_px, side), side)
+                for start, side in ((top, size[0]), (left, size[1]))
+            ]
+            seen = tuple(slice(low, min(stop + engine.halo_px, side)) for low, _, stop, side in spans)
+            core = (
+                slice(spans[0][1] - spans[0][0], spans[0][2] - spans[0][0]),
+                slice(spans[1][1] - spans[1][0], spans[1][2] - spans[1][0]),
+            )
+            tiles.append((engine.open(pixels[seen], core), core, (top, left)))
+    for _ in range(engine.phases):
+        total = summed(run.partial() for run, _, _ in tiles)
+        for run, _, _ in tiles:
+            run.advance(total)
+    for run, core, (top, left) in tiles:
+        made = run.finish()[core]
+        wanted = expected[top : top + made.shape[0], left : left + made.shape[1]]
+        assert (made - wanted).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("shape", "halo_px"),
+    [
+        (classic_shape(8, 5), 64),
+        (NetworkShape((8, 12, 16), 6, (12, 8), smooth=True), 72),
+        (NetworkShape((8, 8, 8), 1, (8, 8), smooth=True), 32),
+    ],
+    ids=["classic", "six smooth blocks", "one smooth block"],
+)
+def test_the_halo_covers_the_receptive_field(shape: NetworkShape, halo_px: int) -> None:
+    """With totals held fixed, a changed pixel reaches as far as the shape says, and no further."""
+    torch.manual_seed(3)
+    engine = FeedForwardEngine(TransformerNetwork(styles=2, shape=shape).eval(), MIX)
+    pixels = torch.rand(32, 400, 3, generator=torch.Generator().manual_seed(2))
+    core = (slice(0, 32), slice(0, 400))
     totals = tuple(collect_totals(engine, pixels))
-    changed = pixels.clone()
-    changed[:, 200] = 1 - changed[:, 200]
-    difference = (
-        render_tile(engine, changed, core, totals) - render_tile(engine, pixels, core, totals)
-    ).abs()
-    columns = difference.amax((0, 2)).nonzero().flatten()
-    reach = max(200 - int(columns.min()), int(columns.max()) - 200)
-    assert 40 < reach <= HALO_PX
-    assert HALO_PX % STRIDE == 0
+    plain, reach = render_tile(engine, pixels, core, totals), 0
+    for column in range(200, 204):
+        changed = pixels.clone()
+        changed[:, column] = 1 - changed[:, column]
+        difference = (render_tile(engine, changed, core, totals) - plain).abs()
+        columns = difference.amax((0, 2)).nonzero().flatten()
+        reach = max(reach, column - int(columns.min()), int(columns.max()) - column)
+    assert shape.reach_px - 6 <= reach <= shape.reach_px <= shape.halo_px
+    assert engine.halo_px == shape.halo_px == halo_px
+    assert halo_px % STRIDE == 0
+
+
+def test_a_shape_reads_back_as_written() -> None:
+    for shape in SHAPES.values():
+        assert NetworkShape.from_text(shape.as_text()) == shape
 
 
 def test_a_tile_without_all_totals_is_refused(network: TransformerNetwork) -> None:
@@ -134,7 +186,7 @@ def test_brain_floats_come_close(network: TransformerNetwork) -> None:
     core = (slice(0, 64), slice(0, 64))
     exact = FeedForwardEngine(network, MIX)
     expected = render_tile(exact, pixels, core, tuple(collect_totals(exact, pixels)))
-    other = TransformerNetwork(styles=2, width=8, blocks=2)
+    other = TransformerNetwork(styles=2, shape=network.shape)
     other.load_state_dict(network.state_dict())
     rough = FeedForwardEngine(other, MIX, dtype=torch.bfloat16)
     got = render_tile(rough, pixels, core, tuple(collect_totals(rough, pixels)))
@@ -148,7 +200,7 @@ def test_a_gpu_gives_the_same_picture(network: TransformerNetwork) -> None:
     core = (slice(0, 96), slice(0, 96))
     results = []
     for device in ("cpu", "cuda"):
-        copy = TransformerNetwork(styles=2, width=8, blocks=2)
+        copy = TransformerNetwork(styles=2, shape=network.shape)
         copy.load_state_dict(network.state_dict())
         engine = FeedForwardEngine(copy, MIX, device=device)
         results.append(render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels))).cpu())
