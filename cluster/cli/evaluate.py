@@ -38,6 +38,9 @@ def evaluate(
     ] = None,
     vgg: Annotated[Path | None, typer.Option(help="VGG-19 file; torchvision's if it is cached")] = None,
     library: Annotated[list[Path] | None, typer.Option(help="library folder besides the usual ones")] = None,
+    network: Annotated[
+        list[Path] | None, typer.Option(help="weights of the universal engine before they are published")
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="of this process")] = 1,
     out: Annotated[Path, typer.Option(help="where table, plot, sheets and images go")] = Path("evaluation"),
     vote: Annotated[
@@ -64,6 +67,7 @@ def evaluate(
         lpips=lpips,
         vgg=vgg,
         libraries=tuple(library or ()),
+        networks=tuple(network or ()),
         threads=threads,
         out=out,
     )

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from giornata.cluster.evaluation import universal
 from giornata.cluster.evaluation.gatys import gatys_painter
 from giornata.cluster.evaluation.library_styles import StylePainter, group_of
 from giornata.cluster.evaluation.subjects import Painting
 from giornata.cluster.evaluation.teachers import MicroAst, WctCascade, microast_files, wct_files
+from giornata.styles.card import EngineName
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.palette import palette_only
@@ -15,6 +17,7 @@ from giornata.styles.library import Library, Shelved
 
 UNCHANGED, PALETTE, GATYS = "unchanged", "palette", "gatys"
 FLOORS = (UNCHANGED, PALETTE)
+SEEN = "VGG-19 and its compressed kin"  # what trainings of ours look through
 
 
 # What paints like one painting: a photograph, float32, H x W x 3, sRGB 0..1, and a strength 0..1 -> the same.
@@ -61,9 +64,24 @@ class Method:
         return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-# Ways to paint like any painting that are ours: a factory a name, filled by whoever makes one. A library's
-# group of the same name gets the factory for paintings that it has no style of.
-ANY_PAINTING: dict[str, Factory] = {}
+@dataclass(frozen=True)
+class AnyPainting:
+    """A way of ours to paint like any painting; it can be had when all its `files` are there."""
+
+    factory: Factory
+    files: Callable[[], tuple[Path, ...]] = tuple
+
+    @property
+    def available(self) -> bool:
+        """Whether its files are there."""
+        return all(path.is_file() for path in self.files())
+
+
+# By name, filled by whoever makes one. A library's group of the same name uses it for paintings that it has no
+# style of.
+ANY_PAINTING: dict[str, AnyPainting] = {
+    EngineName.UNIVERSAL: AnyPainting(universal.shipped_painter, universal.shipped_files)
+}
 
 
 def floor_methods() -> list[Method]:
@@ -87,18 +105,26 @@ def library_methods(library: Library, only: frozenset[str] | None = None) -> lis
     for name, shelved in library.styles.items():
         if only is None or name in only:
             groups.setdefault(group_of(shelved), {})[name] = shelved
-    names = sorted({*groups, *ANY_PAINTING})
+    own = {name: one for name, one in ANY_PAINTING.items() if one.available}
     return [
         Method(
             name,
             name,
-            seen="VGG-19 and its compressed kin",
+            seen=SEEN,
             styles=groups.get(name, {}),
-            factory=ANY_PAINTING.get(name),
+            factory=own[name].factory if name in own else None,
+            files=own[name].files() if name in own else (),
             has_strength=True,
         )
-        for name in names
+        for name in sorted({*groups, *own})
     ]
+
+
+def network_method(path: Path) -> Method:
+    """The universal engine with the network in a weight file, under the file's name. Raises `StyleError`."""
+    name = f"{EngineName.UNIVERSAL}-{path.stem}"
+    factory = universal.painter_of(path)
+    return Method(name, f"universal, {path.name}", SEEN, factory=factory, files=(path,), has_strength=True)
 
 
 def gatys_method(steps: int, *, encoder: str = "compact", threads: int = 1) -> Method:

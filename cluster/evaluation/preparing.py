@@ -14,6 +14,7 @@ from giornata.cluster.evaluation.methods import (
     gatys_method,
     library_methods,
     named,
+    network_method,
     teacher_methods,
 )
 from giornata.cluster.evaluation.protocol import Course
@@ -76,6 +77,7 @@ def _chosen(library: Library, names: Sequence[str] | None) -> Mapping[str, Shelv
 def _methods(request: Request, library: Library) -> tuple[list[Method], list[str]]:
     only = frozenset(_chosen(library, request.styles)) if request.styles else None
     methods = [*floor_methods(), *library_methods(library, only)]
+    methods += [network_method(path) for path in request.networks]
     left_out: list[str] = []
     if request.steps:
         methods.append(gatys_method(request.steps, encoder=request.encoder, threads=request.threads))

@@ -29,6 +29,7 @@ class Request:
     lpips: Path | None = None
     vgg: Path | None = None
     libraries: tuple[Path, ...] = ()
+    networks: tuple[Path, ...] = ()
     threads: int = 1
 
 
