@@ -171,7 +171,9 @@ class RenderActor:
             return self.easels.do(self.fetcher.local(claim.task), prepared, order)
 
     def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:
-        desk = self._desks.pop(claim.key, None) or self.renderer.shop.desk(claim.task, prepared)
+        desk = self._desks.pop(claim.key, None)
+        if desk is None:
+            desk = self.renderer.shop.desk(self.fetcher.with_styles(claim.task), prepared)
         self._desks[claim.key] = desk
         while len(self._desks) > DESKS:
             self._desks.popitem(last=False)

@@ -89,7 +89,7 @@ def _write_blocks(
 def _write_samples(image: pyvips.Image, facts: SourceFacts, folder: Path) -> None:
     colour, alpha = to_working(workable(image, facts), use=facts.profile, depth=facts.depth)
     if alpha is None and facts.orientation == 1:
-        _write_npy(colour, folder / WorkingFile.PIXELS, facts.depth)
+        write_npy(colour, folder / WorkingFile.PIXELS, facts.depth)
     else:
         _write_staged(colour if alpha is None else colour.bandjoin(alpha), folder, facts)
 
@@ -120,12 +120,13 @@ def _write_upright(samples: mmap.mmap, image: pyvips.Image, folder: Path, facts:
     )
     for turn in UPRIGHT.get(facts.orientation, ()):
         upright = getattr(upright, turn)()
-    _write_npy(upright.extract_band(0, n=3), folder / WorkingFile.PIXELS, facts.depth)
+    write_npy(upright.extract_band(0, n=3), folder / WorkingFile.PIXELS, facts.depth)
     if facts.has_alpha:
-        _write_npy(upright[3], folder / WorkingFile.ALPHA, facts.depth)
+        write_npy(upright[3], folder / WorkingFile.ALPHA, facts.depth)
 
 
-def _write_npy(image: pyvips.Image, path: Path, depth: Depth) -> None:
+def write_npy(image: pyvips.Image, path: Path, depth: Depth) -> None:
+    """Writes samples as a numpy file that can be mapped: H x W, or H x W x bands."""
     with path.open("wb") as file:
         file.write(_npy_header(image, depth))
         file.flush()

@@ -21,8 +21,15 @@ from giornata.workers.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EncodeFailed, Unreadable
 from giornata.workers.metadata import Making, new_blocks, read_metadata
 from giornata.workers.painters import PaintedTile
-from giornata.workers.provenance import Provenance, write_provenance
-from giornata.workers.recording import build_provenance, machine, software, style_records, totals_sha256
+from giornata.workers.provenance import Provenance, UniversalRecord, write_provenance
+from giornata.workers.recording import (
+    build_provenance,
+    file_name,
+    machine,
+    software,
+    style_records,
+    totals_sha256,
+)
 from giornata.workers.storage import remove
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
@@ -54,13 +61,15 @@ def making_of(task: RenderTask, source_sha256: str) -> Making:
 
 
 def _parameters(task: RenderTask) -> str:
+    told = task.styled_by
+    parts = task.mix or {file_name(one.path): one.share for one in (told.images if told else ())}
     styles = " + ".join(
-        name if len(task.mix) == 1 else f"{weight:g} {name}" for name, weight in sorted(task.mix.items())
+        name if len(parts) == 1 else f"{weight:g} {name}" for name, weight in sorted(parts.items())
     )
-    told = [styles, f"strength {task.strength:g}", f"statistics {task.statistics}"]
-    told += [f"blend {task.blend:g}"] if task.blend < 1 else []
-    told += [f"brush {task.brush.value:g} {task.brush.unit}"] if task.brush else []
-    return ", ".join(told)
+    words = [styles, f"strength {task.strength:g}", f"statistics {task.statistics}"]
+    words += [f"blend {task.blend:g}"] if task.blend < 1 else []
+    words += [f"brush {task.brush.value:g} {task.brush.unit}"] if task.brush else []
+    return ", ".join(words)
 
 
 def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, target: Path) -> Handed:
@@ -161,6 +170,7 @@ def record_of(
     seconds: Mapping[str, float],
     painted: tuple[PaintedTile, ...] = (),
     warnings: tuple[str, ...] = (),
+    universal: UniversalRecord | None = None,
 ) -> Provenance:
     """The record of an output that was handed over just now, by this process."""
     return build_provenance(
@@ -168,6 +178,7 @@ def record_of(
         facts=working.facts,
         source_sha256=handed.source_sha256,
         styles=style_records(task, library),
+        universal=universal,
         grid=grid,
         painted=painted,
         totals_hash=totals_sha256(totals),

@@ -4,7 +4,7 @@ Masks are read, strokes sized, and the styles of regions painted beside the pict
 a small record of files in the picture's folder, valid on every process that sees the scratch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -73,7 +73,7 @@ class RegionCanvas(BaseModel):
 
 # A task, the picture its tiles are made of, a folder of its own, where it shows -> its finished canvas.
 PaintAside = Callable[[RenderTask, WorkingPicture, Path, Effects], Path]
-NativePx = Callable[[Mapping[str, float]], float]
+NativePx = Callable[[RenderTask], float]
 
 
 def asked_effects(task: RenderTask) -> bool:
@@ -171,7 +171,7 @@ def _sized(
     sized = sized_strokes(
         working,
         folder,
-        native_px=native_px(task.mix),
+        native_px=native_px(task),
         wanted_px=wanted_px(task, task.brush, working),
         paint=lambda picture, place: paint(coarse_task, picture, place, Effects()),
     )

@@ -36,7 +36,7 @@ class Fetcher:
         def near(name: str | None) -> str | None:
             return str(self._fetched(task, name)) if name and is_url(name) else name
 
-        masks, told = task.masks, task.optimise
+        masks = task.masks
         if not any(is_url(name) for name in task.reads):
             return task
         return task.model_copy(
@@ -49,9 +49,20 @@ class Fetcher:
                 "regions": tuple(
                     region.model_copy(update={"mask": near(region.mask)}) for region in task.regions
                 ),
-                "optimise": told.elsewhere(lambda name: near(name) or name) if told else None,
+                **self._near_styles(task),
             }
         )
+
+    def with_styles(self, task: RenderTask) -> RenderTask:
+        """The task with its style images as local files, for who works on tiles that are decoded already."""
+        return task.model_copy(update=self._near_styles(task))
+
+    def _near_styles(self, task: RenderTask) -> dict[str, object]:
+        def near(name: str) -> str:
+            return str(self._fetched(task, name)) if is_url(name) else name
+
+        told = {"optimise": task.optimise, "universal": task.universal}
+        return {name: group.elsewhere(near) for name, group in told.items() if group}
 
     @contextmanager
     def naming(self) -> Iterator[None]:

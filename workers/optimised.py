@@ -79,7 +79,7 @@ def refuse_effects(task: RenderTask) -> None:
         return
     for name, asked in (("brush", task.brush), ("fidelity", task.min_ssim), ("regions", task.regions)):
         if asked:
-            raise EffectRefused(name, f"engine {task.engine}", "engine feedforward, or to leave it out")
+            raise EffectRefused(name, f"engine {task.engine}", "another engine, or to leave it out")
 
 
 def options_of(task: RenderTask) -> GatysOptions:

@@ -12,6 +12,7 @@ from giornata.jobs.choices import EngineKind
 from giornata.jobs.task import RenderTask
 from giornata.styles.encoder_files import encoder_version
 from giornata.styles.engine import Engine
+from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.canvas import new_canvas
 from giornata.workers.crops import to_style
 from giornata.workers.device import pick_device
@@ -26,7 +27,6 @@ from giornata.workers.program import styled_in_one
 from giornata.workers.reading import Reading
 from giornata.workers.similarity import LUMA, ssim
 from giornata.workers.source import Depth
-from giornata.workers.strokes import native_stroke_px
 from giornata.workers.tiles import TileGrid
 from giornata.workers.working import WorkingPicture
 from giornata.workers.workplace import Workplaces, fingerprint_of
@@ -73,7 +73,7 @@ class Preparer:
             working,
             folder / "effects",
             sandbox=self.shop.sandbox,
-            native_px=lambda mix: native_stroke_px(self.shop.library, mix),
+            native_px=self.shop.engines.native_stroke_px,
             paint=self._paint_aside,
         )
         laid_out = self._laid_out(task, working, folder, effects, canvas_depth(task, working))
@@ -87,7 +87,9 @@ class Preparer:
         if self.shop.settings.pictures is not None and lasts:
             places = Workplaces(self.shop.settings.pictures, self.shop.settings.owner_pid or os.getpid())
             names = {name for mix in (task.mix, *(one.mix for one in task.regions)) for name in mix}
-            weights = sorted(self.shop.library.find(name).card.sha256 for name in names)
+            weights = sorted(self.shop.library.find(name).card.version for name in names)
+            if task.engine is EngineKind.UNIVERSAL:
+                weights.append(load_network_card().sha256)
             if task.optimise is not None:
                 weights.append(encoder_version(task.optimise.encoder))
             folder = places.enter(task, fingerprint_of(task, pick_device(task.device), *weights))

@@ -49,6 +49,28 @@ class StyleRecord(_Record):
     weights_sha256: str = SHA256
 
 
+class StyleImageRecord(_Record):
+    """A picture that a style was taken from, and its share among several."""
+
+    name: str
+    sha256: str = SHA256
+    share: float
+
+
+class UniversalRecord(_Record):
+    """What the universal engine worked with; `images` where the style has no name.
+
+    `size_px` is the short side that images were read at.
+    """
+
+    network_sha256: str = SHA256
+    images: tuple[StyleImageRecord, ...] = ()
+    size_px: int | None = None
+    levels: int
+    structure: float
+    transform: str
+
+
 class TilesRecord(_Record):
     """The tile plan, in px."""
 
@@ -119,6 +141,7 @@ class Provenance(_Record):
     source: SourceRecord
     inputs: dict[str, str] = Field(description="other files that took part: reference and masks, by role")
     styles: tuple[StyleRecord, ...]
+    universal: UniversalRecord | None = None
     parameters: dict[str, Any]
     seed: int
     tiles: TilesRecord

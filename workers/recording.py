@@ -32,12 +32,17 @@ from giornata.workers.provenance import (
     StyleRecord,
     TilesRecord,
     TimesRecord,
+    UniversalRecord,
 )
 from giornata.workers.source import SourceFacts
 from giornata.workers.tiles import TileGrid
 
 LOCATIONS = frozenset({"item_id", "source", "target", "reference", "masks", "regions", "mix", "seed"})
-_PLACES: dict[str, Any] = {**dict.fromkeys(LOCATIONS, True), "optimise": {"images", "previous", "encoder"}}
+_PLACES: dict[str, Any] = {
+    **dict.fromkeys(LOCATIONS, True),
+    "optimise": {"images", "previous", "encoder"},
+    "universal": {"images"},
+}
 
 
 def totals_sha256(totals: Totals | None) -> str | None:
@@ -126,12 +131,14 @@ def build_provenance(
     seconds: Mapping[str, float],
     warnings: tuple[str, ...] = (),
     xmp: str | None = None,
+    universal: UniversalRecord | None = None,
 ) -> Provenance:
     """The record of one output, of nothing but its arguments. Paths are cut down to names."""
     return Provenance(
         source=_source_record(facts, source_sha256),
         inputs=_inputs(task),
         styles=styles,
+        universal=universal,
         parameters=task.model_dump(mode="json", exclude=_PLACES),
         seed=task.seed,
         tiles=_tiles_record(grid, painted),
@@ -145,21 +152,22 @@ def build_provenance(
     )
 
 
-def _name(path: str) -> str:
+def file_name(path: str) -> str:
+    """The last part of a path, as records say it."""
     return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def _source_record(facts: SourceFacts, sha256: str) -> SourceRecord:
     said = facts.model_dump(mode="json", exclude={"source", "file_bytes", "warnings"})
-    return SourceRecord(name=_name(facts.source), sha256=sha256, bytes=facts.file_bytes, facts=said)
+    return SourceRecord(name=file_name(facts.source), sha256=sha256, bytes=facts.file_bytes, facts=said)
 
 
 def _inputs(task: RenderTask) -> dict[str, str]:
     named = {"reference": task.reference, "protect": task.masks.protect, "apply": task.masks.apply}
-    if task.optimise is not None:
-        named |= {f"style {index}": image.path for index, image in enumerate(task.optimise.images)}
+    if task.styled_by is not None:
+        named |= {f"style {index}": image.path for index, image in enumerate(task.styled_by.images)}
     named |= {f"region {index}": region.mask for index, region in enumerate(task.regions)}
-    return {role: _name(path) for role, path in named.items() if path}
+    return {role: file_name(path) for role, path in named.items() if path}
 
 
 def _tiles_record(grid: TileGrid, painted: tuple[PaintedTile, ...]) -> TilesRecord:
@@ -176,4 +184,4 @@ def _tiles_record(grid: TileGrid, painted: tuple[PaintedTile, ...]) -> TilesReco
 
 def _output_record(task: RenderTask, facts: SourceFacts, encoded: Encoded) -> OutputRecord:
     told = encoded.model_dump(exclude={"path", "warnings"})
-    return OutputRecord(name=_name(task.target), dpi=facts.dpi, **told)
+    return OutputRecord(name=file_name(task.target), dpi=facts.dpi, **told)

@@ -161,6 +161,7 @@ class Renderer:
                 lanes=self.shop.settings.lanes,
                 seconds=clock.laps,
                 warnings=told,
+                universal=self.shop.engines.record(task),
             )
             write_sidecar(record, target)
         return Rendered(

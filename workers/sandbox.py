@@ -100,10 +100,24 @@ class Sandbox:
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
         """
         reading = reading or Reading(pages=Pages.FIRST, limits=self.limits)
+        return self._written({"verb": "thumbnail", "side_px": side_px}, path, target, reading)
+
+    def style_image(self, path: Path | str, target: Path, *, short_px: int) -> SourceFacts:
+        """Writes the picture at `path` to the numpy file `target`: H x W x 3, its short side `short_px`.
+
+        Working sRGB in its own depth, never enlarged, on white where it is transparent.
+        Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
+        """
+        request = {"verb": "style_image", "short_px": short_px}
+        return self._written(request, path, target, Reading(limits=self.limits))
+
+    def _written(
+        self, request: dict[str, Any], path: Path | str, target: Path, reading: Reading
+    ) -> SourceFacts:
         facts = self.inspect(path, reading)
-        request = {"verb": "thumbnail", "path": _absolute(path), "target": _absolute(target)}
+        request = {**request, "path": _absolute(path), "target": _absolute(target)}
         try:
-            return self._ask({**request, "side_px": side_px}, reading, pixels=facts.pixels)
+            return self._ask(request, reading, pixels=facts.pixels)
         except BaseException:
             target.unlink(missing_ok=True)
             raise

@@ -26,6 +26,7 @@ from giornata.workers.limits import MEGA, used_up_memory
 from giornata.workers.opening import open_source
 from giornata.workers.reading import Reading
 from giornata.workers.source import RejectCode
+from giornata.workers.style_reading import write_style_image
 from giornata.workers.thumbnail import write_thumbnail
 
 Answer = dict[str, Any]
@@ -100,6 +101,9 @@ def _serve(request: dict[str, Any], *, reading: Reading) -> Answer:
         elif request["verb"] == "thumbnail":
             _limit_cpu(limits.cpu_budget_s(facts.pixels))
             write_thumbnail(source, facts, Path(request["target"]), side_px=request["side_px"])
+        elif request["verb"] == "style_image":
+            _limit_cpu(limits.cpu_budget_s(facts.pixels))
+            write_style_image(source, facts, Path(request["target"]), short_px=request["short_px"])
         return facts.model_dump(mode="json")
 
 

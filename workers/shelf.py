@@ -25,6 +25,7 @@ def totals_key(task: RenderTask) -> str:
         *(task.reference or "", _stamp(str(task.reference)), mix, task.engine_version, *needs),
         f"{task.strength!r} {task.precision} {task.device} {task.brush!r} {task.float_range}",
         f"{task.pages} {task.reference_page}",
+        *((task.universal.model_dump_json(),) if task.universal else ()),
     )
     return hashlib.blake2b("\n".join(words).encode(), digest_size=20).hexdigest()
 

@@ -4,17 +4,13 @@ A network paints strokes of a fixed number of pixels, whatever the picture's siz
 what goes in and comes out at every scale, on a picture that has no scale of its own.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from giornata.styles.engine import Engine, render_tile
-from giornata.styles.library import Library
-from giornata.styles.loader import load_engine, shared_weights
 from giornata.workers.bands import Rows
 from giornata.workers.program import totals_of_picture
 
@@ -76,18 +72,3 @@ def engine_stroke_px(engine: Engine) -> float:
     whole = (slice(0, SAMPLE_PX), slice(0, SAMPLE_PX))
     styled = render_tile(engine, torch.from_numpy(sample), whole, totals_of_picture(engine, sample))
     return stroke_px(styled.cpu().numpy(), sample)
-
-
-def native_stroke_px(library: Library, mix: Mapping[str, float]) -> float:
-    """The stroke of a style, or a mix of some, px; measured once per process and network, on the CPU.
-
-    Rounded to a tenth, so that the last bits of another machine's arithmetic make no other picture.
-    """
-    weights = shared_weights(library, mix)
-    return _measured(library.folders, weights.card.sha256, tuple(sorted(mix.items())))
-
-
-@lru_cache(maxsize=256)
-def _measured(folders: tuple[Path, ...], sha256: str, mix: tuple[tuple[str, float], ...]) -> float:
-    # The hash is part of the key: a style installed anew is measured anew.
-    return round(engine_stroke_px(load_engine(Library(folders), dict(mix))), 1)

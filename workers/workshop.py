@@ -7,27 +7,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from giornata.jobs.choices import EngineKind, Precision
 from giornata.jobs.task import RenderTask
 from giornata.styles.engine import Engine
 from giornata.styles.library import Library
-from giornata.styles.loader import load_engine
 from giornata.workers.canvas import Canvas
-from giornata.workers.device import pick_core, pick_device
+from giornata.workers.device import pick_core
+from giornata.workers.engines import Engines
 from giornata.workers.features import FeatureFiles
 from giornata.workers.kept import Keep
 from giornata.workers.masters import Masters
 from giornata.workers.optimise import OptimisationProgress
-from giornata.workers.optimised import StillEngine
 from giornata.workers.prepared import Prepared
 from giornata.workers.program import TileDesk, grid_for
 from giornata.workers.pulse import Pulse
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.settings import RenderSettings
+from giornata.workers.style_images import StyleImages
 from giornata.workers.tiles import TileGrid
 from giornata.workers.workbook import Workbook
+
+STYLE_IMAGES = "style-images"  # the folder of what they were learnt to be, for all sessions of a machine
 
 
 class Workshop:
@@ -40,6 +40,9 @@ class Workshop:
         self.pulse = Pulse()
         self.watch: Callable[[OptimisationProgress], None] = lambda progress: None
         self.masters = Masters(settings.scratch / "masters")
+        shared = settings.pictures.parent if settings.pictures else settings.scratch
+        images = StyleImages(shared / STYLE_IMAGES, self.sandbox, self.pulse.tick)
+        self.engines = Engines(self.library, images, settings.lanes)
         settings.scratch.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
@@ -60,18 +63,8 @@ class Workshop:
             shutil.rmtree(folder, ignore_errors=True)
 
     def engine(self, task: RenderTask) -> Engine:
-        """The engine that `task` asks for, on the device it asks for."""
-        if task.engine is EngineKind.OPTIMIZATION:
-            return StillEngine()
-        dtype = torch.bfloat16 if task.precision is Precision.BF16 else torch.float32
-        return load_engine(
-            self.library,
-            task.mix,
-            strength=task.strength,
-            device=pick_device(task.device),
-            dtype=dtype,
-            lanes=self.settings.lanes,
-        )
+        """See `Engines.engine`."""
+        return self.engines.engine(task)
 
     def told(self, task: RenderTask, prepared: Prepared) -> RenderTask:
         """The task with the strength that was chosen for its picture."""
