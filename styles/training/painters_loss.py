@@ -48,9 +48,7 @@ class ChannelStatistics(torch.autograd.Function):
         return mean, covariance
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, of_mean: Tensor, of_covariance: Tensor
-    ) -> Tensor:
+    def backward(ctx: torch.autograd.function.FunctionCtx, of_mean: Tensor, of_covariance: Tensor) -> Tensor:
         """See the class."""
         (centred,) = ctx.saved_tensors  # type: ignore[attr-defined]
         height, width = ctx.size  # type: ignore[attr-defined]

@@ -6,9 +6,9 @@ every map; written as one function with a gradient of its own it takes eight.
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from giornata.styles.network import EPSILON, Stage, TransformerNetwork
+from giornata.styles.network import EPSILON, Stage, TransformerNetwork, doubled
 
 POOL = 8  # sums are taken over squares of this side in the map's own type, and over the squares in float32
 
@@ -47,9 +47,7 @@ class Normalised(torch.autograd.Function):
         return made
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, given: Tensor
-    ) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: torch.autograd.function.FunctionCtx, given: Tensor) -> tuple[Tensor, Tensor, None]:
         """With u = (x - m) / d: the gradient of instance normalisation, and that of what is let through."""
         features, rows, mean, inverse, made = ctx.saved_tensors  # type: ignore[attr-defined]
         gain, _, keep_deviation, keep_mean = rows
@@ -67,6 +65,47 @@ class Normalised(torch.autograd.Function):
         positions = features.shape[2] * features.shape[3]
         of_rows = torch.stack([about, along, moved - along * mean, along * mean]) * positions
         return gradient, of_rows, None
+
+
+class Reflected(torch.autograd.Function):
+    """As ``F.pad(features, (border,) * 4, mode="reflect")``, but what is channels last stays so."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, features: Tensor, border: int) -> Tensor:
+        """See the class."""
+        count, channels, height, width = features.shape
+        size = (count, channels, height + 2 * border, width + 2 * border)
+        made = torch.empty(
+            size, dtype=features.dtype, device=features.device, memory_format=torch.channels_last
+        )
+        made[:, :, border:-border, border:-border] = features
+        for axis, length in ((2, height), (3, width)):
+            for inside, outside in borders(length, border):
+                made.narrow(axis, outside, border).copy_(made.narrow(axis, inside, border).flip(axis))
+        ctx.border = border  # type: ignore[attr-defined]
+        return made
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, given: Tensor) -> tuple[Tensor, None]:
+        """What a border has been given belongs to where it was reflected from."""
+        border = ctx.border  # type: ignore[attr-defined]
+        given = given.clone(memory_format=torch.channels_last)
+        for axis in (3, 2):
+            for inside, outside in borders(given.shape[axis] - 2 * border, border):
+                given.narrow(axis, inside, border).add_(given.narrow(axis, outside, border).flip(axis))
+        cut = given[:, :, border:-border, border:-border]
+        return cut.contiguous(memory_format=torch.channels_last), None
+
+
+def borders(length: int, border: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where each border of a padded axis is reflected from, and where it lies: first positions."""
+    return (border + 1, 0), (length - 1, length + border)
+
+
+def convolved(conv: nn.Conv2d, features: Tensor) -> Tensor:
+    """As ``conv(features)`` for a convolution with reflected borders."""
+    padded: Tensor = Reflected.apply(features, conv.kernel_size[0] // 2)
+    return F.conv2d(padded, conv.weight, conv.bias, conv.stride)
 
 
 def spread(values: Tensor, features: Tensor) -> Tensor:
@@ -90,7 +129,9 @@ def painted(network: TransformerNetwork, pixels: Tensor, weights: Tensor) -> Ten
     for stage in network.normalised():
         if stage.shape.role == "open":
             kept = features
-        features = normalised(stage, stage.convolve(features), weights)
+        if stage.shape.scale == 2:
+            features = doubled(features, smooth=stage.shape.smooth)
+        features = normalised(stage, convolved(stage.conv, features), weights)
         if stage.shape.role == "close":
             features = features + kept
-    return torch.sigmoid(network.last(features).float())
+    return torch.sigmoid(convolved(network.last, features).float())
