@@ -109,7 +109,7 @@ def _vote(out: Path, *, as_json: bool) -> None:
     if as_json:
         tell(evaluation, out, as_json=True)
         return
-    said = evaluation.preference_missing
-    result = f"not measured: {said}" if said else f"see {out / 'table.md'}"
+    reason = evaluation.preference_missing
+    result = f"not measured: {reason}" if reason else f"see {out / 'table.md'}"
     sys.stdout.write(f"open {page}, put the answers ({ANSWERS}) beside it, and ask again\n")
     sys.stdout.write(f"preference: {result}\n")

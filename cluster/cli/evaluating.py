@@ -60,16 +60,16 @@ def _shown(course: Course, readings: Iterable[Reading]) -> Iterator[Reading]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[subject]}"),
     )
     next_s = time.monotonic() + LINE_EVERY_S
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("evaluating", total=course.count, words="")
+        task = bar.add_task("evaluating", total=course.count, subject="")
         for number, reading in enumerate(readings, start=1):
-            words = f"{reading.method}: {reading.photo} as {reading.painting}"
-            bar.update(task, completed=number, words=words)
+            subject = f"{reading.method}: {reading.photo} as {reading.painting}"
+            bar.update(task, completed=number, subject=subject)
             if not console.is_terminal and time.monotonic() >= next_s:
-                sys.stderr.write(f"{number} of {course.count}: {words}\n")
+                sys.stderr.write(f"{number} of {course.count}: {subject}\n")
                 next_s = time.monotonic() + LINE_EVERY_S
             yield reading
 
@@ -85,7 +85,7 @@ def tell(evaluation: Evaluation, folder: Path, *, as_json: bool) -> None:
     lines = []
     for row in evaluation.rows:
         name = f"{row.method} (unseen)" if row.unseen else row.method
-        cells = (interval_words(row.measures.get(key), one.digits) for key, one in columns.items())
+        cells = (interval_words(row.measures.get(key), column.digits) for key, column in columns.items())
         lines.append([name, row.paintings, *cells])
     write_rows(headers, lines)
     for name, reason in evaluation.missing.items():

@@ -30,10 +30,17 @@ class Tiled:
 
 
 class StylePainter:
-    """Paints with one style of a library, through the engine that its card asks for."""
+    """Paints with one style of a library, through the engine that its card asks for.
+
+    A strength of 1 is what the card says when nobody asks for another.
+    """
 
     def __init__(self, shelved: Shelved) -> None:
-        self.shelved = shelved
+        """Loads the engine, so that painting does not. Raises `StyleError`."""
+        self.card = shelved.card
+        self.library = Library((shelved.folder,))
+        self.engines: dict[float, Engine] = {}
+        self._engine(1.0)
 
     def __call__(self, photo: Image, strength: float) -> Image:
         """The styled photograph: float32, H x W x 3, sRGB 0..1, as `photo`. Raises `StyleError`."""
@@ -56,8 +63,10 @@ class StylePainter:
         return Tiled(image, _inner(tops, height), _inner(lefts, width))
 
     def _engine(self, strength: float) -> Engine:
-        library = Library((self.shelved.folder,))
-        return load_engine(library, {self.shelved.card.name: 1.0}, strength=strength)
+        if strength not in self.engines:
+            mix = {self.card.name: 1.0}
+            self.engines[strength] = load_engine(self.library, mix, strength=strength * self.card.strength)
+        return self.engines[strength]
 
 
 def _inner(starts: set[int], length: int) -> tuple[int, ...]:

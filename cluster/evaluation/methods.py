@@ -77,8 +77,8 @@ class AnyPainting:
         return all(path.is_file() for path in self.files())
 
 
-# By name, filled by whoever makes one. A library's group of the same name uses it for paintings that it has no
-# style of.
+# By name, filled by whoever makes one. A library's group of the same name uses it for paintings that it has
+# no style of.
 ANY_PAINTING: dict[str, AnyPainting] = {
     EngineName.UNIVERSAL: AnyPainting(universal.shipped_painter, universal.shipped_files)
 }
@@ -105,18 +105,18 @@ def library_methods(library: Library, only: frozenset[str] | None = None) -> lis
     for name, shelved in library.styles.items():
         if only is None or name in only:
             groups.setdefault(group_of(shelved), {})[name] = shelved
-    own = {name: one for name, one in ANY_PAINTING.items() if one.available}
+    ready = {name: way for name, way in ANY_PAINTING.items() if way.available}
     return [
         Method(
             name,
             name,
             seen=SEEN,
             styles=groups.get(name, {}),
-            factory=own[name].factory if name in own else None,
-            files=own[name].files() if name in own else (),
+            factory=ready[name].factory if name in ready else None,
+            files=ready[name].files() if name in ready else (),
             has_strength=True,
         )
-        for name in sorted({*groups, *own})
+        for name in sorted({*groups, *ready})
     ]
 
 
@@ -173,12 +173,12 @@ def named(methods: Iterable[Method], names: Sequence[str] | None) -> list[Method
 
     Raises `BadEvaluation` for a name that is none.
     """
-    known = {method.name: method for method in methods}
+    by_name = {method.name: method for method in methods}
     if names is None:
-        return list(known.values())
-    unknown = [name for name in names if name not in known]
+        return list(by_name.values())
+    unknown = [name for name in names if name not in by_name]
     if unknown:
-        got, needed = ", ".join(unknown), ", ".join(known)
+        got, needed = ", ".join(unknown), ", ".join(by_name)
         raise BadEvaluation("choosing methods", got, f"some of {needed}")
     chosen = {*FLOORS, *names}
-    return [method for name, method in known.items() if name in chosen]
+    return [method for name, method in by_name.items() if name in chosen]

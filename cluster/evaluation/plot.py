@@ -61,7 +61,7 @@ def _first(rows: Sequence[Row], names: Sequence[str]) -> str | None:
 
 
 def _axis(intervals: Sequence[Interval], start: float, end: float) -> _Axis:
-    low, high = min(one.low for one in intervals), max(one.high for one in intervals)
+    low, high = min(span.low for span in intervals), max(span.high for span in intervals)
     room = 0.06 * (high - low) or 0.1
     return _Axis(low - room, high + room, start, end)
 

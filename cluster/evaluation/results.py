@@ -72,13 +72,14 @@ def rows_of(readings: Sequence[Reading], methods: Iterable[Method]) -> tuple[Row
     ordered = list(methods)
     rows = []
     for unseen in (False, True):
-        floor = [one for one in readings if one.method == PALETTE and one.unseen == unseen]
-        kin = []
+        kind = [reading for reading in readings if reading.unseen == unseen]
+        floor = [reading for reading in kind if reading.method == PALETTE]
+        group = []
         for method in ordered:
-            own = [one for one in readings if one.method == method.name and one.unseen == unseen]
+            own = [reading for reading in kind if reading.method == method.name]
             if own:
-                kin.append(_row(method, own, floor))
-        rows += [row.model_copy(update={"dominated_by": _dominators(row, kin)}) for row in kin]
+                group.append(_row(method, own, floor))
+        rows += [row.model_copy(update={"dominated_by": _dominators(row, group)}) for row in group]
     return tuple(rows)
 
 

@@ -27,7 +27,11 @@ def write_sheet(folder: Path, method: str, photos: Sequence[Photo], paintings: S
     The first row shows the paintings and the first column the photographs; cells shrink where a sheet would
     be too long for JPEG. Raises `BadEvaluation` when a photograph cannot be read again.
     """
-    painted = [one for one in paintings if image_path(folder, method, one.name, photos[0].name).is_file()]
+    painted = [
+        painting
+        for painting in paintings
+        if image_path(folder, method, painting.name, photos[0].name).is_file()
+    ]
     columns, lines = len(painted) + 1, len(photos) + 1
     cell = min(CELL_PX, LONGEST_PX // max(columns, lines) - GAP_PX)
     step = cell + GAP_PX

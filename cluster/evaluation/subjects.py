@@ -126,6 +126,6 @@ def recipe_images(folder: Path = RECIPES) -> dict[str, str]:
 def image_of(card: StyleCard, recipes: Mapping[str, str], files: Mapping[str, Path]) -> str | None:
     """The stem of a style's painting among `files`, or None where it is not there."""
     fields = card.model_dump()
-    told = fields.get("image") or fields["artwork"].get("image") or ""
-    guesses = (Path(str(told)).stem, recipes.get(card.name, ""), card.name, card.name.replace("-", "_"))
+    image = fields.get("image") or fields["artwork"].get("image") or ""
+    guesses = (Path(str(image)).stem, recipes.get(card.name, ""), card.name, card.name.replace("-", "_"))
     return next((guess for guess in guesses if guess in files), None)

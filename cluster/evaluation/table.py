@@ -60,12 +60,12 @@ def _setup_words(evaluation: Evaluation) -> str:
 
 
 def _tables(rows: Sequence[Row], evaluation: Evaluation) -> list[str]:
-    columns = {name: one for name, one in MEASURES.items() if name not in evaluation.missing}
-    style = {name: one for name, one in columns.items() if one.family is Family.STYLE}
+    columns = {name: measure for name, measure in MEASURES.items() if name not in evaluation.missing}
+    style = {name: measure for name, measure in columns.items() if measure.family is Family.STYLE}
     if TO_PALETTE in {name for row in rows for name in row.measures}:
         style = {TO_PALETTE: RELATIVE, **style}
     content, faults, cost = (
-        {name: one for name, one in columns.items() if one.family is family}
+        {name: measure for name, measure in columns.items() if measure.family is family}
         for family in (Family.CONTENT, Family.FAULTS, Family.COST)
     )
     better = [", ".join(row.dominated_by) or NOTHING for row in rows]
@@ -87,7 +87,7 @@ def _table(
     head += [f"{measure.title} {arrows[measure.better]}" for measure in columns.values()]
     lines = [[*head, *extra]]
     for number, row in enumerate(rows):
-        cells = [interval_words(row.measures.get(name), one.digits) for name, one in columns.items()]
+        cells = [interval_words(row.measures.get(name), column.digits) for name, column in columns.items()]
         lines.append([row.method, str(row.paintings), *cells, *(column[number] for column in extra.values())])
     return _aligned(lines)
 
@@ -114,14 +114,16 @@ def _preference(evaluation: Evaluation) -> str:
     if not evaluation.preferences:
         return f"Not measured: {evaluation.preference_missing}."
     lines = [["method", "preferred to another method", "times shown"]]
-    for one in evaluation.preferences:
-        lines.append([one.method, interval_words(one.share, 2), str(one.share.count)])
+    for row in evaluation.preferences:
+        lines.append([row.method, interval_words(row.share, 2), str(row.share.count)])
     return "Bradley–Terry on blind pairs, 95 % intervals by drawing votes again.\n\n" + _aligned(lines)
 
 
 def _trainings(rows: Sequence[Row]) -> str:
-    told = {row.method: f"{row.title}; trained with {row.seen}" for row in rows if row.seen != NOTHING}
-    return _listed("Methods, and the networks they were trained with", (f"{k}: {v}" for k, v in told.items()))
+    lines = {row.method: f"{row.title}; trained with {row.seen}" for row in rows if row.seen != NOTHING}
+    return _listed(
+        "Methods, and the networks they were trained with", (f"{k}: {v}" for k, v in lines.items())
+    )
 
 
 def _absences(evaluation: Evaluation) -> str:

@@ -85,9 +85,9 @@ def draw_pairs(evaluation: Evaluation, *, seed: int, count: int) -> tuple[Pair, 
     Floors are not shown. Raises `BadEvaluation` when no photograph and painting has two methods.
     """
     methods: dict[tuple[str, str], list[str]] = {}
-    for one in evaluation.readings:
-        if one.method not in FLOORS:
-            methods.setdefault((one.photo, one.painting), []).append(one.method)
+    for reading in evaluation.readings:
+        if reading.method not in FLOORS:
+            methods.setdefault((reading.photo, reading.painting), []).append(reading.method)
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for subject, names in methods.items():
         for match in combinations(sorted(names), 2):
@@ -125,7 +125,7 @@ def read_votes(folder: Path) -> list[Vote]:
         answers = _read(path, Answers)
         if answers.token != key.token:
             raise BadVotes(str(path), f"answers to page {answers.token}", f"those to page {key.token}")
-        votes += [_vote(path, pairs, answers.person, *one) for one in answers.answers.items()]
+        votes += [_vote(path, pairs, answers.person, *answer) for answer in answers.answers.items()]
     return votes
 
 

@@ -102,7 +102,7 @@ def weight_files(place: Path | None) -> list[Path]:
     if path is None:
         return []
     if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES)
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
         if files:
             return files
     if not path.is_file():

@@ -54,7 +54,8 @@ class Trunk:
 
     def _check(self) -> None:
         try:
-            channels = tuple(one.shape[1] for one in self.slices(torch.zeros(1, 3, MIN_SIDE_PX, MIN_SIDE_PX)))
+            blank = torch.zeros(1, 3, MIN_SIDE_PX, MIN_SIDE_PX)
+            channels = tuple(features.shape[1] for features in self.slices(blank))
         except (KeyError, RuntimeError) as exc:
             reason = f"no {exc.args[0]}" if isinstance(exc, KeyError) else str(exc).splitlines()[0]
             raise BadWeights(TITLES[self.name], reason, "torchvision's tensors of this network") from exc

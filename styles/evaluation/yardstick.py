@@ -89,10 +89,11 @@ class Yardstick:
         grams: dict[str, Tensor] = {}
         for name, trunk in self.judges.trunks.items():
             grams |= trunk_grams(trunk, slices[name])
+        compared = {name: slices[name] for name in (TrunkName.ALEX,) if name in slices}
         if self.vgg is not None:
             layers = self.vgg(pixels, VGG_LAYERS)
             grams |= {f"vgg_{layer}": centred_gram(values) for layer, values in layers.items()}
-        return Features(slices, grams)
+        return Features(compared, grams)
 
     def measure(self, photo: "Seen", painting: "Seen", output: Image) -> Values:
         """Every measure of likeness and fault that one finished image allows; None where it has no meaning.
@@ -119,7 +120,7 @@ class Yardstick:
 
 @dataclass(frozen=True)
 class Features:
-    """Slices by trunk, and centred Gram matrices by layer, of one image."""
+    """The slices that LPIPS compares, by trunk, and centred Gram matrices by layer, of one image."""
 
     slices: Mapping[TrunkName, list[Tensor]] = field(repr=False)
     grams: Mapping[str, Tensor] = field(repr=False)
