@@ -5,6 +5,7 @@ VGG-19 and of a compressed VGG-19. A network that is trained against a small tea
 moves under the teacher's eyes cannot (`jittered`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,9 @@ TRUE_LAYERS = {
 }
 DEEP_LAYERS = {"relu2_1": 0.2, "relu3_1": 0.4, "relu4_1": 1.0, "relu5_1": 0.5}
 MEAN_SHARE = 0.5  # of a layer's weight for means; the rest is for covariances
-TRUE_CONTENT = "relu3_1"  # at half size
+TRUE_CONTENT, CONTENT_HALVINGS = "relu3_1", 1
 DEEP_CONTENT = "relu4_1"
+FULL_SHARE = 0.5
 SCALES = (0.8, 1.25)
 SHIFT_PX = 8
 NOISE = 0.02
@@ -52,10 +54,14 @@ class PerceptualLoss(nn.Module):
             **{f"deep/0/{name}": w for name, w in DEEP_LAYERS.items()},
         }
 
-    def seen(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Features by ``network/halvings/layer``; `pixels`: float, N x 3 x H x W, sRGB 0..1."""
+    def seen(self, pixels: Tensor, halvings: Collection[int] = tuple(TRUE_LAYERS)) -> dict[str, Tensor]:
+        """Features by ``network/halvings/layer``; `pixels`: float, N x 3 x H x W, sRGB 0..1.
+
+        `halvings` are the sizes at which VGG-19 looks.
+        """
         found = dict[str, Tensor]()
-        for level, row in TRUE_LAYERS.items():
+        for level in halvings:
+            row = TRUE_LAYERS[level]
             view = F.avg_pool2d(pixels, 2) if level else pixels
             features = self.true(view, frozenset(row))
             found |= {f"true/{level}/{name}": value for name, value in features.items()}
@@ -71,8 +77,9 @@ class PerceptualLoss(nn.Module):
 
     def style_distance(self, made: StyleSums, wanted: StyleSums) -> Tensor:
         """Weighted relative distance, N."""
-        total, whole = torch.zeros(1), sum(self.weights.values())
-        for key, weight in self.weights.items():
+        total, whole = torch.zeros(1), sum(self.weights[key] for key in made.means)
+        for key in made.means:
+            weight = self.weights[key]
             mean = relative(made.means[key], wanted.means[key])
             covariance = relative(made.covariances[key], wanted.covariances[key])
             total = total.to(mean) + weight * (MEAN_SHARE * mean + (1 - MEAN_SHARE) * covariance)
@@ -80,7 +87,7 @@ class PerceptualLoss(nn.Module):
 
     def content_distance(self, made: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
         """Relative distance of features normalised by channel, so that colour and contrast may change, N."""
-        keys = (f"true/1/{TRUE_CONTENT}", f"deep/0/{DEEP_CONTENT}")
+        keys = (f"true/{CONTENT_HALVINGS}/{TRUE_CONTENT}", f"deep/0/{DEEP_CONTENT}")
         parts = [relative(normalised(made[key]), normalised(wanted[key])) for key in keys]
         return torch.stack(parts).mean(0)
 
@@ -89,9 +96,11 @@ class PerceptualLoss(nn.Module):
     ) -> dict[str, Tensor]:
         """Unweighted losses of `made` for the photographs `pixels` (both N x 3 x H x W, sRGB 0..1)."""
         view, original = jittered(made, pixels, generator)
-        seen = self.seen(view)
+        # Full size costs as much as all else together: it is looked at every other time.
+        full = torch.rand((), generator=generator) < FULL_SHARE
+        seen = self.seen(view, (0, CONTENT_HALVINGS) if full else (CONTENT_HALVINGS,))
         with torch.no_grad():
-            expected = self.seen(original)
+            expected = self.seen(original, (CONTENT_HALVINGS,))
         outside = F.relu(made - 1) + F.relu(-made)
         return {
             "style": self.style_distance(self.sums(seen), wanted).mean(),

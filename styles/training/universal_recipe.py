@@ -43,7 +43,7 @@ class UniversalRecipe(BaseModel):
     trained_on: str
     stages: tuple[UniversalStage, ...] = Field(min_length=1)
     entry_shares: tuple[float, ...] = (0.05, 0.1, 0.15, 0.35, 0.35)
-    painting_sides_px: tuple[int, ...] = (384, 512, 768)
+    painting_sides_px: tuple[int, ...] = (384, 576)
     averaging: float = Field(default=0.998, ge=0, lt=1)
     clip_norm: float = Field(default=5.0, gt=0)
     seed: int = 0
