@@ -1,5 +1,6 @@
 """The style card: what a style is called, where its weights are, and what they were made from."""
 
+import json
 import tomllib
 from enum import StrEnum
 from pathlib import Path
@@ -77,7 +78,9 @@ def card_text(card: StyleCard) -> str:
     """The card as TOML; the inverse of `load_card`."""
 
     def line(key: str, value: object) -> str:
-        return f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
+        # JSON's escapes are TOML's as well, but for the one character that JSON leaves alone.
+        quoted = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return f"{key} = {quoted}"
 
     fields = card.model_dump(mode="json", exclude_none=True)
     artwork = fields.pop("artwork")

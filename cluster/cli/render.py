@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.cluster.cli.style_flags import AUTO, StyleFlags, style_fields
 from giornata.cluster.optimising import work_words
 from giornata.cluster.settings import Machine, home_folder
 from giornata.jobs.choices import (
@@ -24,15 +25,9 @@ from giornata.jobs.choices import (
     resolve_format,
 )
 from giornata.jobs.naming import attempt_name, item_id_of
-from giornata.jobs.optimise import (
-    GrowthKind,
-    OptimiseChoice,
-    OptimiserKind,
-    StartKind,
-    StyleImage,
-    TaskOptimise,
-)
+from giornata.jobs.optimise import GrowthKind, OptimiserKind, StartKind
 from giornata.jobs.task import RenderTask
+from giornata.jobs.universal import TransformKind
 from giornata.jobs.works import PICTURES
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.optimise import OptimisationProgress
@@ -45,23 +40,6 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
 
 
-def parse_mix(text: str) -> dict[str, float]:
-    """`great-wave` or `great-wave=2,udnie=1` -> shares by style. Raises `CommandRefused`."""
-    mix: dict[str, float] = {}
-    for part in text.split(","):
-        name, _, share = part.strip().partition("=")
-        try:
-            mix[name] = float(share) if share else 1.0
-        except ValueError:
-            raise CommandRefused(
-                f"reading --style: got {part!r}, needed NAME or NAME=SHARE", Exit.USAGE
-            ) from None
-    if not all(mix) or any(share <= 0 for share in mix.values()):
-        raise CommandRefused(f"reading --style: got {text!r}, needed names with shares above 0", Exit.USAGE)
-    whole = sum(mix.values())
-    return {name: share / whole for name, share in mix.items()}
-
-
 def check_target(source: Path, target: Path, *, force: bool) -> None:
     """Refuse to write over the source, or over any file unless `force`."""
     if target.exists() and source.exists() and target.samefile(source):
@@ -72,40 +50,24 @@ def check_target(source: Path, target: Path, *, force: bool) -> None:
         )
 
 
-def style_pictures(style: str, pictures: list[Path], engine: EngineKind | None) -> list[Path]:
-    """The pictures of an optimisation, none for a style by name. Raises `CommandRefused`."""
-    if engine is EngineKind.OPTIMIZATION and style:
-        pictures = [Path(style), *pictures]
-    elif pictures and (style or engine is EngineKind.FEEDFORWARD):
-        words = f"--style-image goes with --engine {EngineKind.OPTIMIZATION} and without --style NAME"
-        raise CommandRefused(words, Exit.USAGE)
-    if not pictures and (not style or engine is EngineKind.OPTIMIZATION):
-        raise CommandRefused("needed --style NAME or --style-image PICTURE", Exit.USAGE)
-    for path in pictures:
-        if not path.is_file():
-            raise CommandRefused(f"reading style picture {path}: no such file", Exit.REJECTED)
-    return pictures
-
-
-def optimisation(
-    pictures: list[Path], choice: dict[str, object], steps: int | None, encoder: str
-) -> TaskOptimise:
-    """What the flags say about an optimisation."""
-    return TaskOptimise(
-        images=tuple(StyleImage(path=str(path.absolute())) for path in pictures),
-        steps=steps,
-        encoder=encoder,
-        choice=OptimiseChoice.model_validate(choice),
-    )
-
-
 @app.command()
 def render(
     source: Annotated[Path, typer.Argument(help="the picture to style")],
     output: Annotated[Path, typer.Option("-o", "--output", help="where the result goes")],
     style: Annotated[str, typer.Option(help="NAME, or NAME=SHARE,NAME=SHARE for a mix")] = "",
     style_image: Annotated[
-        list[Path] | None, typer.Option(help="a picture to take the style from; may be given several times")
+        list[str] | None,
+        typer.Option(help="PICTURE to take the style from, or PICTURE=SHARE; may be given several times"),
+    ] = None,
+    levels: Annotated[
+        int | None, typer.Option(min=1, max=5, help="how deep a style goes: 1 colours, 5 composition")
+    ] = None,
+    structure: Annotated[
+        float | None, typer.Option(min=0, max=1, help="how much of the picture's own structure stays")
+    ] = None,
+    transform: Annotated[TransformKind | None, typer.Option(help="of the universal engine")] = None,
+    style_size: Annotated[
+        int | None, typer.Option(min=64, max=4096, help="px of a style picture's short side; 768 if left out")
     ] = None,
     strength: Annotated[float, typer.Option(min=0, max=1, help="1 the style, 0 the picture itself")] = 1.0,
     blend: Annotated[float, typer.Option(min=0, max=1, help="pixel blend of result and picture")] = 1.0,
@@ -120,7 +82,7 @@ def render(
     alpha: Annotated[float | None, typer.Option(min=0, help="weight of the content")] = None,
     beta: Annotated[float | None, typer.Option(min=0, help="weight of the style")] = None,
     tv: Annotated[float | None, typer.Option(min=0, help="weight of smoothness")] = None,
-    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "auto",
+    encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = AUTO,
     optimiser: Annotated[OptimiserKind | None, typer.Option()] = None,
     start: Annotated[StartKind | None, typer.Option()] = None,
     growth: Annotated[GrowthKind | None, typer.Option(help="how sizes grow from scale to scale")] = None,
@@ -130,18 +92,26 @@ def render(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
 ) -> None:
     """Style one picture. The output has the size of the source."""
-    pictures = style_pictures(style, style_image or [], engine)
-    choice: dict[str, object] = {
-        "alpha": alpha,
-        "beta": beta,
-        "tv": tv,
-        "optimiser": optimiser,
-        "start": start,
-        "growth": growth,
-    }
-    if not pictures and (steps is not None or any(value is not None for value in choice.values())):
-        words = "--steps, --alpha, --beta, --tv, --optimiser, --start, --growth: needed --style-image PICTURE"
-        raise CommandRefused(words, Exit.USAGE)
+    flags = StyleFlags(
+        style=style,
+        images=tuple(style_image or ()),
+        engine=engine,
+        levels=levels,
+        structure=structure,
+        transform=transform,
+        size_px=style_size,
+        steps=steps,
+        encoder=encoder,
+        optimise={
+            "alpha": alpha,
+            "beta": beta,
+            "tv": tv,
+            "optimiser": optimiser,
+            "start": start,
+            "growth": growth,
+        },
+    )
+    styled = style_fields(flags)
     if (statistics is Statistics.REFERENCE) != (reference is not None):
         raise CommandRefused("--statistics reference and --reference PICTURE go together", Exit.USAGE)
     target = output.absolute()
@@ -150,10 +120,7 @@ def render(
         item_id=item_id_of(target),
         source=str(source.absolute()),
         target=str(target),
-        style_label=style or pictures[0].stem,
-        engine=EngineKind.OPTIMIZATION if pictures else EngineKind.FEEDFORWARD,
-        mix={} if pictures else parse_mix(style),
-        optimise=optimisation(pictures, choice, steps, encoder) if pictures else None,
+        **styled,
         strength=strength,
         blend=blend,
         tile_px=tile and tile - tile % 16,
@@ -173,18 +140,9 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
     """Render to an attempt's name beside the target, then move it there."""
     keep_freed_memory()
     torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution
-    home = home_folder()
-    scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
-    settings = RenderSettings(
-        scratch=scratch,
-        pictures=scratch / PICTURES,
-        style_folders=(home / "styles",),
-        memory_bytes=MEMORY_BYTES,
-        lanes=Machine.detect().cpus,
-    )
     target = Path(task.target)
     temporary = attempt_name(target, task.item_id, secrets.randbelow(1_000_000))
-    renderer = Renderer(settings)
+    renderer = Renderer(settings_here())
     console = Console(stderr=True)
     try:
         with console.status(f"rendering {Path(task.source).name} …") as status:
@@ -195,6 +153,19 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
         discard(temporary, target)
         renderer.close()
     return rendered
+
+
+def settings_here() -> RenderSettings:
+    """What a renderer of this process may use: all of the machine."""
+    home = home_folder()
+    scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
+    return RenderSettings(
+        scratch=scratch,
+        pictures=scratch / PICTURES,
+        style_folders=(home / "styles",),
+        memory_bytes=MEMORY_BYTES,
+        lanes=Machine.detect().cpus,
+    )
 
 
 def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:

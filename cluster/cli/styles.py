@@ -15,6 +15,7 @@ from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.styles.library import Shelved
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+SHEET_COLUMNS, SHEET_CELL_PX = 6, 256
 RECIPES = Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes"
 
 
@@ -24,9 +25,16 @@ def described(shelved: Shelved) -> dict[str, object]:
 
 
 @app.command("ls")
-def list_styles(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def list_styles(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    sheet: Annotated[Path | None, typer.Option(help="write a photograph in every style, JPEG or PNG")] = None,
+) -> None:
     """List the styles: yours and the shipped ones."""
     shelves = list(user_library().styles.values())
+    if sheet is not None:
+        # Loaded here because listing styles must not wait for torch.
+        module = import_module("giornata.cluster.cli.previewing")
+        module.preview(None, sheet, strength=1.0, columns=SHEET_COLUMNS, cell_px=SHEET_CELL_PX)
     if as_json:
         sys.stdout.write(json.dumps([described(one) for one in shelves]) + "\n")
         return
@@ -35,6 +43,45 @@ def list_styles(as_json: Annotated[bool, typer.Option("--json")] = False) -> Non
         art = one.card.artwork
         table.add_row(one.card.name, art.title, art.artist, art.year, one.card.engine.value)
     Console().print(table)
+
+
+@app.command("add")
+def add(
+    picture: Annotated[Path, typer.Argument(help="a painting, or any other picture")],
+    name: Annotated[str, typer.Option(help="by the file's name if left out")] = "",
+    title: Annotated[str, typer.Option(help="of the artwork")] = "",
+    artist: Annotated[str, typer.Option()] = "unknown",
+    year: Annotated[str, typer.Option()] = "",
+    size: Annotated[int, typer.Option(min=64, max=4096, help="px of the short side it is read at")] = 768,
+    levels: Annotated[int | None, typer.Option(min=1, max=5, help="1 colours, 5 composition")] = None,
+    structure: Annotated[float | None, typer.Option(min=0, max=1, help="of the photograph, kept")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace a style of this name")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Learn a style from a picture, in seconds; `giornata render --style NAME` then knows it."""
+    # Loaded here because listing styles must not wait for torch.
+    module = import_module("giornata.cluster.cli.own_styles")
+    new = module.NewStyle(
+        picture=picture,
+        name=name or module.name_from(picture),
+        title=title,
+        artist=artist,
+        year=year,
+        size_px=size,
+        levels=levels,
+        structure=structure,
+    )
+    shelved = module.add_style(new, force=force)
+    if as_json:
+        sys.stdout.write(json.dumps(described(shelved)) + "\n")
+        return
+    sys.stdout.write(f"{shelved.card.name}: in {shelved.folder}, shown in {shelved.card.name}.jpg\n")
+
+
+@app.command("rm")
+def remove(name: Annotated[str, typer.Argument(help="a style of your own")]) -> None:
+    """Remove a style that was added."""
+    import_module("giornata.cluster.cli.own_styles").remove_style(name)
 
 
 @app.command("show")

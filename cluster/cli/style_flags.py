@@ -1,0 +1,153 @@
+"""What the flags of `giornata render` say about its style, and what of a task follows from them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.jobs.choices import EngineKind
+from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
+from giornata.jobs.styling import stamped
+from giornata.jobs.universal import TaskUniversal, TransformKind
+
+OPTIMISATION_FLAGS = "--steps, --alpha, --beta, --tv, --optimiser, --start, --growth, --encoder"
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class StyleFlags:
+    """As given; `optimise` holds the weights and choices of an optimisation, None for those left out."""
+
+    style: str = ""
+    images: tuple[str, ...] = ()
+    engine: EngineKind | None = None
+    levels: int | None = None
+    structure: float | None = None
+    transform: TransformKind | None = None
+    size_px: int | None = None
+    steps: int | None = None
+    encoder: str = AUTO
+    optimise: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def asks_for_optimisation(self) -> bool:
+        """Whether any flag only makes sense for an optimisation."""
+        given = (self.steps, *self.optimise.values())
+        return self.encoder != AUTO or any(value is not None for value in given)
+
+    @property
+    def universal_settings(self) -> dict[str, object]:
+        """What only the universal engine knows, where it is given."""
+        found = {"levels": self.levels, "structure": self.structure, "transform": self.transform}
+        found["style_size"] = self.size_px
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def style_fields(flags: StyleFlags) -> dict[str, Any]:
+    """The fields of a task that say how it is styled. Raises `CommandRefused`."""
+    images = style_images(flags)
+    if not images:
+        return _named(flags)
+    label = Path(images[0].path).stem
+    if flags.engine is not EngineKind.UNIVERSAL and (
+        flags.engine is EngineKind.OPTIMIZATION or flags.asks_for_optimisation
+    ):
+        return {"style_label": label, **_optimised(flags, images)}
+    return {"style_label": label, **_universal(flags, images)}
+
+
+def style_images(flags: StyleFlags) -> tuple[StyleImage, ...]:
+    """The pictures to take the style from, none for a style by name. Raises `CommandRefused`."""
+    words = flags.images
+    if flags.engine is EngineKind.OPTIMIZATION and flags.style:
+        words = (flags.style, *words)
+    elif words and (flags.style or flags.engine is EngineKind.FEEDFORWARD):
+        kinds = f"{EngineKind.UNIVERSAL} or {EngineKind.OPTIMIZATION}"
+        raise CommandRefused(f"--style-image goes with engine {kinds} and without --style NAME", Exit.USAGE)
+    if not words and (not flags.style or flags.engine is EngineKind.OPTIMIZATION):
+        raise CommandRefused("needed --style NAME or --style-image PICTURE", Exit.USAGE)
+    return tuple(style_image(one) for one in words)
+
+
+def style_image(text: str) -> StyleImage:
+    """`a.jpg`, or `a.jpg=2` for its share among several. Raises `CommandRefused`."""
+    name, _, share = text.rpartition("=")
+    if Path(text).is_file() or not name or not share.replace(".", "", 1).isdigit():
+        name, share = text, "1"
+    if not Path(name).is_file():
+        raise CommandRefused(f"reading style picture {name}: no such file", Exit.REJECTED)
+    if float(share) <= 0:
+        raise CommandRefused(f"reading --style-image: got {text!r}, needed a share above 0", Exit.USAGE)
+    return StyleImage(path=str(Path(name).absolute()), share=float(share))
+
+
+def parse_mix(text: str) -> dict[str, float]:
+    """`great-wave` or `great-wave=2,udnie=1` -> shares by style. Raises `CommandRefused`."""
+    mix: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, share = part.strip().partition("=")
+        try:
+            mix[name] = float(share) if share else 1.0
+        except ValueError:
+            raise CommandRefused(
+                f"reading --style: got {part!r}, needed NAME or NAME=SHARE", Exit.USAGE
+            ) from None
+    if not all(mix) or any(share <= 0 for share in mix.values()):
+        raise CommandRefused(f"reading --style: got {text!r}, needed names with shares above 0", Exit.USAGE)
+    whole = sum(mix.values())
+    return {name: share / whole for name, share in mix.items()}
+
+
+def _optimised(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, Any]:
+    _refuse_universal_settings(flags, EngineKind.OPTIMIZATION)
+    told = TaskOptimise(
+        images=images,
+        steps=flags.steps,
+        encoder=flags.encoder,
+        choice=OptimiseChoice.model_validate(flags.optimise),
+    )
+    return {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": stamped(told)}
+
+
+def _universal(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, Any]:
+    if flags.asks_for_optimisation:
+        words = f"{OPTIMISATION_FLAGS}: needed --engine {EngineKind.OPTIMIZATION}"
+        raise CommandRefused(words, Exit.USAGE)
+    told = stamped(TaskUniversal(images=images, **_settings(flags)))
+    version = LibraryStyles(user_library()).version({}, is_universal=True)
+    return {"engine": EngineKind.UNIVERSAL, "mix": {}, "universal": told, "engine_version": version}
+
+
+def _named(flags: StyleFlags) -> dict[str, Any]:
+    if flags.asks_for_optimisation:
+        raise CommandRefused(f"{OPTIMISATION_FLAGS}: needed --style-image PICTURE", Exit.USAGE)
+    if flags.size_px is not None:
+        raise CommandRefused("--style-size: needed --style-image PICTURE", Exit.USAGE)
+    styles, mix = LibraryStyles(user_library()), parse_mix(flags.style)
+    engine = next(iter(styles.engines(mix)), EngineKind.FEEDFORWARD)
+    if flags.engine not in (None, engine):
+        words = f"--style {flags.style}: it is of engine {engine}, not {flags.engine}"
+        raise CommandRefused(words, Exit.REJECTED)
+    if engine is not EngineKind.UNIVERSAL:
+        _refuse_universal_settings(flags, engine)
+    settings = _settings(flags)
+    return {
+        "style_label": flags.style,
+        "engine": engine,
+        "mix": mix,
+        "universal": TaskUniversal(**settings) if settings else None,
+        "engine_version": styles.version(mix),
+    }
+
+
+def _settings(flags: StyleFlags) -> dict[str, Any]:
+    names = {"style_size": "size_px"}
+    return {names.get(name, name): value for name, value in flags.universal_settings.items()}
+
+
+def _refuse_universal_settings(flags: StyleFlags, engine: EngineKind) -> None:
+    for name in flags.universal_settings:
+        flag = f"--{name.replace('_', '-')}"
+        words = f"{flag}: needed a style of engine {EngineKind.UNIVERSAL}, got one of {engine}"
+        raise CommandRefused(words, Exit.USAGE)
