@@ -1,5 +1,6 @@
 """The scatter plot of an evaluation: style distance against content damage, a point a row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -33,7 +34,12 @@ class _Axis:
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        return [self.low + (self.high - self.low) * step / TICKS for step in range(TICKS + 1)]
+        """Round values inside the span, about `TICKS` of them."""
+        rough = (self.high - self.low) / TICKS
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        return [step * number for number in range(first, last + 1)]
 
 
 def scatter_svg(evaluation: Evaluation) -> str:

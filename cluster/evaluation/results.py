@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from giornata.cluster.evaluation.methods import FLOORS, PALETTE, Method
 from giornata.cluster.evaluation.protocol import Reading
-from giornata.styles.evaluation.bootstrap import Interval, bootstrap_mean
+from giornata.styles.evaluation.bootstrap import Interval, bootstrap_mean, bootstrap_ratio
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.preference import Preference
 from giornata.styles.evaluation.yardstick import DAMAGE, HEADLINE, MEASURES
@@ -112,17 +112,10 @@ def _by_photo(readings: Sequence[Reading], name: str) -> dict[str, list[float]]:
 
 
 def _relative(own: Sequence[Reading], floor: Sequence[Reading]) -> Interval | None:
-    """Photograph by photograph, the style distance over the palette-only row's of the same paintings."""
+    """The style distance over the palette-only row's of the same photographs and paintings."""
     painted = {reading.painting for reading in own}
-    mine = _by_photo(own, HEADLINE)
-    theirs = _by_photo([reading for reading in floor if reading.painting in painted], HEADLINE)
-    return bootstrap_mean(
-        {
-            photo: [sum(values) / len(values) / (sum(theirs[photo]) / len(theirs[photo]))]
-            for photo, values in mine.items()
-            if sum(theirs.get(photo, ())) > 0
-        }
-    )
+    same = [reading for reading in floor if reading.painting in painted]
+    return bootstrap_ratio(_by_photo(own, HEADLINE), _by_photo(same, HEADLINE))
 
 
 def _dominators(row: Row, others: Sequence[Row]) -> tuple[str, ...]:

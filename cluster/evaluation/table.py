@@ -19,7 +19,7 @@ Means over photographs; brackets are 95 % bootstrap intervals over photographs, 
 * Style: ‖G − G_s‖² / ‖G_s‖², G the centred Gram matrix of a layer, G_s the painting's; 0 is the painting's
   texture. SqueezeNet and AlexNet (by LPIPS' slices) are in no training of ours; VGG-19 (mean of
   {", ".join(VGG_LAYERS)}) is, and is there to be distrusted.
-* "style ÷ palette": SqueezeNet 3 over that of the palette-only row, photograph by photograph.
+* "style ÷ palette": SqueezeNet 3 over that of the palette-only row, same images.
 * Dots: power at periods of 2 and 4 px over the photograph's. Holes: near-black blobs of 12 px and more that
   neither photograph nor palette account for. Seam step: what tiles of 192 px add across their seams, in
   levels of 255. Unrest: how much more luma varies on ground that was empty, in levels of 255. Clipped:

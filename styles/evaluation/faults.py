@@ -16,7 +16,7 @@ LEAST_POWER = (
     1e-9  # of the photograph's, of 1 for full contrast: a photograph without any would divide by zero
 )
 BLACK = 8 / 255
-NEAR_BLACK = 24 / 255  # what the photograph or its palette-only version may be black near to
+NEAR_BLACK = 32 / 255  # what the photograph or its palette-only version may be black near to
 HOLE_PX = 12  # across: a hole is no outline
 CALM_SIGMA_PX = 4.0
 CALM_DEVIATION = 2.5 / 255  # of luma, of the photograph, within that window

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from giornata.styles.evaluation.bootstrap import bootstrap_mean
+from giornata.styles.evaluation.bootstrap import bootstrap_mean, bootstrap_ratio
 
 
 def values(photos: int, *, paintings: int = 3) -> dict[str, list[float]]:
@@ -35,3 +35,20 @@ def test_one_photograph_has_no_spread_and_none_has_nothing() -> None:
     assert interval is not None
     assert interval.low == interval.mean == interval.high == 0.25
     assert bootstrap_mean({"a": []}) is None
+
+
+def test_a_ratio_is_that_of_the_means_and_steadier_than_its_parts() -> None:
+    floor = {f"photo {i}": [0.1 + i] for i in range(8)}
+    values = {name: [0.5 * each[0]] for name, each in floor.items()}
+    interval = bootstrap_ratio(values, floor)
+    assert interval is not None
+    assert interval.low == pytest.approx(0.5)
+    assert interval.high == pytest.approx(0.5)
+    other = bootstrap_ratio({"a": [1.0], "b": [4.0]}, {"a": [1.0], "b": [9.0], "c": [7.0]})
+    assert other is not None
+    assert (other.mean, other.count) == (0.5, 2)
+
+
+def test_there_is_no_ratio_to_nothing() -> None:
+    assert bootstrap_ratio({"a": [1.0]}, {"b": [1.0]}) is None
+    assert bootstrap_ratio({"a": [1.0]}, {"a": [0.0]}) is None
