@@ -216,3 +216,15 @@ def distill(
         out=out,
         trained_on=trained_on,
     )
+
+
+@app.command(
+    "universal",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def universal(context: typer.Context) -> None:
+    """Train the network that any picture becomes a style by: train, publish, learn."""
+    # Loaded here because listing styles must not wait for torch.
+    module = import_module("giornata.cluster.cli.universal_training")
+    module.app(context.args, prog_name="giornata styles universal")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,15 +18,22 @@ LONGEST_SIDE = 1.6  # of the short side; a scroll is cut to its middle
 class PaintingTargets:
     """One row a painting and size; all float32, on the device of the network."""
 
+    def __init__(self, levels: Sequence[BatchStatistics], sums: StyleSums) -> None:
+        """`levels` and `sums` have a row a painting and size."""
+        self._levels, self._sums = tuple(levels), sums
+        self.rows = len(levels[0].mean)
+
+    @classmethod
     @torch.no_grad()
-    def __init__(
-        self,
+    def learnt(
+        cls,
         network: UniversalNetwork,
         loss: PerceptualLoss,
         paintings: Sequence[Path],
         *,
         sides_px: Sequence[int],
-    ) -> None:
+    ) -> Self:
+        """Targets of `paintings`, each at every short side of `sides_px`."""
         levels: list[list[BatchStatistics]] = []
         sums: list[StyleSums] = []
         for path in paintings:
@@ -35,18 +43,39 @@ class PaintingTargets:
                 with torch.autocast(pixels.device.type, torch.bfloat16):
                     levels.append([batch_statistics(one) for one in network.encode(pixels)])
                     sums.append(loss.sums(loss.seen(pixels)))
-        self.rows = len(levels)
-        self._levels = [
+        stacked = [
             BatchStatistics(
                 torch.cat([row[level].mean for row in levels]),
                 torch.cat([row[level].covariance for row in levels]),
             )
             for level in range(len(levels[0]))
         ]
-        self._means = {key: torch.cat([row.means[key] for row in sums]) for key in sums[0].means}
-        self._covariances = {
-            key: torch.cat([row.covariances[key] for row in sums]) for key in sums[0].covariances
+        means = {key: torch.cat([row.means[key] for row in sums]) for key in sums[0].means}
+        covariances = {key: torch.cat([row.covariances[key] for row in sums]) for key in sums[0].covariances}
+        return cls(stacked, StyleSums(means, covariances))
+
+    def save(self, path: Path, key: str) -> None:
+        """Keep the targets for a training that goes on; `key` says what they are of."""
+        state = {
+            "key": key,
+            "levels": [(level.mean, level.covariance) for level in self._levels],
+            "means": self._sums.means,
+            "covariances": self._sums.covariances,
         }
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    @classmethod
+    def kept(cls, path: Path, key: str, device: torch.device) -> Self | None:
+        """Targets that were saved under the same key; None when there are none."""
+        if not path.is_file():
+            return None
+        state = torch.load(path, weights_only=True, map_location=device)
+        if state["key"] != key:
+            return None
+        levels = [BatchStatistics(*level) for level in state["levels"]]
+        return cls(levels, StyleSums(state["means"], state["covariances"]))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Random rows, int64."""
@@ -60,10 +89,11 @@ class PaintingTargets:
 
     def sums(self, rows: Tensor) -> StyleSums:
         """What the result is judged by."""
-        rows = rows.to(next(iter(self._means.values())).device)
+        means, covariances = self._sums.means, self._sums.covariances
+        rows = rows.to(next(iter(means.values())).device)
         return StyleSums(
-            {key: value[rows] for key, value in self._means.items()},
-            {key: value[rows] for key, value in self._covariances.items()},
+            {key: value[rows] for key, value in means.items()},
+            {key: value[rows] for key, value in covariances.items()},
         )
 
 

@@ -76,20 +76,24 @@ class PerceptualLoss(nn.Module):
         return StyleSums(means, covariances)
 
     def style_distance(self, made: StyleSums, wanted: StyleSums) -> Tensor:
-        """Weighted relative distance, N."""
+        """Weighted mean over layers of log(1 + relative distance), N.
+
+        The logarithm keeps a calm painting, whose covariances are small, from shouting all others down.
+        """
         total, whole = torch.zeros(1), sum(self.weights[key] for key in made.means)
         for key in made.means:
             weight = self.weights[key]
             mean = relative(made.means[key], wanted.means[key])
             covariance = relative(made.covariances[key], wanted.covariances[key])
-            total = total.to(mean) + weight * (MEAN_SHARE * mean + (1 - MEAN_SHARE) * covariance)
+            distance = MEAN_SHARE * mean.log1p() + (1 - MEAN_SHARE) * covariance.log1p()
+            total = total.to(mean) + weight * distance
         return total / whole
 
     def content_distance(self, made: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
-        """Relative distance of features normalised by channel, so that colour and contrast may change, N."""
+        """Mean squared distance of features normalised by channel: colour and contrast may change, N."""
         keys = (f"true/{CONTENT_HALVINGS}/{TRUE_CONTENT}", f"deep/0/{DEEP_CONTENT}")
-        parts = [relative(normalised(made[key]), normalised(wanted[key])) for key in keys]
-        return torch.stack(parts).mean(0)
+        parts = [normalised(made[key]) - normalised(wanted[key]) for key in keys]
+        return torch.stack([part.square().mean((1, 2, 3)) for part in parts]).mean(0)
 
     def forward(
         self, made: Tensor, pixels: Tensor, wanted: StyleSums, generator: torch.Generator

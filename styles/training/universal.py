@@ -6,6 +6,7 @@ statistics of random paintings are imposed at random depths, and the decoder lea
 losses as in Huang and Belongie 2017, seen through random shifts, scales and noise.
 """
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from giornata.styles.training.universal_recipe import UniversalRecipe, Universal
 from giornata.styles.universal.batch_transform import imposed
 from giornata.styles.universal.network import LEVELS, WIDTHS, UniversalNetwork, seeded
 
-CHECKPOINT = "universal.pt"
+CHECKPOINT, TARGETS = "universal.pt", "targets.pt"
 TEACHER_LAYERS = tuple(f"relu{level}_1" for level in range(1, LEVELS + 1))
 FIRST_AVERAGED_STEP = 200
 SCALE_SAMPLE = 16  # crops that fix the scale of each teacher layer
@@ -138,14 +139,25 @@ class UniversalTrainer:
         for module in (self.network.openings, self.network.encoders):
             module.requires_grad_(not frozen)
         if frozen and self.targets is None:
-            self.targets = PaintingTargets(
-                self.network, self.loss, self.paintings, sides_px=self.recipe.painting_sides_px
-            )
+            self.targets = self._targets()
         if not self.scales:
             sample = self._draw(SCALE_SAMPLE, torch.Generator().manual_seed(self.recipe.seed))
             with torch.no_grad():
                 seen = self.deep(sample, frozenset(TEACHER_LAYERS))
             self.scales = [seen[layer].square().mean().rsqrt() for layer in TEACHER_LAYERS]
+
+    def _targets(self) -> PaintingTargets:
+        """What the paintings ask for, learnt once for the encoder as it is now."""
+        sides, path = self.recipe.painting_sides_px, self.work / TARGETS
+        state = b"".join(p.detach().cpu().numpy().tobytes() for p in self.network.openings.parameters())
+        names = f"{[one.name for one in self.paintings]} {sides}"
+        key = hashlib.blake2b(state + names.encode()).hexdigest()
+        targets = PaintingTargets.kept(path, key, self.device)
+        if targets is None:
+            targets = PaintingTargets.learnt(self.network, self.loss, self.paintings, sides_px=sides)
+            self.work.mkdir(parents=True, exist_ok=True)
+            targets.save(path, key)
+        return targets
 
     def _draw(self, count: int, generator: torch.Generator) -> Tensor:
         assert self.crops is not None  # noqa: S101 - made on entering a stage
