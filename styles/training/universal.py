@@ -23,7 +23,13 @@ from giornata.styles.training.pictures import PhotoCrops
 from giornata.styles.training.teachers import CompressedVgg19
 from giornata.styles.training.universal_recipe import UniversalRecipe, UniversalStage
 from giornata.styles.universal.batch_transform import imposed
-from giornata.styles.universal.network import LEVELS, WIDTHS, UniversalNetwork, seeded
+from giornata.styles.universal.network import (
+    LEVELS,
+    WIDTHS,
+    UniversalNetwork,
+    seeded,
+    structure_share,
+)
 
 CHECKPOINT, TARGETS = "universal.pt", "targets.pt"
 TEACHER_LAYERS = tuple(f"relu{level}_1" for level in range(1, LEVELS + 1))
@@ -229,14 +235,14 @@ class UniversalTrainer:
             .to(self.device)
             .view(-1, 1, 1, 1)
         )
-        draw = torch.rand(count, LEVELS, 1, 1, 1, generator=generator)
-        some = (torch.rand(count, 1, 1, 1, 1, generator=generator) < stage.structure_share).float()
-        structure = (draw * some * stage.structure_most).to(self.device)
+        some = torch.rand(count, generator=generator) < stage.structure_share
+        structure = torch.rand(count, generator=generator) * some * stage.structure_most
         current = features[-1]
         for level in range(LEVELS, 0, -1):
             own = features[level - 1]
             if level < LEVELS:
-                mixed = torch.lerp(current.float(), own.float(), structure[:, level - 1])
+                kept = torch.tensor([structure_share(level, float(wish)) for wish in structure])
+                mixed = torch.lerp(current.float(), own.float(), kept.view(-1, 1, 1, 1).to(self.device))
                 current = torch.where(deepest > level, mixed, own.float())
             painted = imposed(current, self.targets.statistics(rows, level))
             current = torch.where(deepest >= level, painted, current.float())

@@ -21,9 +21,9 @@ class UniversalStage(BaseModel):
     crop_px: int = Field(default=192, ge=64, multiple_of=16)
     peak_rate: float = Field(gt=0)
     weights: dict[str, float]
-    deepest_share: float = Field(default=0.6, ge=0, le=1, description="paintings imposed from level 5 on")
-    structure_share: float = Field(default=0.5, ge=0, le=1, description="samples that keep some structure")
-    structure_most: float = Field(default=0.7, ge=0, le=1)
+    deepest_share: float = Field(default=0.2, ge=0, le=1, description="paintings imposed from level 5 on")
+    structure_share: float = Field(default=0.4, ge=0, le=1, description="samples that keep some structure")
+    structure_most: float = Field(default=0.5, ge=0, le=1)
 
     def rate_at(self, step: int) -> float:
         """The learning rate at `step` of the stage: a short rise, then a half cosine to a hundredth."""

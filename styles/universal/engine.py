@@ -24,6 +24,7 @@ from giornata.styles.universal.network import (
     NetworkReach,
     UniversalNetwork,
     rounded_up,
+    structure_share,
 )
 from giornata.styles.universal.run import UniversalRun
 from giornata.styles.universal.stages import Affine, BlockRunner, Convolution, Doubling, Operation
@@ -45,7 +46,7 @@ class UniversalOptions:
     """
 
     strength: float = 1.0
-    levels: int = LEVELS
+    levels: int = LEVELS - 1
     structure: float = 0.0
     transform: TransformKind = TransformKind.TRANSPORT
 
@@ -94,12 +95,18 @@ class UniversalEngine:
     @property
     def bytes_per_px(self) -> int:
         """Peak of a tile: pixels, the maps around the last stage, and the encoder's own if they are kept."""
-        maps = WIDTHS[0] + WIDTHS[1] / 4 + (self._kept_channels if self.options.structure else WIDTHS[0])
+        maps = WIDTHS[0] + WIDTHS[1] / 4 + max(self._kept_channels, WIDTHS[0])
         return int(maps * self.dtype.itemsize + 2 * 12)
 
     @property
     def _kept_channels(self) -> float:
-        return sum(WIDTHS[level] / 4**level for level in range(self.options.levels - 1))
+        return sum(
+            WIDTHS[level - 1] / 4 ** (level - 1) for level in range(1, self.phases) if self.kept_share(level)
+        )
+
+    def kept_share(self, level: int) -> float:
+        """The share of the photograph's own features at `level`, on the way back."""
+        return structure_share(level, self.options.structure) if level < self.phases else 0.0
 
     def level_at(self, phase: int) -> int:
         """The level whose sums are exchanged in `phase`."""
@@ -121,16 +128,17 @@ class UniversalEngine:
     def work_per_px(self, phase: int) -> float:
         """See `Engine.work_per_px`."""
         if phase == 0:
-            return self._encoding_per_px
+            return self._work_to(self.phases)
         return chain_work(self.decoding(self.level_at(phase - 1)), self.level_at(phase - 1))
 
     def thawing_per_px(self, phase: int) -> float:
         """See `Engine.thawing_per_px`: the encoder's maps are made again where structure is kept."""
-        return self._encoding_per_px if self.options.structure and phase < self.phases - 1 else 0.0
+        kept = [level for level in range(1, self.level_at(phase)) if self.kept_share(level)]
+        return self._work_to(max(kept, default=0))
 
-    @property
-    def _encoding_per_px(self) -> float:
-        return sum(chain_work(self.encoding(level), max(1, level - 1)) for level in range(1, self.phases + 1))
+    def _work_to(self, level: int) -> float:
+        """Multiplications per pixel of the encoder to `level`."""
+        return sum(chain_work(self.encoding(one), max(1, one - 1)) for one in range(1, level + 1))
 
     def encoding(self, level: int) -> list[Operation]:
         """What makes the features of `level` from those above it (level 1: from pixels)."""

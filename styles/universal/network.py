@@ -22,6 +22,17 @@ DOWN_KERNEL = 4  # even, so that a position of the next level lies in the middle
 ENCODER_DEPTHS = (1, 1, 2, 2, 0)
 DECODER_DEPTHS = (0, 1, 1, 2, 2)  # of the blocks that leave levels 1 to 5, after the upsampling
 
+# How much of a wish for structure each level takes: fine ones little, or strokes would have no room.
+STRUCTURE_SHARES = (0.25, 0.5, 1.0, 1.0)
+# What level 4 keeps in any case when level 5 is repainted: alone, that holds too little of a picture.
+COMPOSITION_KEPT = 0.5
+
+
+def structure_share(level: int, structure: float) -> float:
+    """The share of the encoder's own features at `level` (1 to 4), for a wish of `structure` (0 to 1)."""
+    least = COMPOSITION_KEPT if level == LEVELS - 1 else 0.0
+    return least + (1 - least) * structure * STRUCTURE_SHARES[level - 1]
+
 
 @dataclass(frozen=True)
 class NetworkReach:

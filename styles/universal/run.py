@@ -45,8 +45,9 @@ class UniversalRun:
         pixels, rows = (tensor.to(engine.device) for tensor in frozen.tensors)
         run = cls(engine, pixels, core, frozen.phase)
         deepest = engine.level_at(frozen.phase) - 1
-        if engine.options.structure and deepest:
-            run._encode(deepest)
+        kept = [level for level in range(1, deepest + 1) if engine.kept_share(level)]
+        if kept:
+            run._encode(max(kept))
         run.features, run.moments = rows[None].permute(0, 3, 1, 2), frozen.moments
         return run
 
@@ -93,23 +94,23 @@ class UniversalRun:
         return output
 
     def _encode(self, deepest: int) -> Tensor:
-        """Features of level `deepest`; those above it stay in `own` where structure is kept."""
+        """Features of level `deepest`; those of levels whose structure is kept stay in `own`."""
         with torch.inference_mode():
             picture = self.pixels.to(self.engine.dtype).permute(2, 0, 1)[None] * 2 - 1
         features = picture
         for level in range(1, deepest + 1):
             features = self._run(self.engine.encoding(level), features)
-            if self.engine.options.structure:
+            if self.engine.kept_share(level):
                 self.own[level] = features
         return features
 
     def _with_structure(self, decoded: Tensor, level: int) -> Tensor:
         """Features of `level` with a share of the photograph's own."""
-        own, share = self.own.pop(level, None), self.engine.options.structure
-        if own is None or not share:
+        own = self.own.pop(level, None)
+        if own is None:
             return decoded
         with torch.inference_mode():
-            return decoded.lerp_(own, share)
+            return decoded.lerp_(own, self.engine.kept_share(level))
 
     def _run(self, chain: list[Operation], features: Tensor) -> Tensor:
         """The whole output of a chain, channels last in memory."""

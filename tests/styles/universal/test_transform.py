@@ -73,7 +73,8 @@ def test_a_full_covariance_becomes_nearly_the_styles(kind: TransformKind) -> Non
     content = LevelStatistics(content.mean, content.covariance + np.eye(SIZE))
     found = affine_map(content, [style], [1.0], kind=kind)
     got = found.matrix @ content.covariance @ found.matrix.T
-    assert np.abs(got - style.covariance).max() < 0.1 * np.abs(style.covariance).max()
+    # The floor is a tenth of the mean variance: it is what is left out, twice.
+    assert np.abs(got - style.covariance).max() < 3 * RIDGE * np.abs(style.covariance).max()
 
 
 def test_part_of_the_way_lies_between() -> None:
