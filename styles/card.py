@@ -32,7 +32,7 @@ class Artwork(BaseModel):
 class StyleCard(BaseModel):
     """One style of a library and its papers: a row of a network's tables, or statistics of a picture.
 
-    `network` is the hash of the network that statistics belong to (engine universal). `levels` and
+    `network` is the hash of the encoder that statistics belong to (engine universal). `levels` and
     `structure` are what the style looks best with, when a job asks for nothing else.
     """
 

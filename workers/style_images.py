@@ -36,7 +36,7 @@ def learn_style_image(
     On the CPU and on one thread, so that they are the same everywhere. Raises `BadStylePicture`, and what
     decoding raises.
     """
-    network, sha256 = shipped_network()
+    network, encoder = shipped_network()
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="style-", dir=scratch) as folder, one_thread():
         pixels = Path(folder) / PIXELS
@@ -44,7 +44,7 @@ def learn_style_image(
         tick()
         network = network.to(memory_format=torch.channels_last)  # as engines keep it
         return learn_statistics(
-            network, np.load(pixels, mmap_mode="r"), identity=sha256, name=path.name, tick=tick
+            network, np.load(pixels, mmap_mode="r"), identity=encoder, name=path.name, tick=tick
         )
 
 
@@ -68,7 +68,7 @@ class StyleImages:
         return tuple(self._key(Path(image.path), told.size_px) for image in told.images)
 
     def _key(self, path: Path, size_px: int) -> str:
-        return f"{image_sha256(path)[:32]}-{load_network_card().sha256[:16]}-{size_px}-{READING}"
+        return f"{image_sha256(path)[:32]}-{load_network_card().encoder[:16]}-{size_px}-{READING}"
 
     def _statistics(self, path: Path, size_px: int) -> StyleStatistics:
         key = self._key(path, size_px)

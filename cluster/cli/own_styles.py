@@ -155,7 +155,7 @@ def _card(new: NewStyle, weights: Path) -> StyleCard:
         stride=STRIDE,
         halo_px=rounded_up(NetworkReach(levels).halo_px, STRIDE),
         min_side=MIN_SIDE,
-        network=load_network_card().sha256,
+        network=load_network_card().encoder,
         levels=new.levels,
         structure=new.structure,
     )

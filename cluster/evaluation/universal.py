@@ -1,6 +1,5 @@
 """The universal engine on any painting: its statistics are taken on the spot, as for `--style-image`."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from giornata.styles.errors import BadCard
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
 from giornata.styles.universal.learn import learn_statistics
-from giornata.styles.universal.loader import read_network, shipped_network
+from giornata.styles.universal.loader import encoder_hash, read_network, shipped_network
 from giornata.styles.universal.network import UniversalNetwork
 from giornata.styles.universal.network_files import FOLDER, SHIPPED_CARD, load_network_card
 from giornata.workers.program import styled_in_one
@@ -34,7 +33,7 @@ def shipped_painter(painting: Image) -> Paint:
 def painter_of(path: Path) -> Callable[[Image], Paint]:
     """The same with the network in a weight file, such as that of a training. Raises `WeightsMismatch`."""
     network = read_network(path)
-    identity = hashlib.sha256(path.read_bytes()).hexdigest()
+    identity = encoder_hash(network)
     return lambda painting: _painter(network, identity, painting)
 
 

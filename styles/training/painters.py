@@ -180,8 +180,9 @@ class PaintersTrainer:
         loss.backward()
         if stage.kind is StageKind.IDENTITY:
             self._spare_the_paintings()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self.optimizer.step()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        if torch.isfinite(norm):  # one overflow of half precision must not end a night's training
+            self.optimizer.step()
         self._average()
         return parts
 

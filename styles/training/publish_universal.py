@@ -16,7 +16,7 @@ from giornata.styles.library import sha256_of
 from giornata.styles.training.pictures import read_picture, to_unit
 from giornata.styles.training.recipe import Painting
 from giornata.styles.universal.learn import learn_statistics
-from giornata.styles.universal.loader import read_network, save_network
+from giornata.styles.universal.loader import encoder_hash, read_network, save_network
 from giornata.styles.universal.network import LEVELS, MIN_SIDE, STRIDE, NetworkReach, UniversalNetwork
 from giornata.styles.universal.network_files import NetworkCard
 from giornata.styles.universal.statistics import save_statistics
@@ -46,6 +46,7 @@ def publish_network(
         name="universal",
         weights="universal.safetensors",
         sha256=sha256,
+        encoder=encoder_hash(network),
         licence="Apache-2.0",
         trained_on=trained_on,
         made_by=made_by,
@@ -97,7 +98,8 @@ def learn_paintings(
     `network` is the weight file that statistics are of. Raises `MissingPictures`, `BadStylePicture`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    loaded, identity = read_network(network), sha256_of(network)
+    loaded = read_network(network)
+    identity = encoder_hash(loaded)
     for painting in paintings:
         pixels = to_unit(read_picture(found_picture(painting.image, folders), side_px))
         rows = pixels.permute(1, 2, 0).numpy()

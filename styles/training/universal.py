@@ -186,8 +186,9 @@ class UniversalTrainer:
             group["lr"] = stage.rate_at(done)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        self.optimizer.step()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        if torch.isfinite(norm):  # one overflow of half precision must not end a night's training
+            self.optimizer.step()
         self._average()
         return {name: float(value.detach()) for name, value in losses.items()}
 
@@ -196,7 +197,7 @@ class UniversalTrainer:
         """Exponential moving average of the weights: what is published."""
         keep = self.recipe.averaging if self.step >= FIRST_AVERAGED_STEP else 0.0
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(value, 1 - keep)
+            mean.lerp_(value, 1 - keep if value.requires_grad else 1.0)  # a frozen encoder is what it is
 
     def _rebuild(self, pixels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         """Likeness to the teacher, of blocks to what they undo, and of the picture rebuilt from a level."""
@@ -249,8 +250,9 @@ class UniversalTrainer:
             current = self.network.shallower(current.to(own.dtype), level)
         made = current.float()
         losses = self.loss(made, pixels, self.targets.sums(rows), generator)
-        one = self.network.decode(features[LEVELS - 2][:1], LEVELS - 1).float()
-        return {**losses, "identity": (one - pixels[:1]).abs().mean()}
+        half = max(1, count // 2)
+        rebuilt = self.network.decode(features[LEVELS - 2][:half], LEVELS - 1).float()
+        return {**losses, "identity": (rebuilt - pixels[:half]).abs().mean()}
 
 
 def missed(got: Tensor, wanted: Tensor) -> Tensor:

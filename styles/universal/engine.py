@@ -70,7 +70,7 @@ class UniversalEngine:
         block_px: int | None = None,
         threads: int = 1,
     ) -> None:
-        """`identity` is the hash of the network's weights, which the statistics must be of."""
+        """`identity` is the hash of the network's encoder, which the statistics must be of."""
         check_network(styles, identity)
         self.options = options or UniversalOptions()
         self.styles = tuple(styles)

@@ -19,13 +19,22 @@ FORMAT = "giornata-universal-1"
 
 
 def save_network(network: UniversalNetwork, path: Path) -> str:
-    """Write a network as float16; returns the file's SHA-256, which statistics are tied to."""
+    """Write a network as float16; returns the file's SHA-256."""
     tensors = {key: value.to(torch.float16).contiguous() for key, value in network.state_dict().items()}
     part = path.with_name(f"{path.name}.part")
     save_file(tensors, part, metadata={"format": FORMAT})
     part.chmod(0o644)
     part.replace(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def encoder_hash(network: UniversalNetwork) -> str:
+    """SHA-256 of the encoder's numbers as float16: what statistics are tied to."""
+    digest = hashlib.sha256()
+    for key, value in sorted(network.state_dict().items()):
+        if key.startswith(("openings.", "encoders.")):
+            digest.update(key.encode() + value.to(torch.float16).cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def read_network(path: Path) -> UniversalNetwork:
@@ -45,10 +54,10 @@ def read_network(path: Path) -> UniversalNetwork:
 
 
 def shipped_network(*, own: bool = False) -> tuple[UniversalNetwork, str]:
-    """The network that ships and its hash; with `own`, a copy that may be moved to a device."""
+    """The network that ships and its encoder's hash; with `own`, a copy that may be moved to a device."""
     card = load_network_card(SHIPPED_CARD)
     found = _checked(FOLDER / card.weights, card.sha256)
-    return (read_network(FOLDER / card.weights) if own else found), card.sha256
+    return (read_network(FOLDER / card.weights) if own else found), card.encoder
 
 
 @lru_cache(maxsize=1)
@@ -75,12 +84,12 @@ def universal_engine(
     Raises `BadStatistics` for statistics of another network.
     """
     elsewhere = torch.device(device).type != "cpu" or dtype != torch.float32
-    network, sha256 = shipped_network(own=elsewhere)
+    network, encoder = shipped_network(own=elsewhere)
     return UniversalEngine(
         network,
         styles,
         shares,
-        identity=sha256,
+        identity=encoder,
         options=options,
         device=device,
         dtype=dtype,

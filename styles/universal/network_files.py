@@ -15,13 +15,18 @@ SHIPPED_CARD = FOLDER / "universal.toml"
 
 
 class NetworkCard(BaseModel):
-    """The papers of a network that styles are statistics of."""
+    """The papers of a network that styles are statistics of.
+
+    `encoder` is the hash of the encoder's numbers alone: what statistics belong to. A decoder that was
+    trained on paints the same styles, better.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     weights: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    encoder: str = Field(pattern=r"^[0-9a-f]{64}$")
     licence: str
     trained_on: str
     made_by: str

@@ -30,7 +30,7 @@ class LevelStatistics:
 
 @dataclass(frozen=True, eq=False)
 class StyleStatistics:
-    """Levels 1 to 5 of one picture, as the network whose weights have the hash `network` sees it."""
+    """Levels 1 to 5 of one picture, as the network whose encoder has the hash `network` sees it."""
 
     levels: tuple[LevelStatistics, ...]
     network: str
@@ -95,7 +95,7 @@ def load_statistics(path: Path) -> StyleStatistics:
 
 
 def check_network(styles: Sequence[StyleStatistics], network: str) -> None:
-    """Raise `BadStatistics` unless all `styles` were seen by the network of this hash."""
+    """Raise `BadStatistics` unless all `styles` were seen by the encoder of this hash."""
     for style in styles:
         if style.network != network:
             needed = f"those of network {network[:12]}: add the style again"

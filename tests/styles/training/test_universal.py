@@ -130,8 +130,8 @@ def test_a_network_ships_with_a_card_and_paintings_become_styles_of_it(
     folders = [files["encoder"].parent]
     (style,) = learn_paintings([painting], folders, tmp_path / card.weights, tmp_path / "lib", side_px=64)
     read = load_card(tmp_path / "lib" / "coffee.toml")
-    assert (read.engine, read.network) == (EngineName.UNIVERSAL, card.sha256)
-    assert load_statistics(style.path).network == card.sha256
+    assert (read.engine, read.network) == (EngineName.UNIVERSAL, card.encoder)
+    assert load_statistics(style.path).network == card.encoder
 
 
 def test_a_painting_that_is_not_there_is_named(tmp_path: Path) -> None:
