@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from giornata.cluster.catalogue import user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
@@ -38,7 +38,7 @@ def list_styles(
     if as_json:
         sys.stdout.write(json.dumps([described(one) for one in shelves]) + "\n")
         return
-    table = Table("style", "artwork", "artist", "year", "engine")
+    table = Table(Column("style", no_wrap=True), "artwork", "artist", "year", "engine")
     for one in shelves:
         art = one.card.artwork
         table.add_row(one.card.name, art.title, art.artist, art.year, one.card.engine.value)
