@@ -37,7 +37,8 @@ class Library:
     """Styles of several folders; an earlier folder wins over a later one of the same style name."""
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
-        self.folders = (*folders, SHIPPED, SHIPPED_STATISTICS)
+        self.own_folders = tuple(folders)
+        self.folders = (*self.own_folders, SHIPPED, SHIPPED_STATISTICS)
         self.styles: Mapping[str, Shelved] = self._read()
 
     def _read(self) -> dict[str, Shelved]:
@@ -58,6 +59,13 @@ class Library:
         if name not in self.styles:
             raise UnknownStyle(name, self.names)
         return self.styles[name]
+
+    def by_artist(self) -> list[tuple[str, list[StyleCard]]]:
+        """Every style's card under its artist, by the last word of the artist's name."""
+        groups: dict[str, list[StyleCard]] = {}
+        for shelved in self.styles.values():
+            groups.setdefault(shelved.card.artwork.artist, []).append(shelved.card)
+        return sorted(groups.items(), key=lambda group: (group[0].split()[-1:], group[0]))
 
     def verify(self) -> list[StyleVerdict]:
         """Check that every card's weights are there and have the hash the card says."""

@@ -16,7 +16,8 @@ from giornata.jobs.naming import item_id_of
 from giornata.jobs.task import RenderTask
 from giornata.styles.card import Artwork, EngineName, StyleCard, card_text
 from giornata.styles.library import Shelved
-from giornata.styles.universal.network import LEVELS, MIN_SIDE, STRIDE, NetworkReach, rounded_up
+from giornata.styles.universal.engine import UniversalOptions
+from giornata.styles.universal.network import MIN_SIDE, STRIDE, NetworkReach, rounded_up
 from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.digest import file_sha256
 from giornata.workers.errors import RenderError
@@ -140,7 +141,7 @@ def _weights(new: NewStyle, folder: Path) -> Path:
 
 
 def _card(new: NewStyle, weights: Path) -> StyleCard:
-    levels = new.levels or LEVELS
+    levels = new.levels or UniversalOptions().levels
     return StyleCard(
         name=new.name,
         engine=EngineName.UNIVERSAL,

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from giornata.cluster.service.pages.line import Never, in_time
 from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.pages.routes_previews import NONE, NOT_YET, PRIVATE, stand_in
-from giornata.cluster.service.pages.studio import Studio, Trial, refusal_of
+from giornata.cluster.service.pages.studio import THUMB_PX, Studio, Trial, refusal_of
 from giornata.cluster.service.problems import JsonText, problem
 from giornata.cluster.service.rates import Turns
+from giornata.jobs.choices import listed
 from giornata.styles.errors import UnknownStyle
 from giornata.workers.errors import RenderError
 
@@ -31,18 +32,20 @@ Sample = Annotated[str, Query(pattern="^[a-f0-9]{0,32}$")]
 def styles(request: Request) -> Response:
     """The library, and a place to try it."""
     studio: Studio | None = request.app.state.studio
-    cards = [one.card for one in studio.library.styles.values()] if studio else []
-    return page(request, "styles.html", here="styles", cards=cards)
+    groups = studio.library.by_artist() if studio else []
+    return page(request, "styles.html", here="styles", groups=groups)
 
 
 @router.get("/styles/try")
-async def trial(request: Request, mix: Mix, strength: Share = 1.0, sample: Sample = "") -> Response:
-    """A sample in a mix of styles."""
+async def trial(
+    request: Request, mix: Mix, strength: Share = 1.0, sample: Sample = "", thumb: bool = False
+) -> Response:
+    """A sample in a mix of styles; with `thumb`, the small one that pages of all styles show."""
     studio: Studio | None = request.app.state.studio
     if studio is None:
         return stand_in(NONE)
     try:
-        wish = await run_in_threadpool(_asked, studio, mix, strength, sample)
+        wish = await run_in_threadpool(_asked, studio, mix, strength, sample, thumb)
         path = await in_time(wish, WAIT_S)
     except (Never, RenderError):
         return stand_in(NONE)
@@ -79,18 +82,21 @@ async def upload(request: Request) -> Response:
     return JsonText({"sample": key})
 
 
-def _asked(studio: Studio, mix: str, strength: float, key: str) -> "Future[Path]":
+def _asked(studio: Studio, mix: str, strength: float, key: str, thumb: bool) -> "Future[Path]":
     parts = mix.split(",")
     found = [_MIX.fullmatch(part) for part in parts]
     weights = {match[1]: float(match[2]) for match in found if match}
     total = sum(weights.values())
     if not all(found) or not 0 < len(parts) <= MOST_STYLES or len(weights) < len(parts) or total <= 0:
         raise HTTPException(422, f"needed a mix of 1 to {MOST_STYLES} styles: name:weight,name:weight")
-    picture = _sample(studio, key)
+    picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, key)
     if picture is None:
         raise HTTPException(404, "that picture is not kept any more; bring it again")
     shares = tuple((name, round(weight / total, 4)) for name, weight in sorted(weights.items()) if weight)
     try:
+        engine_kinds = {studio.library.find(name).card.engine for name, _ in shares}
+        if len(engine_kinds) > 1:
+            raise HTTPException(422, f"needed styles of one engine, got {listed(sorted(engine_kinds))}")
         return studio.ask(Trial(picture, shares, round(strength, 2)))
     except UnknownStyle as error:
         raise HTTPException(404, str(error)) from error

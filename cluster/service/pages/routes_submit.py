@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from giornata.cluster.service.asking import Asked
+from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.look import page
 from giornata.cluster.service.pages.studio import Studio
 from giornata.cluster.service.problems import JsonText
@@ -47,11 +48,18 @@ def form(
         here="submit",
         source=source,
         text=text,
-        names=studio.library.names if studio else desk.styles.names(),
+        groups=_by_artist(studio, desk),
         pictured=studio is not None,
         mix=mix,
         strength=strength,
     )
+
+
+def _by_artist(studio: Studio | None, desk: Desk) -> list[tuple[str, list[str]]]:
+    """Names of styles under their artists; all under none where only names are known."""
+    if studio is None:
+        return [("", sorted(desk.styles.names()))]
+    return [(artist, [card.name for card in cards]) for artist, cards in studio.library.by_artist()]
 
 
 @router.post("/submit")

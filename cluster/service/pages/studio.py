@@ -20,13 +20,16 @@ import giornata
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
 from giornata.jobs.choices import PictureFormat
 from giornata.jobs.task import RenderTask
+from giornata.styles.card import EngineName
 from giornata.styles.library import Library
+from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.errors import RenderError
 from giornata.workers.limits import Limits
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.settings import RenderSettings
 
 SIDE_PX = 640  # of what styles are tried on
+THUMB_PX = 320  # the same for the small pictures of a page that shows every style
 MOST_BYTES = 128 * 1024**2
 WAITING = 24  # a page of styles at once; somebody who moves a slider goes first
 DEADLINE_S = 120.0  # the first one imports torch on a busy machine
@@ -54,7 +57,9 @@ class Studio:
 
     def ask(self, trial: Trial) -> "Future[Path]":
         """The styled picture, now or later; the future raises `Never` for what cannot be done."""
-        versions = [self.library.find(name).card.sha256 for name, _ in trial.mix]
+        versions = [self.library.find(name).card.version for name, _ in trial.mix]
+        if any(self.library.find(name).card.engine is EngineName.UNIVERSAL for name, _ in trial.mix):
+            versions.append(load_network_card().sha256)
         words = repr((trial.picture.name, trial.mix, round(trial.strength, 3), versions))
         key = hashlib.sha256(words.encode()).hexdigest()[:40]
         return self._kept.found(key) or self.line.ask(self._kept.place(key), trial)
@@ -82,18 +87,18 @@ class Studio:
             given.unlink(missing_ok=True)
         return key
 
-    def house_sample(self) -> Path:
-        """The photograph that styles are shown on when nobody brought one."""
+    def house_sample(self, side_px: int = SIDE_PX) -> Path:
+        """The photograph that styles are shown on when nobody brought one, within `side_px`."""
         # Imported when it is needed: it costs half a second.
         import skimage.data
 
-        target = self._folder / "sample.jpg"
+        target = self._folder / f"sample-{side_px}.jpg"
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             source = Path(skimage.data.__file__).parent / "coffee.png"
             temporary = target.with_name(f".{secrets.token_hex(6)}.part")
             with Sandbox() as sandbox:
-                sandbox.thumbnail(source, temporary, side_px=SIDE_PX)
+                sandbox.thumbnail(source, temporary, side_px=side_px)
             temporary.replace(target)
         return target
 
@@ -103,7 +108,7 @@ class Studio:
 
     @contextmanager
     def _making(self) -> Iterator[Maker[Trial]]:
-        with Easel(self._folder / "scratch", tuple(self.library.folders[:-1])) as easel:
+        with Easel(self._folder / "scratch", self.library.own_folders) as easel:
             yield lambda target, trial: self._make(easel, target, trial)
 
     def _make(self, easel: "Easel", target: Path, trial: Trial) -> None:

@@ -55,6 +55,8 @@ function shares() {
 function toggle(card) {
   const name = card.dataset.style, on = !mix.has(name);
   if (on && mix.size >= MOST) { say(`at most ${MOST} styles in one mix`, true); return; }
+  const other = document.querySelector(".style.chosen");
+  if (on && other && other.dataset.engine !== card.dataset.engine) { say(`only styles of one engine can be mixed: ${name} is ${card.dataset.engine}`, true); return; }
   card.classList.toggle("chosen", on);
   card.querySelector("button").setAttribute("aria-pressed", String(on));
   if (on) { mix.set(name, 100); slider(name); } else { mix.delete(name); document.querySelector(`[data-mixed="${CSS.escape(name)}"]`).remove(); }
@@ -62,7 +64,16 @@ function toggle(card) {
   follow();
 }
 
+function find(words) {
+  for (const group of document.querySelectorAll(".artist")) {
+    const artist = group.getAttribute("aria-label").toLowerCase();
+    for (const card of group.querySelectorAll(".style")) card.hidden = !`${artist} ${card.textContent.toLowerCase()}`.includes(words);
+    group.hidden = !group.querySelector(".style:not([hidden])");
+  }
+}
+
 export function start() {
+  $("find").addEventListener("input", () => find($("find").value.trim().toLowerCase()));
   document.addEventListener("click", (event) => {
     const card = event.target.closest("[data-style]");
     if (card) toggle(card);

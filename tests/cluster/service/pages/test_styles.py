@@ -1,0 +1,76 @@
+"""Styles of all engines on the dashboard: grouped by artist, tried on a sample, offered to a batch."""
+
+import re
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from giornata.cluster.service.pages.around import Around
+from giornata.styles.card import EngineName
+from giornata.styles.library import Library
+from tests.services import Place, serving
+
+PATIENCE_S = 90.0
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library()
+
+
+@pytest.fixture
+def http(tmp_path: Path, library: Library) -> Iterator[httpx.Client]:
+    around = Around(home=tmp_path / "home", library=library)
+    with serving(Place(tmp_path / "place").desk, around=around) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def of_engine(library: Library, engine: EngineName) -> str:
+    return next(name for name, one in library.styles.items() if one.card.engine is engine)
+
+
+def test_artists_stand_by_their_last_names_with_all_their_styles(library: Library) -> None:
+    groups = library.by_artist()
+    assert [artist.split()[-1] for artist, _ in groups] == sorted(artist.split()[-1] for artist, _ in groups)
+    assert sorted(card.name for _, cards in groups for card in cards) == list(library.names)
+    assert all(card.artwork.artist == artist for artist, cards in groups for card in cards)
+
+
+def test_both_pages_show_every_style_under_its_artist(http: httpx.Client, library: Library) -> None:
+    for path, pattern in (
+        ("/styles", r'data-style="([^"]+)"'),
+        ("/submit", r'type="checkbox" value="([^"]+)"'),
+    ):
+        page = http.get(path).text
+        assert sorted(re.findall(pattern, page)) == list(library.names)
+        assert page.count('aria-label="Paul Signac"') == 1
+        for word in re.findall(r'src="(/styles/try[^"]+)"', page):
+            assert word.endswith("&amp;thumb=1")
+    assert 'data-engine="universal"' in http.get("/styles").text
+
+
+def test_styles_of_both_engines_are_tried_and_not_mixed(http: httpx.Client, library: Library) -> None:
+    first, second = (of_engine(library, engine) for engine in EngineName)
+    seen = [tried(http, f"{name}:1", size=(320, 213)) for name in (first, second)]
+    assert seen[0] != seen[1]
+    refused = http.get("/styles/try", params={"mix": f"{first}:1,{second}:1", "thumb": 1})
+    assert refused.status_code == 422
+    assert "styles of one engine" in refused.text
+
+
+def tried(http: httpx.Client, mix: str, *, size: tuple[int, int]) -> bytes:
+    """The sample in a mix, once it is painted."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        answer = http.get("/styles/try", params={"mix": mix, "thumb": 1})
+        if answer.headers["content-type"] == "image/jpeg":
+            with Image.open(BytesIO(answer.content)) as image:
+                assert image.size == size
+            return answer.content
+        time.sleep(0.5)
+    raise AssertionError(f"{mix} was not painted in time")
