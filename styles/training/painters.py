@@ -24,6 +24,7 @@ from giornata.styles.training.recipe import Painting, Recipe, StageKind, Trainin
 
 CHECKPOINT = "painters.pt"
 FIRST_AVERAGED_STEP = 200
+MOST_LEFT_OUT = 10  # steps in a row whose gradient is no number
 FACTORS = (0.25, 4.0)  # how far a painting's weight may be steered
 
 
@@ -98,7 +99,7 @@ class PaintersTrainer:
         self.factors = torch.ones(len(recipe.paintings))
         self.distances = torch.zeros(2, len(recipe.paintings))  # summed since the last steering, and how many
         self.crops: VariedCrops | None = None
-        self.step = 0
+        self.step = self.left_out = 0
         self.optimizer = self._optimizer()
 
     def _fresh(self) -> TransformerNetwork:
@@ -172,8 +173,6 @@ class PaintersTrainer:
                 loss, parts = self._identity(seen, stage, generator)
             else:
                 loss, parts = self._style(seen, stage, generator)
-        if not torch.isfinite(loss):
-            raise TrainingDiverged(self.step, float(loss))
         for group in self.optimizer.param_groups:
             group["lr"] = stage.rate_at(done)
         self.optimizer.zero_grad(set_to_none=True)
@@ -181,9 +180,12 @@ class PaintersTrainer:
         if stage.kind is StageKind.IDENTITY:
             self._spare_the_paintings()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
-        if torch.isfinite(norm):  # one overflow of half precision must not end a night's training
+        self.left_out = 0 if torch.isfinite(norm) else self.left_out + 1
+        if self.left_out > MOST_LEFT_OUT:
+            raise TrainingDiverged(self.step, float(loss.detach()))
+        if not self.left_out:
             self.optimizer.step()
-        self._average()
+            self._average()
         return parts
 
     def _weights(self, rows: Tensor) -> Tensor:

@@ -34,36 +34,39 @@ class Normalised(torch.autograd.Function):
     ) -> Tensor:
         """See the class."""
         gain, bias, keep_deviation, keep_mean = rows
-        mean = channel_means(features)
-        variance = (channel_means(features.square()) - mean.square()).clamp_min(0)
+        near = channel_means(features)
+        # Centred before it is squared: on calm ground a short type would lose the variance to the mean.
+        centred = features - spread(near, features)
+        rest = channel_means(centred)
+        variance = (channel_means(centred.square()) - rest.square()).clamp_min(0)
         inverse = (variance + EPSILON).rsqrt()
         scale = gain * inverse + keep_deviation
-        shift = bias + (keep_mean - scale) * mean
-        made = torch.addcmul(spread(shift, features), features, spread(scale, features))
+        mean = spread(near, features).flatten(1).float() + rest
+        shift = bias + keep_mean * mean - scale * rest
+        made = torch.addcmul(spread(shift, features), centred, spread(scale, features))
         if rectify:
             made.relu_()
-        ctx.save_for_backward(features, rows, mean, inverse, made if rectify else features)
+        ctx.save_for_backward(centred, rows, mean, rest, inverse, made if rectify else centred)
         ctx.rectify = rectify  # type: ignore[attr-defined]
         return made
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, given: Tensor) -> tuple[Tensor, Tensor, None]:
         """With u = (x - m) / d: the gradient of instance normalisation, and that of what is let through."""
-        features, rows, mean, inverse, made = ctx.saved_tensors  # type: ignore[attr-defined]
+        centred, rows, mean, rest, inverse, made = ctx.saved_tensors  # type: ignore[attr-defined]
         gain, _, keep_deviation, keep_mean = rows
         if ctx.rectify:  # type: ignore[attr-defined]
             given = torch.ops.aten.threshold_backward(given, made, 0)
         along = channel_means(given)  # mean of g
-        moved = channel_means(given * features)  # mean of g · x
-        about = (moved - along * mean) * inverse  # mean of g · u
+        moved = channel_means(given * centred) - along * rest  # mean of g · (x - m)
         # x -> gain·u + bias + keep_deviation·(x - m) + keep_mean·m, differentiated through m and d.
         on_given = gain * inverse + keep_deviation
-        on_features = -gain * inverse.square() * about
-        constant = (keep_mean - on_given) * along - on_features * mean
-        gradient = torch.addcmul(spread(constant, features), features, spread(on_features, features))
-        gradient.addcmul_(given, spread(on_given, features))
-        positions = features.shape[2] * features.shape[3]
-        of_rows = torch.stack([about, along, moved - along * mean, along * mean]) * positions
+        on_centred = -gain * inverse.pow(3) * moved
+        constant = (keep_mean - on_given) * along - on_centred * rest
+        gradient = torch.addcmul(spread(constant, centred), centred, spread(on_centred, centred))
+        gradient.addcmul_(given, spread(on_given, centred))
+        positions = centred.shape[2] * centred.shape[3]
+        of_rows = torch.stack([moved * inverse, along, moved, along * mean]) * positions
         return gradient, of_rows, None
 
 
