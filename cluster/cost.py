@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from functools import cache
 
+from giornata.jobs.choices import EngineKind
 from giornata.jobs.plan import Size
 from giornata.jobs.task import RenderTask
 from giornata.styles.encoder_files import SHIPPED, encoder_file
 
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`.
 MEGAPIXELS_PER_S_PER_CORE = 0.2
+UNIVERSAL_MEGAPIXELS_PER_S_PER_CORE = 0.4  # of four levels, and of an image's style as of one by name
 # And what a pixel takes it in a step, by `giornata bench optimize`; VGG-19 by `giornata bench encoders`.
 STEP_S_PER_MEGAPIXEL = 8.0
 VGG19_TIMES_SLOWER = 4.2
@@ -20,7 +22,9 @@ def cost_on(cpus: int) -> Callable[[RenderTask, Size], float]:
     def seconds(task: RenderTask, size: Size) -> float:
         if task.optimise is not None:
             return STEP_S_PER_MEGAPIXEL / cpus * _megapixel_steps(task, size) * _slower(task.optimise.encoder)
-        return size.width * size.height / 1e6 / (MEGAPIXELS_PER_S_PER_CORE * cpus)
+        is_universal = task.engine is EngineKind.UNIVERSAL
+        rate = UNIVERSAL_MEGAPIXELS_PER_S_PER_CORE if is_universal else MEGAPIXELS_PER_S_PER_CORE
+        return size.width * size.height / 1e6 / (rate * cpus)
 
     return seconds
 

@@ -18,6 +18,7 @@ from giornata.styles.universal.loader import universal_engine
 from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.transform import TransformKind
 from giornata.workers.device import pick_device
+from giornata.workers.errors import EffectRefused
 from giornata.workers.optimised import StillEngine
 from giornata.workers.provenance import StyleImageRecord, UniversalRecord
 from giornata.workers.recording import file_name
@@ -39,7 +40,8 @@ class Engines:
     def engine(self, task: RenderTask) -> Engine:
         """The engine that `task` asks for, on the device it asks for.
 
-        Raises `UnknownStyle`, `WeightsMismatch`, `BadStylePicture`, and what decoding an image raises.
+        Raises `UnknownStyle`, `WeightsMismatch`, `BadStylePicture`, `EffectRefused` for a style of another
+        network, and what decoding an image raises.
         """
         if task.engine is EngineKind.OPTIMIZATION:
             return StillEngine()
@@ -54,6 +56,7 @@ class Engines:
                 dtype=dtype,
                 threads=self.lanes,
             )
+        self._check_networks(task)
         return load_engine(
             self.library,
             task.mix,
@@ -63,6 +66,16 @@ class Engines:
             lanes=self.lanes,
             options=self._options(task) if self.is_universal(task) else None,
         )
+
+    def _check_networks(self, task: RenderTask) -> None:
+        for name in task.mix:
+            network = self.library.find(name).card.network
+            if network is not None and network != load_network_card().encoder:
+                got, needed = (
+                    f"style {name}, learnt by another network",
+                    f"giornata styles add --name {name} --force",
+                )
+                raise EffectRefused("styling", got, needed)
 
     def is_universal(self, task: RenderTask) -> bool:
         """Whether the universal engine paints a task's own style. Raises `UnknownStyle`, `StyleError`."""

@@ -2,7 +2,12 @@
 
 import pytest
 
-from giornata.cluster.cost import STEP_S_PER_MEGAPIXEL, VGG19_TIMES_SLOWER, cost_on
+from giornata.cluster.cost import (
+    STEP_S_PER_MEGAPIXEL,
+    UNIVERSAL_MEGAPIXELS_PER_S_PER_CORE,
+    VGG19_TIMES_SLOWER,
+    cost_on,
+)
 from giornata.jobs.choices import EngineKind
 from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
 from giornata.jobs.plan import Size
@@ -35,3 +40,10 @@ def test_a_vgg_19_of_ones_own_takes_longer() -> None:
     own, ours = optimisation(encoder="/nowhere/vgg.pth"), optimisation()
     size = Size(512, 512)
     assert cost_on(1)(own, size) == pytest.approx(VGG19_TIMES_SLOWER * cost_on(1)(ours, size))
+
+
+def test_the_universal_engine_has_a_pace_of_its_own() -> None:
+    plain, size = task("a"), Size(1000, 1000)
+    universal = plain.model_copy(update={"engine": EngineKind.UNIVERSAL})
+    assert cost_on(2)(universal, size) == 1 / (2 * UNIVERSAL_MEGAPIXELS_PER_S_PER_CORE)
+    assert cost_on(2)(universal, size) < cost_on(2)(plain, size)

@@ -14,11 +14,17 @@ from PIL import Image
 from giornata.jobs.choices import EngineKind, PictureFormat
 from giornata.jobs.places import sidecar_of
 from giornata.jobs.task import RenderTask
+from giornata.styles.card import card_text
+from giornata.styles.library import Library
 from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.digest import file_sha256
+from giornata.workers.engines import Engines
+from giornata.workers.errors import EffectRefused
 from giornata.workers.prepared import Rendered
 from giornata.workers.render import Renderer
+from giornata.workers.sandbox import Sandbox
 from giornata.workers.settings import RenderSettings
+from giornata.workers.style_images import StyleImages
 
 torch.set_num_threads(1)
 Make = Callable[..., np.ndarray]
@@ -126,3 +132,14 @@ def test_an_image_that_is_no_style_ends_in_one_line(made: Callable[..., Any], fo
     Image.new("RGB", (80, 80), "navy").save(folder / "navy.png")
     with pytest.raises(Exception, match=r"navy\.png: got one colour"):
         made(images=("navy.png",))
+
+
+def test_a_style_of_another_network_says_what_to_do(tmp_path: Path) -> None:
+    name = next(name for name, one in Library().styles.items() if one.card.network)
+    card = Library().find(name).card.model_copy(update={"network": "1" * 64})
+    (tmp_path / f"{name}.toml").write_text(card_text(card))
+    task = RenderTask(
+        item_id="a", source="a", target="b", style_label=name, mix={name: 1.0}, format=PictureFormat.PNG
+    )
+    with Sandbox() as sandbox, pytest.raises(EffectRefused, match=f"styles add --name {name} --force"):
+        Engines(Library((tmp_path,)), StyleImages(tmp_path, sandbox)).engine(task)
