@@ -79,6 +79,16 @@ def test_a_style_picture_comes_from_a_bucket(batch: Batch, service: str, tmp_pat
     assert abs(far - source()).mean() > 1
 
 
+def test_a_style_in_one_pass_comes_from_a_bucket(batch: Batch, service: str, tmp_path: Path) -> None:
+    (tmp_path / "waves.png").write_bytes(picture(7, side=96))
+    far, near = {"image": STYLE, "label": "waves"}, {"image": "waves.png", "label": "near"}
+    _, state = batch.run(batch.spec(service, styles=[far, near]))
+    assert state is JobState.COMPLETED
+    made = rendered(service, "out/a/p0_waves.png")
+    assert (made == rendered(service, "out/a/p0_near.png")).all()
+    assert abs(made - source()).mean() > 1
+
+
 def test_a_style_picture_that_is_not_there_is_told_before_anything_runs(batch: Batch, service: str) -> None:
     wrong = [{**gatys()[0], "image": f"s3://{SOURCES}/styles/nobody.png"}]
     with pytest.raises(PlanRefused, match=r"style picture s3://pictures/styles/nobody\.png: no such object"):
