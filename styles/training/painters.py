@@ -208,6 +208,7 @@ class PaintersTrainer:
                 + stage.content_weight * losses.content
                 + stage.variation_weight * losses.variation
                 + stage.unrest_weight * losses.unrest
+                + stage.lattice_weight * losses.lattice
             )
             total = total + per_sample.sum() / stage.batch
             self._remember(indices, losses.style)

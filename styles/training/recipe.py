@@ -48,10 +48,11 @@ class TrainingStage(BaseModel):
     crop_px: int = Field(default=192, ge=64, multiple_of=16)
     peak_rate: float = Field(default=2e-3, gt=0)
     last_rate: float = Field(default=0.02, gt=0, le=1, description="at the end, as a share of the peak")
-    style_weight: float = Field(default=8.0, ge=0, description="before a painting's own factor")
-    content_weight: float = Field(default=1.0, ge=0)
+    style_weight: float = Field(default=6.0, ge=0, description="before a painting's own factor")
+    content_weight: float = Field(default=2.5, ge=0)
     variation_weight: float = Field(default=0.05, ge=0)
     unrest_weight: float = Field(default=0.0, ge=0)
+    lattice_weight: float = Field(default=20.0, ge=0)
     identity_weight: float = Field(default=10.0, ge=0)
     identity_share: float = Field(default=0.08, ge=0, le=1, description="samples that are to stay themselves")
 

@@ -11,7 +11,7 @@ from giornata.styles.errors import BadRecipe, MissingPictures
 from giornata.styles.network import NetworkShape, TransformerNetwork
 from giornata.styles.training.painters import PaintersTrainer, TrainingFiles, draw_styles
 from giornata.styles.training.painters_crops import VariedCrops, calm_ground, recoloured, turned
-from giornata.styles.training.painters_loss import ChannelStatistics, PaintersLoss
+from giornata.styles.training.painters_loss import ChannelStatistics, PaintersLoss, lattice
 from giornata.styles.training.painters_norm import painted
 from giornata.styles.training.preview import preview_sheet
 from giornata.styles.training.recipe import HeldOut, Recipe, load_held_out, load_recipe
@@ -214,6 +214,14 @@ def test_a_painting_is_nearest_to_itself(files: TrainingFiles) -> None:
     found = loss(made, made, torch.tensor([0, 1]), torch.Generator().manual_seed(0))
     assert found.style[0] < 0.5 * found.style[1]
     assert found.content.max() < 0.2
+
+
+def test_a_grid_of_the_networks_stride_is_a_lattice_and_noise_is_none() -> None:
+    noise = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(5))
+    grid = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(6)).repeat(1, 1, 32, 32)
+    assert lattice(noise) < 0.03
+    assert lattice(grid) > 0.8
+    assert lattice(torch.linspace(0, 1, 128).expand(1, 3, 128, 128)) < 0.01
 
 
 def test_varied_crops_stay_pictures_and_repeat_with_the_seed(files: TrainingFiles) -> None:
