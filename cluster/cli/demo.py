@@ -18,16 +18,18 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # Photographs inside the scikit-image package, all public domain or CC0.
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 LARGE = "hubble_deep_field"
-LARGE_SCALE = 1.8  # 1000×872 becomes 1800×1570: twelve tiles of 512 px
+LARGE_SCALE = 1.5  # 1000×872 becomes 1500×1308: nine tiles of 512 px
 TILE_PX = 512
+# Three styles of each engine; the last of each kind at a strength or in a mix of its own.
 STYLES: tuple[str | dict[str, object], ...] = (
+    "van-gogh-wheatfield-cypresses",
+    "signac-la-calanque",
+    {"mix": {"vrubel-demon-seated": 2, "klimt-adele-bloch-bauer": 1}, "label": "demon-in-gold"},
     "great-wave",
-    "starry-night",
     "udnie",
     {"name": "the-scream", "strength": 0.7, "label": "half-scream"},
-    {"mix": {"composition-vii": 1, "adele": 1}, "label": "gold-vii"},
 )
-COLUMNS = 6
+COLUMNS = 7
 
 
 @app.command()

@@ -1,8 +1,6 @@
-"""Optimal transport of feature statistics for whole batches, as training needs it: without eigenvectors.
+"""Whitening and colouring of features for whole batches, as training needs it: without eigenvectors.
 
-The map is Monge and Kantorovich's between two Gaussians (Olkin and Pukelsheim 1982); square roots come from
-coupled Newton-Schulz iterations (Higham 2008, section 6.7), which are batched products and have gradients
-everywhere.
+Square roots come from coupled Newton-Schulz iterations (Higham 2008, section 6.7): batched products.
 """
 
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from torch import Tensor
 from giornata.styles.universal.transform import LEAST_VARIANCE, RIDGE, STYLE_RIDGE
 
 ITERATIONS = 15
+COLOUR_RIDGE = 1e-3  # without any, the iterations would not end
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ def roots(matrices: Tensor) -> tuple[Tensor, Tensor]:
     return root * norm.sqrt(), inverse / norm.sqrt()
 
 
-def floored(covariance: Tensor, style: Tensor | None = None) -> Tensor:
+def floored(covariance: Tensor, style: Tensor | None = None, *, ridge: float = RIDGE) -> Tensor:
     """`covariance` (N x C x C) with the floor of `transform` added to every variance."""
-    level = RIDGE * mean_variance(covariance) + LEAST_VARIANCE
+    level = ridge * mean_variance(covariance) + LEAST_VARIANCE
     if style is not None:
         level = level + STYLE_RIDGE * mean_variance(style)
     return covariance + level * torch.eye(covariance.shape[-1], device=covariance.device)
@@ -64,8 +63,8 @@ def imposed(features: Tensor, style: BatchStatistics) -> Tensor:
         flat = features.float().flatten(2)
         with torch.no_grad():
             own = batch_statistics(features)
-            root, inverse = roots(floored(own.covariance, style.covariance))
-            middle, _ = roots(floored(root @ style.covariance @ root))
-            matrix = inverse @ middle @ inverse
+            _, inverse = roots(floored(own.covariance, style.covariance))
+            coloured, _ = roots(floored(style.covariance, ridge=COLOUR_RIDGE))
+            matrix = coloured @ inverse
             offset = style.mean[:, :, None] - matrix @ own.mean[:, :, None]
         return (matrix @ flat + offset).view(features.shape)

@@ -48,7 +48,7 @@ class UniversalOptions:
     strength: float = 1.0
     levels: int = LEVELS - 1
     structure: float = 0.0
-    transform: TransformKind = TransformKind.TRANSPORT
+    transform: TransformKind = TransformKind.WHITEN
 
 
 class UniversalEngine:

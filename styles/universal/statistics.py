@@ -3,6 +3,7 @@
 Plain arrays and one small file, so that a style can be stored, sent and mixed without loading torch.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 from giornata.styles.errors import BadStatistics, WeightsMismatch
 from giornata.styles.moments import Moments
 
-FORMAT = "giornata-statistics-1"
+FORMAT, HEADER = "giornata-statistics-1", "giornata"
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
@@ -72,7 +73,8 @@ def save_statistics(statistics: StyleStatistics, path: Path) -> None:
         tensors[f"level{number}.mean"] = level.mean.astype(np.float16)
         tensors[f"level{number}.root"] = folded(root).astype(np.float16)
     part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, metadata={"format": FORMAT, "network": statistics.network})
+    # One key: several would be written in an order of their own each time, and equal styles would differ.
+    save_file(tensors, part, metadata={HEADER: json.dumps([FORMAT, statistics.network])})
     part.chmod(0o644)
     part.replace(path)
 
@@ -81,17 +83,17 @@ def load_statistics(path: Path) -> StyleStatistics:
     """Read a statistics file. Raises `WeightsMismatch` for what is none."""
     try:
         with safe_open(path, framework="np") as file:
-            header = file.metadata() or {}
+            form, network = json.loads((file.metadata() or {}).get(HEADER, '["", ""]'))
             tensors = {key: file.get_tensor(key).astype(np.float64) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as exc:
         raise WeightsMismatch(str(path), str(exc), "a readable safetensors file") from exc
-    if header.get("format") != FORMAT:
-        raise WeightsMismatch(str(path), f"format {header.get('format')!r}", f"format {FORMAT!r}")
+    if form != FORMAT:
+        raise WeightsMismatch(str(path), f"format {form!r}", f"format {FORMAT!r}")
     levels = []
     for number in range(1, len(tensors) // 2 + 1):
         root = unfolded(tensors[f"level{number}.root"])
         levels.append(LevelStatistics(tensors[f"level{number}.mean"], root @ root))
-    return StyleStatistics(tuple(levels), header.get("network", ""))
+    return StyleStatistics(tuple(levels), network)
 
 
 def check_network(styles: Sequence[StyleStatistics], network: str) -> None:

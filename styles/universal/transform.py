@@ -48,7 +48,7 @@ def affine_map(
     styles: Sequence[LevelStatistics],
     shares: Sequence[float],
     *,
-    kind: TransformKind = TransformKind.TRANSPORT,
+    kind: TransformKind = TransformKind.WHITEN,
 ) -> AffineMap:
     """The map from `content` to `styles` by their `shares`, which sum to one.
 
