@@ -47,7 +47,7 @@ class UniversalOptions:
 
     strength: float = 1.0
     levels: int = LEVELS - 1
-    structure: float = 0.0
+    structure: float = 0.1
     transform: TransformKind = TransformKind.WHITEN
 
 

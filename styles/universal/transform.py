@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from giornata.styles.universal.statistics import LevelStatistics, Matrix, Vector
 
-RIDGE = 0.1
+RIDGE = 0.05
 STYLE_RIDGE = 0.002
 LEAST_VARIANCE = 1e-9  # when neither picture has any
 

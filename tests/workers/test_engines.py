@@ -122,7 +122,7 @@ def test_the_record_says_what_the_engine_worked_with(made: Callable[..., Any], f
         {"name": name, "sha256": file_sha256(folder / name), "share": share}
         for name, share in (("coffee.png", 0.25), ("rocket.png", 0.75))
     ]
-    assert (told["levels"], told["structure"], told["transform"]) == (3, 0.0, "whiten")
+    assert (told["levels"], told["structure"], told["transform"]) == (3, 0.1, "whiten")
     assert record["parameters"]["engine"] == "universal"
     assert str(folder) not in json.dumps(record)
     assert record["inputs"]["style 0"] == "coffee.png"
