@@ -253,10 +253,11 @@ class PaintersTrainer:
         self.distances[1].index_add_(0, paintings, torch.ones_like(values))
 
     def _steer(self) -> None:
-        """Move each painting's weight towards where its style distance would be the recipe's goal."""
+        """Move each painting's weight towards where its style distance would be its goal."""
         mean = self.distances[0] / self.distances[1]
         known = self.distances[1] > 0
-        moved = (self.factors * (mean / self.recipe.style_goal).sqrt()).clamp(*FACTORS)
+        goals = torch.tensor(self.recipe.style_goals)
+        moved = (self.factors * (mean / goals).sqrt()).clamp(*FACTORS)
         self.factors = torch.where(known, moved, self.factors)
         self.distances.zero_()
 

@@ -27,6 +27,7 @@ class Painting(BaseModel):
     year: str
     licence: str = "public domain"
     short_side_px: int = Field(default=512, ge=128, description="size at which the brush strokes are read")
+    style_goal: float | None = Field(default=None, gt=0, description="instead of the recipe's")
     median_px: int = Field(default=3, ge=1, le=7, description="side of the median that takes the grain away")
 
 
@@ -83,6 +84,11 @@ class Recipe(BaseModel):
     clip_norm: float = Field(default=5.0, gt=0)
     seed: int = 0
     paintings: tuple[Painting, ...] = Field(min_length=1)
+
+    @property
+    def style_goals(self) -> tuple[float, ...]:
+        """The style distance each painting is steered towards."""
+        return tuple(painting.style_goal or self.style_goal for painting in self.paintings)
 
     @property
     def shape(self) -> NetworkShape:

@@ -142,6 +142,12 @@ def test_the_weight_of_a_distant_painting_rises_and_of_a_near_one_falls(
     assert trainer.factors.tolist() == pytest.approx([2.0, 0.5])
 
 
+def test_a_painting_may_have_a_goal_of_its_own() -> None:
+    papers = {"image": "x", "title": "x", "artist": "x", "year": "1"}
+    paintings = [{"name": "near", "style_goal": 0.05, **papers}, {"name": "plain", **papers}]
+    assert recipe({"steps": 1}, style_goal=0.2, paintings=paintings).style_goals == (0.05, 0.2)
+
+
 def test_missing_pictures_are_named(files: TrainingFiles, tmp_path: Path) -> None:
     bare = TrainingFiles((), files.paintings, files.encoder, files.deep_encoder, tmp_path)
     with pytest.raises(MissingPictures, match="at least one photograph of 64 px"):
