@@ -158,7 +158,7 @@ def find_recipe(text: str) -> Path:
 
 @app.command("train")
 def train(
-    recipe: Annotated[str, typer.Argument(help="a recipe (TOML), or the name of one that ships: painters")],
+    recipe: Annotated[str, typer.Argument(help="a recipe (TOML), or the name of one that ships: painters-2")],
     photos: Annotated[list[Path], typer.Option(help="folder of photographs; may be given several times")],
     paintings: Annotated[Path, typer.Option(help="folder that holds the recipe's paintings")],
     encoder: Annotated[Path, typer.Option(help="VGG-19 convolutions (safetensors, conv1_1 … conv3_4)")],
