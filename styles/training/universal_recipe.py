@@ -1,13 +1,12 @@
 """The recipe of the universal network: its stages and what each weighs; read from TOML, frozen."""
 
 import math
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.styles.errors import BadRecipe
+from giornata.styles.training.recipe import read_toml
 
 
 class UniversalStage(BaseModel):
@@ -64,11 +63,4 @@ class UniversalRecipe(BaseModel):
 
 def load_universal_recipe(path: Path) -> UniversalRecipe:
     """Read a recipe (TOML). Raises `BadRecipe` naming the file and the field."""
-    try:
-        return UniversalRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError) as exc:
-        raise BadRecipe(str(path), str(exc)) from exc
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadRecipe(str(path), f"{where}: {first['msg']}") from exc
+    return read_toml(UniversalRecipe, path)
