@@ -16,8 +16,9 @@ from giornata.styles.gatys.objective import LossParts, Objective, Signals
 from giornata.styles.gatys.shard import Order, Products, Shard, in_memory
 from giornata.styles.gatys.sums import LayerSums, TileSums, summed
 from giornata.styles.gatys.tile import TileWork
+from giornata.styles.threads import one_thread
 from giornata.workers.errors import WorkerBug
-from giornata.workers.lanes import on_lanes, one_thread
+from giornata.workers.lanes import on_lanes
 from giornata.workers.plates import Plates
 from giornata.workers.program import silent
 from giornata.workers.tiles import Tile

@@ -1,29 +1,15 @@
-"""Tiles side by side in one process, each on one thread: how many there are does not show in a single bit.
+"""Tiles side by side in one process, each on one thread: how many there are does not show in a single bit."""
 
-A convolution or a matrix product that is split over threads rounds in another order for every number of them,
-and an optimiser makes such differences grow until they are seen.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
+from giornata.styles.threads import one_thread
+
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, torch splits nothing that is called from this thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def on_lanes(items: Iterable[T], work: Callable[[T], R], *, lanes: int, tick: Callable[[], None]) -> list[R]:

@@ -12,13 +12,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from giornata.jobs.universal import TaskUniversal
+from giornata.styles.threads import one_thread
 from giornata.styles.universal.learn import learn_statistics
 from giornata.styles.universal.loader import shipped_network
 from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.statistics import StyleStatistics, load_statistics, save_statistics
 from giornata.workers.digest import file_sha256
 from giornata.workers.errors import Rejected, Unreadable
-from giornata.workers.lanes import one_thread
 from giornata.workers.masters import Masters
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode

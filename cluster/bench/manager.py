@@ -40,7 +40,7 @@ class ManagerRow:
 
 @dataclass(frozen=True)
 class ManagerResult:
-    """The rows, the growth of memory after the first tenth of the items, and the size of the database."""
+    """The rows, the growth of memory after a job of a tenth of the items, and the size of the database."""
 
     rows: tuple[ManagerRow, ...]
     rss_growth_mb: float
@@ -136,16 +136,15 @@ class OneStyle:
 
 
 class MemoryWatch:
-    """Samples this process's memory every second, and what it was when a tenth of the items were listed."""
+    """Samples this process's memory every second: the peak since it was entered, in MB."""
 
-    def __init__(self, store: JobStore, tenth: int) -> None:
-        self._store, self._tenth = store, tenth
+    def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.job_id = ""
-        self.peak_mb = self.early_mb = 0.0
+        self.first_mb = self.peak_mb = 0.0
 
     def __enter__(self) -> Self:
+        self.first_mb = rss_mb()
         self._thread.start()
         return self
 
@@ -159,10 +158,6 @@ class MemoryWatch:
     def look(self) -> None:
         """Take one sample."""
         self.peak_mb = max(self.peak_mb, rss_mb())
-        if not self.job_id:
-            self.job_id = next(iter(self._store.job_ids()), "")
-        elif self._store.snapshot(self.job_id).total <= self._tenth:
-            self.early_mb = self.peak_mb
 
     def _watch(self) -> None:
         while not self._stop.wait(1.0):
@@ -170,27 +165,17 @@ class MemoryWatch:
 
 
 def measure(folder: Path, items: int, *, database: str = "") -> ManagerResult:
-    """Submit and run one job of `items` items in `folder`."""
-    write_manifest(folder / "inputs.csv", items)
-    spec = {
-        "name": "bench",
-        "inputs": [{"manifest": "inputs.csv"}],
-        "styles": ["none"],
-        "outputs": [{"format": "png"}],
-        "destination": "out",
-    }
-    with JobStore(database or folder / "jobs.sqlite") as store, MemoryWatch(store, items // 10) as watch:
+    """Submit and run one job of `items` items in `folder`, after one of a tenth of them.
+
+    The smaller job has every module loaded and every cache filled before memory is measured: what the larger
+    one adds is what items cost.
+    """
+    with JobStore(database or folder / "jobs.sqlite") as store:
         manager = JobManager(store, NoWork(), NoFiles(), OneStyle())
-        started = time.perf_counter()
-        job_id = manager.submit(parse_spec(spec, origin="bench"), base=folder).job_id
-        listed = time.perf_counter()
-        listing = _row("list", items, listed - started, watch)
-        state = manager.run_until_done(job_id)
-        running = _row("run", items, time.perf_counter() - listed, watch)
-        done = store.snapshot(job_id).counts[ItemState.DONE]
-    if state is not JobState.COMPLETED or done != items:
-        raise RuntimeError(f"the job ended {state} with {done} of {items} items done")
-    return ManagerResult((listing, running), watch.peak_mb - watch.early_mb, database_mb(folder))
+        _run(manager, store, folder, max(1, items // 10))
+        with MemoryWatch() as watch:
+            listing, running = _run(manager, store, folder, items, watch)
+    return ManagerResult((listing, running), watch.peak_mb - watch.first_mb, database_mb(folder))
 
 
 def write_manifest(path: Path, items: int) -> None:
@@ -209,6 +194,31 @@ def rss_mb() -> float:
 def database_mb(folder: Path) -> float:
     """Size of the database's files in `folder`, in MB; 0 for one on a server."""
     return sum(path.stat().st_size for path in folder.glob("jobs.sqlite*")) / 1e6
+
+
+def _run(
+    manager: JobManager, store: JobStore, folder: Path, items: int, watch: MemoryWatch | None = None
+) -> tuple[ManagerRow, ManagerRow]:
+    """One job from its spec to its end."""
+    write_manifest(folder / f"inputs-{items}.csv", items)
+    spec = {
+        "name": "bench",
+        "inputs": [{"manifest": f"inputs-{items}.csv"}],
+        "styles": ["none"],
+        "outputs": [{"format": "png"}],
+        "destination": f"out-{items}",
+    }
+    watch = watch or MemoryWatch()
+    started = time.perf_counter()
+    job_id = manager.submit(parse_spec(spec, origin="bench"), base=folder).job_id
+    listed = time.perf_counter()
+    listing = _row("list", items, listed - started, watch)
+    state = manager.run_until_done(job_id)
+    running = _row("run", items, time.perf_counter() - listed, watch)
+    done = store.snapshot(job_id).counts[ItemState.DONE]
+    if state is not JobState.COMPLETED or done != items:
+        raise RuntimeError(f"the job ended {state} with {done} of {items} items done")
+    return listing, running
 
 
 def _row(phase: str, items: int, seconds: float, watch: MemoryWatch) -> ManagerRow:

@@ -28,6 +28,10 @@ from giornata.cluster.settings import Machine
 from giornata.styles.gatys.options import Growth
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+Folder = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, help="where files go; a temporary folder if left out"),
+]
 Json = Annotated[bool, typer.Option("--json")]
 StyleName = Annotated[str, typer.Option(help="style to measure with")]
 StyleFolder = Annotated[str, typer.Option(help="library folder; the shipped one if left out")]
@@ -108,7 +112,7 @@ def batch(
 def manager(
     items: Annotated[int, typer.Option(min=1000)] = 1_000_000,
     database: Annotated[str, typer.Option(help="a PostgreSQL URL; a new SQLite file if left out")] = "",
-    folder: Annotated[Path | None, typer.Option(help="where the database goes")] = None,
+    folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Items a second, memory and database size of a job whose items need no work."""
@@ -132,7 +136,7 @@ def giant(
     overlap: Annotated[int | None, typer.Option(min=0, max=512)] = None,
     memory: MemoryLimit = None,
     strips: Annotated[bool, typer.Option("--strips", help="a source without tiles")] = False,
-    folder: Annotated[Path | None, typer.Option(help="where everything goes")] = None,
+    folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Seconds, memory of all processes and scratch of large pictures, and whether workers change a byte."""
@@ -168,7 +172,7 @@ def optimize(
     threads: Annotated[int, typer.Option(min=1, help="threads of a worker")] = 1,
     steps: Annotated[int, typer.Option(min=1)] = 2,
     memory: Annotated[int, typer.Option(min=256, help="MB of a worker; a whole must fit")] = 4096,
-    folder: Annotated[Path | None, typer.Option(help="where everything goes")] = None,
+    folder: Folder = None,
     as_json: Json = False,
 ) -> None:
     """Seconds a step and peak memory by size: whole, in tiles on one worker, and on several."""

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from giornata.styles.threads import one_thread
+
 Range = tuple[int, int]  # rows or columns, the end excluded; may lie outside the map
 Block = tuple[Range, Range]
 T = TypeVar("T")
@@ -136,8 +138,9 @@ class BlockRunner:
     def map(self, work: Callable[[T], Part], items: Iterable[T]) -> list[Part]:
         """`work` of every item, in order."""
         if self.threads == 1:
-            return [work(item) for item in items]
-        with ThreadPoolExecutor(self.threads) as pool:
+            with one_thread():
+                return [work(item) for item in items]
+        with ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             return list(pool.map(work, items))
 
     def blocks(self, height: int, width: int) -> list[Block]:

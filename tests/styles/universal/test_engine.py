@@ -37,8 +37,13 @@ def test_tiled_equals_whole(height: int, width: int, core_px: int, options: Univ
 @pytest.mark.parametrize("threads", [2, 5])
 def test_threads_do_not_show_in_a_single_bit(threads: int) -> None:
     pixels = picture(176, 240)
-    alone, totals = painted(engine(block_px=32), pixels, 96)
-    beside, others = painted(engine(block_px=32, threads=threads), pixels, 96)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)  # of a larger machine; torch would split single products over them
+    try:
+        alone, totals = painted(engine(block_px=32), pixels, 96)
+        beside, others = painted(engine(block_px=32, threads=threads), pixels, 96)
+    finally:
+        torch.set_num_threads(before)
     assert torch.equal(alone, beside)
     for one, other in zip(totals, others, strict=True):
         assert np.array_equal(one.squares, other.squares)
