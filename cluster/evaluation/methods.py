@@ -8,7 +8,14 @@ from giornata.cluster.evaluation import universal
 from giornata.cluster.evaluation.gatys import gatys_painter
 from giornata.cluster.evaluation.library_styles import StylePainter, group_of
 from giornata.cluster.evaluation.subjects import Painting
-from giornata.cluster.evaluation.teachers import MicroAst, WctCascade, microast_files, wct_files
+from giornata.cluster.evaluation.teachers import (
+    AdaIn,
+    MicroAst,
+    WctCascade,
+    adain_files,
+    microast_files,
+    wct_files,
+)
 from giornata.styles.card import EngineName
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
@@ -141,7 +148,7 @@ def teacher_methods(folder: Path) -> tuple[list[Method], list[str]]:
     methods: list[Method] = []
     missing: list[str] = []
     if all(path.is_file() for path in wct_files(folder)):
-        methods += _wct_methods(folder)
+        methods += [*_wct_methods(folder), _adain_method(folder)]
     else:
         missing.append(f"wct: not measured: no {wct_files(folder)[0].parent.name} in {folder}")
     if all(path.is_file() for path in microast_files(folder)):
@@ -164,8 +171,13 @@ def _wct_methods(folder: Path) -> list[Method]:
             files=files,
             strength=alpha,
         )
-        for alpha in (0.5, 0.8)
+        for alpha in (0.3, 0.5, 0.8)
     ]
+
+
+def _adain_method(folder: Path) -> Method:
+    title, seen = "AdaIN, networks of WCT 16x", "VGG-19 (by its authors)"
+    return Method("adain", title, seen, factory=AdaIn(folder).painter, files=adain_files(folder))
 
 
 def named(methods: Iterable[Method], names: Sequence[str] | None) -> list[Method]:

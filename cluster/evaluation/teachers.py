@@ -1,4 +1,4 @@
-"""Other people's networks, to compare with, where their files are given: WCT in five levels, and MicroAST.
+"""Other people's networks, to compare with, where their files are given: WCT, AdaIN and MicroAST.
 
 Written from the papers and the shapes of the weights. None of it is used in training or shipped.
 """
@@ -57,6 +57,36 @@ class WctCascade:
                 coloured = _coloured(features, style[level])
                 pixels = _decoded(alpha * coloured + (1 - alpha) * features, decoder)
             return _as_image(pixels, height, width)
+
+        return paint
+
+
+def adain_files(folder: Path) -> tuple[Path, ...]:
+    """The encoder and decoder of level 4, whether they are there or not."""
+    return tuple(folder / WCT_FOLDER / f"4S{part}.safetensors" for part in "ED")
+
+
+class AdaIn:
+    """Means and deviations at relu4_1 (Huang and Belongie 2017), with the compressed networks of level 4.
+
+    Their decoder learnt to rebuild photographs and not to paint, unlike that of the paper.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `BadWeights`."""
+        self.encoder, self.decoder = (read_weights(path) for path in adain_files(folder))
+
+    @torch.inference_mode()
+    def painter(self, painting: Image) -> Callable[[Image, float], Image]:
+        """As `WctCascade.painter`."""
+        style = _encoded(as_tensor(painting), self.encoder)
+
+        @torch.inference_mode()
+        def paint(photo: Image, alpha: float) -> Image:
+            height, width = photo.shape[:2]
+            features = _encoded(_padded(as_tensor(photo)), self.encoder)
+            moved = _renormalised(features, style)
+            return _as_image(_decoded(alpha * moved + (1 - alpha) * features, self.decoder), height, width)
 
         return paint
 

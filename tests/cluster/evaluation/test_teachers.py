@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from giornata.cluster.evaluation.teachers import MicroAst, WctCascade, _coloured, _moments
+from giornata.cluster.evaluation.teachers import AdaIn, MicroAst, WctCascade, _coloured, _moments
 from giornata.styles.evaluation.errors import BadWeights
 from tests.cluster.evaluation.tiny_set import TinySet
 
@@ -15,9 +15,9 @@ PHOTO = GENERATOR.random((70, 83, 3), np.float32)
 PAINTING = (0.3 + 0.3 * GENERATOR.random((64, 90, 3))).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", [WctCascade, MicroAst])
+@pytest.mark.parametrize("kind", [WctCascade, AdaIn, MicroAst])
 def test_a_teacher_keeps_the_size_and_follows_the_painting(
-    kind: type[WctCascade] | type[MicroAst], tiny: TinySet
+    kind: type[WctCascade] | type[AdaIn] | type[MicroAst], tiny: TinySet
 ) -> None:
     teacher = kind(tiny.teachers)
     first, second = (teacher.painter(image)(PHOTO, 1.0) for image in (PAINTING, 1 - PAINTING))
