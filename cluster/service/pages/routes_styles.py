@@ -1,7 +1,6 @@
 """Routes of the library of styles: its page, its pictures, and trials on a sample or an uploaded picture."""
 
 import re
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Annotated
 
@@ -38,14 +37,25 @@ def styles(request: Request) -> Response:
 
 @router.get("/styles/try")
 async def trial(
-    request: Request, mix: Mix, strength: Share = 1.0, sample: Sample = "", thumb: bool = False
+    request: Request,
+    mix: Mix = "",
+    strength: Share = 1.0,
+    sample: Sample = "",
+    thumb: bool = False,
+    style: Sample = "",
 ) -> Response:
-    """A sample in a mix of styles; with `thumb`, the small one that pages of all styles show."""
+    """A sample in a mix of styles, or in that of an uploaded picture.
+
+    With `thumb`, the small sample that pages of all styles show.
+    """
     studio: Studio | None = request.app.state.studio
     if studio is None:
         return stand_in(NONE)
+    if mix and style:
+        raise HTTPException(422, "needed a mix of styles or a picture, got both")
     try:
-        wish = await run_in_threadpool(_asked, studio, mix, strength, sample, thumb)
+        asked = await run_in_threadpool(_trial, studio, mix or style, strength, sample, thumb, bool(style))
+        wish = await run_in_threadpool(studio.ask, asked)
         path = await in_time(wish, WAIT_S)
     except (Never, RenderError):
         return stand_in(NONE)
@@ -82,24 +92,32 @@ async def upload(request: Request) -> Response:
     return JsonText({"sample": key})
 
 
-def _asked(studio: Studio, mix: str, strength: float, key: str, thumb: bool) -> "Future[Path]":
+def _trial(studio: Studio, style: str, strength: float, sample: str, thumb: bool, is_picture: bool) -> Trial:
+    """What is asked for: `style` is a mix, or the key of an uploaded picture. Raises `HTTPException`."""
+    picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, sample)
+    painting = studio.sample(style) if is_picture else None
+    if picture is None or (is_picture and painting is None):
+        raise HTTPException(404, "that picture is not kept any more; bring it again")
+    shares = () if is_picture else _shares(studio, style)
+    return Trial(picture, shares, round(strength, 2), painting)
+
+
+def _shares(studio: Studio, mix: str) -> tuple[tuple[str, float], ...]:
+    """Styles by name with their shares of one. Raises `HTTPException`."""
     parts = mix.split(",")
     found = [_MIX.fullmatch(part) for part in parts]
     weights = {match[1]: float(match[2]) for match in found if match}
     total = sum(weights.values())
     if not all(found) or not 0 < len(parts) <= MOST_STYLES or len(weights) < len(parts) or total <= 0:
         raise HTTPException(422, f"needed a mix of 1 to {MOST_STYLES} styles: name:weight,name:weight")
-    picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, key)
-    if picture is None:
-        raise HTTPException(404, "that picture is not kept any more; bring it again")
     shares = tuple((name, round(weight / total, 4)) for name, weight in sorted(weights.items()) if weight)
     try:
         engine_kinds = {studio.library.find(name).card.engine for name, _ in shares}
-        if len(engine_kinds) > 1:
-            raise HTTPException(422, f"needed styles of one engine, got {listed(sorted(engine_kinds))}")
-        return studio.ask(Trial(picture, shares, round(strength, 2)))
     except UnknownStyle as error:
         raise HTTPException(404, str(error)) from error
+    if len(engine_kinds) > 1:
+        raise HTTPException(422, f"needed styles of one engine, got {listed(sorted(engine_kinds))}")
+    return shares
 
 
 def _sample(studio: Studio, key: str) -> Path | None:

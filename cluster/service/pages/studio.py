@@ -18,8 +18,10 @@ from typing import Self
 
 import giornata
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
-from giornata.jobs.choices import PictureFormat
+from giornata.jobs.choices import EngineKind, PictureFormat
+from giornata.jobs.optimise import StyleImage
 from giornata.jobs.task import RenderTask
+from giornata.jobs.universal import TaskUniversal
 from giornata.styles.card import EngineName
 from giornata.styles.library import Library
 from giornata.styles.universal.network_files import load_network_card
@@ -39,11 +41,12 @@ UPLOAD_PIXELS = 120_000_000
 
 @dataclass(frozen=True)
 class Trial:
-    """A small picture and what is to be tried on it."""
+    """A small picture and what is to be tried on it: a mix of styles by name, or the style of a picture."""
 
     picture: Path
     mix: tuple[tuple[str, float], ...]
     strength: float
+    style: Path | None = None
 
 
 class Studio:
@@ -57,10 +60,12 @@ class Studio:
 
     def ask(self, trial: Trial) -> "Future[Path]":
         """The styled picture, now or later; the future raises `Never` for what cannot be done."""
-        versions = [self.library.find(name).card.version for name, _ in trial.mix]
-        if any(self.library.find(name).card.engine is EngineName.UNIVERSAL for name, _ in trial.mix):
+        cards = [self.library.find(name).card for name, _ in trial.mix]
+        versions = [card.version for card in cards]
+        if trial.style or any(card.engine is EngineName.UNIVERSAL for card in cards):
             versions.append(load_network_card().sha256)
-        words = repr((trial.picture.name, trial.mix, round(trial.strength, 3), versions))
+        style = trial.style.name if trial.style else ""
+        words = repr((trial.picture.name, trial.mix, style, round(trial.strength, 3), versions))
         key = hashlib.sha256(words.encode()).hexdigest()[:40]
         return self._kept.found(key) or self.line.ask(self._kept.place(key), trial)
 
@@ -119,7 +124,9 @@ class Studio:
             source=str(trial.picture),
             target=str(temporary),
             style_label="trial",
+            engine=EngineKind.UNIVERSAL if trial.style else EngineKind.FEEDFORWARD,
             mix=dict(trial.mix),
+            universal=TaskUniversal(images=(StyleImage(path=str(trial.style)),)) if trial.style else None,
             strength=trial.strength,
             format=PictureFormat.JPEG,
             sidecar=False,

@@ -4,9 +4,10 @@ import { say, upload } from "./ask.js";
 const $ = (id) => document.getElementById(id);
 const mix = new Map();
 const MOST = 6;
-let sample = "", asked = 0, timer = null;
+let sample = "", painting = "", asked = 0, timer = null;
 
-const address = () => `/styles/try?mix=${[...mix].map(([name, weight]) => `${encodeURIComponent(name)}:${weight}`).join(",")}&strength=${$("strength").value / 100}&sample=${sample}`;
+const chosen = () => painting ? `style=${painting}` : `mix=${[...mix].map(([name, weight]) => `${encodeURIComponent(name)}:${weight}`).join(",")}`;
+const address = () => `/styles/try?${chosen()}&strength=${$("strength").value / 100}&sample=${sample}`;
 
 function follow() {
   clearTimeout(timer);
@@ -14,7 +15,7 @@ function follow() {
 }
 
 function draw(tries) {
-  const whole = [...mix.values()].some((weight) => weight > 0), mine = ++asked;
+  const whole = painting || [...mix.values()].some((weight) => weight > 0), mine = ++asked;
   const next = new Image();
   $("trial-says").textContent = whole ? "painting…" : "";
   next.onload = () => {
@@ -47,12 +48,21 @@ function slider(name) {
 function shares() {
   const total = [...mix.values()].reduce((sum, one) => sum + one, 0) || 1;
   for (const [name, weight] of mix) document.querySelector(`[data-mixed="${CSS.escape(name)}"] output`).textContent = `${Math.round((100 * weight) / total)} %`;
-  $("mix-empty").hidden = mix.size > 0;
+  $("mix-empty").hidden = mix.size > 0 || painting;
+  $("no-painting").hidden = !painting;
   const use = $("use");
   if (use) use.href = mix.size ? `/submit?mix=${[...mix].map(([name, weight]) => `${name}:${weight}`).join(",")}&strength=${$("strength").value / 100}` : "/submit";
 }
 
+function bring(key) { // a painting stands alone: it is not mixed with styles by name
+  for (const card of document.querySelectorAll(".style.chosen")) toggle(card);
+  painting = key;
+  shares();
+  follow();
+}
+
 function toggle(card) {
+  painting = "";
   const name = card.dataset.style, on = !mix.has(name);
   if (on && mix.size >= MOST) { say(`at most ${MOST} styles in one mix`, true); return; }
   const other = document.querySelector(".style.chosen");
@@ -89,5 +99,14 @@ export function start() {
     } catch (error) { say(error.message, true); }
     $("upload").value = "";
   });
+  $("painting").addEventListener("change", async () => {
+    const [file] = $("painting").files;
+    if (!file) return;
+    try {
+      bring((await upload("/styles/samples", file)).sample);
+    } catch (error) { say(error.message, true); }
+    $("painting").value = "";
+  });
+  $("no-painting").addEventListener("click", () => bring(""));
   $("house").addEventListener("click", () => { sample = ""; $("house").hidden = true; follow(); });
 }

@@ -63,14 +63,34 @@ def test_styles_of_both_engines_are_tried_and_not_mixed(http: httpx.Client, libr
     assert "styles of one engine" in refused.text
 
 
+def test_a_painting_that_somebody_brings_is_tried(http: httpx.Client, library: Library) -> None:
+    given = BytesIO()
+    Image.effect_mandelbrot((160, 120), (-2, -1.2, 1, 1.2), 60).convert("RGB").save(given, "PNG")
+    kind = {"content-type": "application/octet-stream"}
+    answer = http.post("/styles/samples", content=given.getvalue(), headers=kind)
+    assert answer.status_code == 200, answer.text
+    key = answer.json()["sample"]
+    seen = painted(http, {"style": key, "thumb": "1"}, size=(320, 213))
+    assert seen != tried(http, f"{of_engine(library, EngineName.UNIVERSAL)}:1", size=(320, 213))
+    unknown = http.get("/styles/try", params={"style": "0" * 32, "thumb": 1})
+    assert (unknown.status_code, "bring it again" in unknown.text) == (404, True)
+    both = http.get("/styles/try", params={"style": key, "mix": "udnie:1", "thumb": 1})
+    assert (both.status_code, "got both" in both.text) == (422, True)
+
+
 def tried(http: httpx.Client, mix: str, *, size: tuple[int, int]) -> bytes:
     """The sample in a mix, once it is painted."""
+    return painted(http, {"mix": mix, "thumb": "1"}, size=size)
+
+
+def painted(http: httpx.Client, asked: dict[str, str], *, size: tuple[int, int]) -> bytes:
+    """The picture behind an address, once it is painted."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        answer = http.get("/styles/try", params={"mix": mix, "thumb": 1})
+        answer = http.get("/styles/try", params=asked)
         if answer.headers["content-type"] == "image/jpeg":
             with Image.open(BytesIO(answer.content)) as image:
                 assert image.size == size
             return answer.content
         time.sleep(0.5)
-    raise AssertionError(f"{mix} was not painted in time")
+    raise AssertionError(f"{asked} was not painted in time")
