@@ -50,7 +50,7 @@ def load_encoder(choice: EncoderChoice) -> Encoder:
     """The encoder asked for, float32, on the CPU. Raises `BadEncoder`, or `BadOptions` for its pooling."""
     path = resolved(choice)
     encoder = _cached(path, path.stat().st_mtime_ns, choice.preprocessing)
-    if encoder.architecture == COMPACT and choice.pooling is Pooling.MAXIMUM:
+    if encoder.architecture != VGG19 and choice.pooling is Pooling.MAXIMUM:
         raise BadOptions(
             f"pooling {choice.pooling}", f"{Pooling.AVERAGE}, which the compact encoder learnt with"
         )
@@ -96,13 +96,22 @@ def read_encoder(path: Path, *, preprocessing: Preprocessing | None = None) -> E
     header, tensors = _read(path)
     ours = header.get("format") == COMPACT_FORMAT
     if ours:
-        expects, architecture = Preprocessing.CENTRED, COMPACT
+        expects, architecture = Preprocessing.CENTRED, compact_architecture(path, tensors)
     else:
         tensors, expects = _by_name(path, tensors, sha256)
         architecture = VGG19
     used = checked(path, tensors, architecture)
     identity = f"{path.name}:{sha256[:16]}"
     return Encoder(architecture, used, preprocessing=preprocessing or expects, identity=identity).eval()
+
+
+def compact_architecture(path: Path, tensors: Mapping[str, Tensor]) -> Architecture:
+    """The compact network of the widths in a file; an earlier release had others. Raises `BadEncoder`."""
+    first = [tensors.get(f"conv{block}_1.weight") for block in range(1, len(COMPACT.widths) + 1)]
+    widths = tuple(weight.shape[0] for weight in first if weight is not None)
+    if len(widths) != len(COMPACT.widths):
+        raise BadEncoder(str(path), f"{len(widths)} blocks", f"{len(COMPACT.widths)}, as it was made with")
+    return Architecture(widths=widths, depths=COMPACT.depths)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

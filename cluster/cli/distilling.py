@@ -3,8 +3,10 @@
 import sys
 from pathlib import Path
 
+from giornata.cluster.cli.training import shipped_held_out
 from giornata.styles.training.distillation import DistillationPlan, DistillationProgress, Distiller
 from giornata.styles.training.publish_encoder import publish_encoder
+from giornata.styles.training.recipe import load_held_out
 
 LINE_EVERY = 20  # steps
 LAST = 50  # steps whose mean the card tells
@@ -19,9 +21,21 @@ def distill(
     work: Path,
     out: Path,
     trained_on: str,
+    held_out: Path | None = None,
 ) -> None:
-    """Distill from the last checkpoint on, publish. Raises `StyleError`."""
-    distiller = Distiller(plan, pictures=pictures, encoder=encoder, deep_encoder=deep_encoder, work=work)
+    """Distill from the last checkpoint on, publish. Raises `StyleError`.
+
+    Pictures that `held_out` names (the project's own list by default) are never trained on.
+    """
+    unseen = load_held_out(held_out or shipped_held_out())
+    distiller = Distiller(
+        plan,
+        pictures=pictures,
+        encoder=encoder,
+        deep_encoder=deep_encoder,
+        work=work,
+        without=(*unseen.all_photos, *unseen.paintings),
+    )
     reached = distiller.resume()
     if reached:
         sys.stdout.write(f"going on from step {reached} of {plan.steps}\n")

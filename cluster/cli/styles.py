@@ -156,15 +156,22 @@ def find_recipe(text: str) -> Path:
     return shipped
 
 
+HeldOutList = Annotated[
+    Path | None,
+    typer.Option(help="pictures kept for judging (TOML: photos, paintings); the project's own if left out"),
+]
+
+
 @app.command("train")
 def train(
     recipe: Annotated[str, typer.Argument(help="a recipe (TOML), or the name of one that ships: painters-2")],
     photos: Annotated[list[Path], typer.Option(help="folder of photographs; may be given several times")],
     paintings: Annotated[Path, typer.Option(help="folder that holds the recipe's paintings")],
     encoder: Annotated[Path, typer.Option(help="VGG-19 convolutions (safetensors, conv1_1 … conv3_4)")],
-    out: Annotated[Path, typer.Option(help="where the library goes")],
+    out: Annotated[Path | None, typer.Option(help="where the library goes; none if left out")] = None,
     deep_encoder: Annotated[Path | None, typer.Option(help="compressed VGG-19 for the deep layers")] = None,
     work: Annotated[Path, typer.Option(help="checkpoint and previews")] = Path("training"),
+    held_out: HeldOutList = None,
     device: Annotated[str, typer.Option()] = "cpu",
     checkpoint_every: Annotated[int, typer.Option(min=1)] = 100,
 ) -> None:
@@ -183,6 +190,7 @@ def train(
         out=out,
         device=device,
         checkpoint_every=checkpoint_every,
+        held_out=held_out,
     )
 
 
@@ -194,8 +202,10 @@ def distill(
     out: Annotated[Path, typer.Option(help="where the encoder and its card go")],
     trained_on: Annotated[str, typer.Option(help="what the card says of the pictures")],
     work: Annotated[Path, typer.Option(help="checkpoint")] = Path("distillation"),
-    steps: Annotated[int, typer.Option(min=1, help="in all; more than before goes on")] = 2000,
-    rate: Annotated[float, typer.Option(help="peak rate of the steps to come")] = 1.5e-3,
+    steps: Annotated[int, typer.Option(min=1, help="in all; more than before goes on")] = 6000,
+    rate: Annotated[float, typer.Option(help="peak rate of the steps to come")] = 2e-3,
+    batch: Annotated[int, typer.Option(min=1, help="crops a step")] = 5,
+    held_out: HeldOutList = None,
     threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Distill the compact encoder that the optimisation engine uses offline."""
@@ -204,7 +214,7 @@ def distill(
             raise CommandRefused(f"distilling: {folder} is not a folder", Exit.REJECTED)
     import_module("torch").set_num_threads(threads)
     plan = import_module("giornata.styles.training.distillation").DistillationPlan(
-        steps=steps, peak_rate=rate
+        steps=steps, batch=batch, peak_rate=rate
     )
     # Loaded here because listing styles must not wait for torch.
     import_module("giornata.cluster.cli.distilling").distill(
@@ -215,6 +225,7 @@ def distill(
         work=work,
         out=out,
         trained_on=trained_on,
+        held_out=held_out,
     )
 
 

@@ -6,7 +6,7 @@ one square matrix a layer (`publish_encoder`).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from giornata.styles.architecture import COMPACT, Architecture
 from giornata.styles.encoder import Encoder, Preprocessing, random_weights
 from giornata.styles.errors import TrainingDiverged
-from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.pictures import PhotoCrops, pictures_in
 from giornata.styles.training.teachers import CompressedVgg19, Vgg19, gram
 
 CHECKPOINT = "distillation.pt"
@@ -27,7 +27,9 @@ DEEP_LAYERS = ("relu4_1", "relu4_2", "relu5_1")
 TAPS = (*TRUE_LAYERS, *DEEP_LAYERS)
 DEEP_BORDER = 1  # positions; the compressed teacher pads by reflection, we by zeros
 GRAM_WEIGHT = 0.3
+TRUE_WEIGHT = 2.0  # of the layers of VGG-19 itself: many channels, each rectified, are hard to follow
 SAMPLE = 16  # crops that fix the scales
+APART_SHARE = 0.3  # of the steps, in which every tapped layer learns for itself
 RIDGE = 1e-3  # of the mean energy, when the maps are first fitted
 
 
@@ -38,10 +40,10 @@ class DistillationPlan:
     A distillation that is done goes on when `steps` is raised: with a cycle of its own at this rate.
     """
 
-    steps: int = 2000
-    batch: int = 3
-    crop_px: int = 112
-    peak_rate: float = 1.5e-3
+    steps: int = 6000
+    batch: int = 5
+    crop_px: int = 128
+    peak_rate: float = 2e-3
     seed: int = 0
 
 
@@ -77,9 +79,9 @@ class Student(nn.Module):
             {layer: nn.Conv2d(architecture.find(layer).outputs, channels[layer], 1) for layer in TAPS}
         )
 
-    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        """The student's idea of every teacher layer."""
-        return {layer: self.head(layer)(found) for layer, found in self.features(pixels).items()}
+    def forward(self, pixels: Tensor, *, apart: bool = False) -> dict[str, Tensor]:
+        """The student's idea of every teacher layer; see `features` for `apart`."""
+        return {layer: self.head(layer)(found) for layer, found in self.features(pixels, apart=apart).items()}
 
     def head(self, layer: str) -> nn.Conv2d:
         """The linear map onto a teacher layer."""
@@ -102,8 +104,12 @@ class Student(nn.Module):
             if head.bias is not None:
                 head.bias.copy_(solved[:, -1])
 
-    def features(self, pixels: Tensor) -> dict[str, Tensor]:
-        """The student's own tapped layers, padded as `Encoder` does."""
+    def features(self, pixels: Tensor, *, apart: bool = False) -> dict[str, Tensor]:
+        """The student's own tapped layers, padded as `Encoder` does.
+
+        With `apart` each tapped layer learns from its own likeness alone: at the beginning the deep layers'
+        gradients are noise, and would drown what the first ones have to learn.
+        """
         features, seen = F.pad(pixels * 2 - 1, (1, 1, 1, 1), mode="replicate"), {}
         for one in self.architecture.convolutions():
             if one.opens_block:
@@ -112,6 +118,7 @@ class Student(nn.Module):
             features = F.relu(F.conv2d(features, weight, bias, padding=0 if one.key == "1_1" else 1))
             if f"relu{one.key}" in TAPS:
                 seen[f"relu{one.key}"] = features
+                features = features.detach() if apart else features
         return seen
 
     def shipped(self) -> dict[str, Tensor]:
@@ -188,10 +195,12 @@ class Distiller:
         encoder: Path,
         deep_encoder: Path,
         work: Path,
+        without: Collection[str] = (),
         architecture: Architecture = COMPACT,
     ) -> None:
+        """`pictures` are folders; `without` are stems of files that are kept for judging."""
         self.plan, self.work = plan, work
-        self.crops = PhotoCrops(pictures, crop_px=plan.crop_px)
+        self.crops = PhotoCrops.of_files(pictures_in(pictures, without=without), crop_px=plan.crop_px)
         self.teachers = Teachers(encoder, deep_encoder).to(memory_format=torch.channels_last)
         sample = self.crops.draw(SAMPLE, torch.Generator().manual_seed(plan.seed))
         channels = self.teachers.learn_scales(sample)
@@ -262,15 +271,18 @@ class Distiller:
         generator = torch.Generator().manual_seed(self.plan.seed + 104729 * (self.step + 1))
         pixels = unusual(self.crops.draw(self.plan.batch, generator), generator)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        wanted, got = self.teachers(pixels), self.student(pixels)
+        with torch.autocast("cpu", torch.bfloat16):  # four times the speed where the processor has the units
+            apart = self.step < APART_SHARE * self.cycles[0].steps
+            wanted, got = self.teachers(pixels), self.student(pixels, apart=apart)
         losses, parts = [], {}
         for layer in TAPS:
             edge = DEEP_BORDER if layer in DEEP_LAYERS else 0
-            mine, theirs = (one[:, :, edge : one.shape[2] - edge, edge : one.shape[3] - edge]
+            mine, theirs = (one[:, :, edge : one.shape[2] - edge, edge : one.shape[3] - edge].float()
                             for one in (got[layer], wanted[layer]))  # fmt: skip
             feature = (mine - theirs).square().mean() / self.teachers.spreads[layer]
             style = (gram(mine) - gram(theirs)).square().mean() / self.teachers.energies[layer]
-            losses.append(feature + GRAM_WEIGHT * style)
+            weight = TRUE_WEIGHT if layer in TRUE_LAYERS else 1.0
+            losses.append(weight * (feature + GRAM_WEIGHT * style))
             parts[layer] = float(feature.detach())
         loss = torch.stack(losses).sum()
         if not torch.isfinite(loss):

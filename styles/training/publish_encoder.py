@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from giornata.styles.architecture import COMPACT
 from giornata.styles.encoder_weights import COMPACT_FORMAT
 from giornata.styles.training.distillation import Cycle
 
@@ -17,7 +18,7 @@ name = "{name}"
 weights = "{weights}"
 sha256 = "{sha256}"
 licence = "Apache-2.0"
-architecture = "3x3 convolutions, 24-48-96-192-192 channels in blocks of 2-2-2-2-1, average pooling"
+architecture = "3x3 convolutions, {widths} channels in blocks of {depths}, average pooling"
 preprocessing = "RGB 0..1 to -1..1"
 layers = "relu1_1, relu2_1, relu3_1, relu4_1, relu4_2, relu5_1; each passes a linear map of its own"
 made_by = "giornata styles distill, {cycles}"
@@ -47,12 +48,15 @@ def publish_encoder(
     save_file(halved, part, metadata={"format": COMPACT_FORMAT})
     part.chmod(0o644)
     part.replace(path)
+    widths = "-".join(str(tensors[f"conv{block}_1.weight"].shape[0]) for block in range(1, 6))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = "\n".join(f"{layer} = {share:.3f}" for layer, share in missed.items())
     card = CARD.format(
         name=name,
         weights=path.name,
         sha256=sha256,
+        widths=widths,
+        depths="-".join(str(depth) for depth in COMPACT.depths),
         cycles=cycle_words(cycles),
         trained_on=trained_on,
         missed=rows,

@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from giornata.styles.architecture import VGG19, Architecture
+from giornata.styles.architecture import COMPACT, VGG19, Architecture
 from giornata.styles.encoder import Encoder, Pooling, Preprocessing, preprocessed, random_weights
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder, read_encoder
+from giornata.styles.encoder_weights import COMPACT_FORMAT, EncoderChoice, load_encoder, read_encoder
 from giornata.styles.errors import BadEncoder, BadOptions, UnknownLayer
 
 torch.set_num_threads(1)
@@ -91,3 +91,16 @@ def test_the_compact_encoder_ships_and_knows_one_pooling() -> None:
     assert encoder.layers[-1] == "relu5_1"
     with pytest.raises(BadOptions, match="pooling max"):
         load_encoder(EncoderChoice("compact", pooling=Pooling.MAXIMUM))
+
+
+def test_an_encoder_of_ours_with_other_widths_is_read_as_it_is(tmp_path: Path) -> None:
+    earlier = Architecture(widths=(24, 48, 96, 192, 192), depths=COMPACT.depths)
+    path = tmp_path / "earlier.safetensors"
+    save_file(random_weights(earlier, seed=1), path, metadata={"format": COMPACT_FORMAT})
+    assert read_encoder(path).architecture == earlier
+    with pytest.raises(BadOptions, match="pooling"):
+        load_encoder(EncoderChoice(str(path), pooling=Pooling.MAXIMUM))
+    some = {key: value for key, value in random_weights(earlier, seed=1).items() if "conv5" not in key}
+    save_file(some, path, metadata={"format": COMPACT_FORMAT})
+    with pytest.raises(BadEncoder, match="4 blocks"):
+        read_encoder(path)

@@ -45,11 +45,11 @@ def test_a_distillation_that_is_done_goes_on_with_a_cycle_of_its_own(folder: Pat
     list(distiller(folder, tmp_path, 2).run())
     longer = distiller(folder, tmp_path, 5, peak_rate=3e-4)
     assert longer.resume() == 2
-    assert longer.cycles == (Cycle(2, 1.5e-3), Cycle(3, 3e-4))
+    assert longer.cycles == (Cycle(2, 2e-3), Cycle(3, 3e-4))
     rates = [longer.optimizer.param_groups[0]["lr"] for _ in longer.run()]
     assert len(rates) == 3
     assert max(rates) <= 3e-4 * 1.0001
-    assert cycle_words(longer.cycles).endswith("0.0015, then 3 steps at a peak rate of 0.0003")
+    assert cycle_words(longer.cycles).endswith("0.002, then 3 steps at a peak rate of 0.0003")
 
 
 def test_a_cycle_that_is_cut_short_counts_what_it_did(folder: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_cycle_that_is_cut_short_counts_what_it_did(folder: Path, tmp_path: Pa
             break
     longer = distiller(folder, tmp_path, 6, peak_rate=3e-4)
     assert longer.resume() == 1
-    assert longer.cycles == (Cycle(1, 1.5e-3), Cycle(5, 3e-4))
+    assert longer.cycles == (Cycle(1, 2e-3), Cycle(5, 3e-4))
 
 
 def test_a_distillation_goes_on_where_it_stopped_and_ships(folder: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_distillation_goes_on_where_it_stopped_and_ships(folder: Path, tmp_pat
     )
     encoder = load_encoder(EncoderChoice(str(path)))
     assert encoder.architecture == COMPACT
-    assert 'distill, 3 steps at a peak rate of 0.0015"' in path.with_suffix(".toml").read_text()
+    assert 'distill, 3 steps at a peak rate of 0.002"' in path.with_suffix(".toml").read_text()
     assert "one photograph" in path.with_suffix(".toml").read_text()
     pixels = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
