@@ -12,6 +12,7 @@ from giornata.styles.training.pictures import pictures_in
 from giornata.styles.training.preview import preview_sheet
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import HeldOut, Recipe, load_held_out, load_recipe
+from giornata.styles.universal.network_files import FOLDER, load_network_card
 
 PREVIEW_PHOTOS = 4
 LINE_EVERY = 50  # steps, where there is no terminal
@@ -70,7 +71,8 @@ def files_of(
     if deep_encoder is None:
         raise BadEncoder("--deep-encoder", "no file", "a compressed VGG-19 (safetensors)")
     seen = pictures_in(photos, without=unseen.all_photos)
-    return TrainingFiles(seen, paintings, encoder, deep_encoder, work)
+    universal = FOLDER / load_network_card().weights
+    return TrainingFiles(seen, paintings, encoder, deep_encoder, work, universal)
 
 
 def shown_photos(folders: Sequence[Path], unseen: HeldOut) -> list[Path]:

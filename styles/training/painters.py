@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
-from giornata.styles.errors import MissingPictures, TrainingDiverged
+from giornata.styles.errors import BadRecipe, MissingPictures, TrainingDiverged
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.painters_crops import Seen, VariedCrops
 from giornata.styles.training.painters_loss import PaintersLoss
 from giornata.styles.training.painters_norm import painted
 from giornata.styles.training.painting_targets import painting_pixels
 from giornata.styles.training.recipe import Painting, Recipe, StageKind, TrainingStage
+from giornata.styles.training.universal_painter import UniversalPainter
 
 CHECKPOINT = "painters.pt"
 FIRST_AVERAGED_STEP = 200
@@ -37,6 +39,7 @@ class TrainingFiles:
     encoder: Path
     deep_encoder: Path
     work: Path
+    universal: Path | None = None  # the network that stages of the kind `distil` learn from
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class PaintersTrainer:
         self.loss = PaintersLoss(files.encoder, files.deep_encoder).to(self.device)
         paintings = load_paintings(recipe.paintings, files.paintings)
         self.loss.learn_styles([painting.to(self.device) for painting in paintings])
+        self.painter = self._painter(paintings)
         self.factors = torch.ones(len(recipe.paintings))
         self.distances = torch.zeros(2, len(recipe.paintings))  # summed since the last steering, and how many
         self.crops: VariedCrops | None = None
@@ -107,6 +111,13 @@ class PaintersTrainer:
             torch.manual_seed(self.recipe.seed)
             network = TransformerNetwork(styles=len(self.recipe.style_names), shape=self.recipe.shape)
         return network.to(self.device).to(memory_format=torch.channels_last)
+
+    def _painter(self, paintings: Sequence[Tensor]) -> UniversalPainter | None:
+        if all(stage.kind is not StageKind.DISTIL for stage in self.recipe.stages):
+            return None
+        if self.files.universal is None:
+            raise BadRecipe(self.recipe.name, "a stage distils, and no universal network was given")
+        return UniversalPainter(self.files.universal, paintings, device=self.device)
 
     def _optimizer(self) -> torch.optim.Adam:
         return torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
@@ -201,7 +212,8 @@ class PaintersTrainer:
         total, parts = made.new_zeros(()), {}
         if len(styled):
             indices = rows[styled] - 1
-            losses = self.loss(pick(made, styled), pick(seen.clean, styled), indices, generator)
+            anchor = self._anchor(pick(seen.clean, styled), indices, stage)
+            losses = self.loss(pick(made, styled), anchor, indices, generator)
             factors = self.factors[indices].to(self.device)
             per_sample = (
                 stage.style_weight * factors * losses.style
@@ -213,11 +225,21 @@ class PaintersTrainer:
             total = total + per_sample.sum() / stage.batch
             self._remember(indices, losses.style)
             parts = {name: float(value.detach().mean()) for name, value in vars(losses).items()}
+            if stage.kind is StageKind.DISTIL:
+                likeness = likeness_of(pick(made, styled), anchor)
+                total = total + stage.likeness_weight * likeness.sum() / stage.batch
+                parts["likeness"] = float(likeness.detach().mean())
         if len(kept):
             likeness = (pick(made, kept) - pick(seen.clean, kept)).abs().mean((1, 2, 3))
             total = total + stage.identity_weight * likeness.sum() / stage.batch
             parts["identity"] = float(likeness.detach().mean())
         return total, parts
+
+    def _anchor(self, photos: Tensor, paintings: Tensor, stage: TrainingStage) -> Tensor:
+        """What a painted picture's content is compared with."""
+        if stage.kind is not StageKind.DISTIL or self.painter is None:
+            return photos
+        return self.painter(photos, paintings.to(self.device), structure=stage.structure)
 
     def _identity(
         self, seen: Seen, stage: TrainingStage, generator: torch.Generator
@@ -267,6 +289,13 @@ class PaintersTrainer:
         keep = self.recipe.averaging if self.step >= FIRST_AVERAGED_STEP else 0.0
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value, 1 - keep)
+
+
+def likeness_of(made: Tensor, wanted: Tensor) -> Tensor:
+    """Mean distance of two batches, at full size and without their finest detail, N."""
+    fine = (made - wanted).abs().mean((1, 2, 3))
+    coarse = (F.avg_pool2d(made, 4) - F.avg_pool2d(wanted, 4)).abs().mean((1, 2, 3))
+    return 0.5 * (fine + coarse)
 
 
 def pick(pixels: Tensor, rows: Tensor) -> Tensor:

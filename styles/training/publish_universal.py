@@ -70,9 +70,12 @@ def network_card_text(card: NetworkCard) -> str:
 
 @torch.inference_mode()
 def rebuilt_db(network: UniversalNetwork, pictures: Sequence[Tensor]) -> dict[str, float]:
-    """Mean PSNR in dB of pictures rebuilt from each level: each float32, 1 x 3 x H x W, 0..1."""
+    """Mean PSNR in dB of pictures rebuilt from levels: each float32, 1 x 3 x H x W, 0..1.
+
+    Level 1 is left out where it is the picture.
+    """
     means = {}
-    for level in range(1, LEVELS + 1):
+    for level in range(2 if network.shape.is_picture else 1, LEVELS + 1):
         errors = [
             (network.decode(network.encode(one, level)[-1], level).clamp(0, 1) - one).square().mean()
             for one in pictures
@@ -106,7 +109,7 @@ def learn_paintings(
         statistics = learn_statistics(loaded, rows, identity=identity, name=painting.image)
         path = out / f"{painting.name}.safetensors"
         save_statistics(statistics, path)
-        card = painting_card(painting, path, identity)
+        card = painting_card(painting, path, identity, NetworkReach(LEVELS, loaded.shape))
         path.with_suffix(".toml").write_text(card_text(card), encoding="utf-8")
         yield LearntStyle(card, path)
 
@@ -119,7 +122,7 @@ def found_picture(name: str, folders: Sequence[Path]) -> Path:
     raise MissingPictures(", ".join(str(folder) for folder in folders), f"the painting {name}")
 
 
-def painting_card(painting: Painting, statistics: Path, network: str) -> StyleCard:
+def painting_card(painting: Painting, statistics: Path, network: str, reach: NetworkReach) -> StyleCard:
     """The card of a painting's statistics."""
     return StyleCard(
         name=painting.name,
@@ -131,7 +134,7 @@ def painting_card(painting: Painting, statistics: Path, network: str) -> StyleCa
         recipe="paintings",
         artwork=Artwork(title=painting.title, artist=painting.artist, year=painting.year),
         stride=STRIDE,
-        halo_px=NetworkReach(LEVELS).halo_px,
+        halo_px=reach.halo_px,
         min_side=MIN_SIDE,
         network=network,
     )

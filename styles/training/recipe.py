@@ -35,6 +35,7 @@ class StageKind(StrEnum):
     """What a stretch of training teaches."""
 
     STYLE = "style"
+    DISTIL = "distil"  # as `style`, with the universal network's picture in the photograph's place
     IDENTITY = "identity"  # the identity's own rows and nothing else
 
 
@@ -55,6 +56,8 @@ class TrainingStage(BaseModel):
     unrest_weight: float = Field(default=0.0, ge=0)
     lattice_weight: float = Field(default=20.0, ge=0)
     identity_weight: float = Field(default=10.0, ge=0)
+    likeness_weight: float = Field(default=10.0, ge=0, description="to the universal network's picture")
+    structure: float = Field(default=0.1, ge=0, le=1, description="of the universal network's picture")
     identity_share: float = Field(default=0.08, ge=0, le=1, description="samples that are to stay themselves")
 
     def rate_at(self, step: int) -> float:

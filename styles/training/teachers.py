@@ -67,7 +67,10 @@ class CompressedVgg19(nn.Module):
                 self.register_buffer(key.replace(".", "_"), tensor.float(), persistent=False)
 
     def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels."""
+        """Features of the asked `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels.
+
+        ``conv4_1`` is what `relu4_1` was before rectification.
+        """
         features = F.conv2d(pixels, self.get_buffer("conv0_weight"), self.get_buffer("conv0_bias"))
         found: dict[str, Tensor] = {}
         for step in self.ORDER:
@@ -76,10 +79,12 @@ class CompressedVgg19(nn.Module):
                 continue
             padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
             weight, bias = self.get_buffer(f"conv{step}_weight"), self.get_buffer(f"conv{step}_bias")
-            features = F.relu(F.conv2d(padded, weight, bias))
-            layer = f"relu{step[0]}_{step[1]}"
-            if layer in layers:
-                found[layer] = features
+            responses = F.conv2d(padded, weight, bias)
+            features = F.relu(responses)
+            place = f"{step[0]}_{step[1]}"
+            for layer, value in ((f"conv{place}", responses), (f"relu{place}", features)):
+                if layer in layers:
+                    found[layer] = value
             if len(found) == len(layers):
                 break
         return found

@@ -1,9 +1,11 @@
 """Training the universal network: first to see and to rebuild pictures, then to paint.
 
-Stage `rebuild`: the encoder learns the features of a compressed VGG-19 through linear maps that are thrown
-away, and every decoder block learns to undo its encoder block. Stage `paint`: the encoder is frozen, the
-statistics of random paintings are imposed at random depths, and the decoder learns from style and content
-losses as in Huang and Belongie 2017, seen through random shifts, scales and noise.
+Stage `see`: the encoder learns the features of a compressed VGG-19, channel by channel and level by level,
+and is frozen from then on. Nothing that helps rebuilding reaches it: what that adds to the teacher's maps,
+whitening scatters over the picture (docs/decisions/0012). Stage `undo`: each decoder block learns to undo its
+encoder block, by itself; stage `rebuild`: all of them in a chain. Stage `paint`: the statistics of random
+paintings are imposed at random depths, and the decoder learns from style and content losses as in Huang and
+Belongie 2017, seen through random shifts, scales and noise.
 """
 
 import hashlib
@@ -25,16 +27,45 @@ from giornata.styles.training.universal_recipe import UniversalRecipe, Universal
 from giornata.styles.universal.batch_transform import imposed
 from giornata.styles.universal.network import (
     LEVELS,
-    WIDTHS,
+    SECOND,
     UniversalNetwork,
     seeded,
     structure_share,
 )
 
 CHECKPOINT, TARGETS = "universal.pt", "targets.pt"
-TEACHER_LAYERS = tuple(f"relu{level}_1" for level in range(1, LEVELS + 1))
+TEACHER_LAYERS = tuple(f"conv{level}_1" for level in range(2, LEVELS + 1))  # level 1 is the picture
 FIRST_AVERAGED_STEP = 200
-SCALE_SAMPLE = 16  # crops that fix the scale of each teacher layer
+LEAST_VARIANCE = 1e-5  # of the mean variance of components, added to each
+FIRST_RESPONSE = 0.1
+COLOURS, COLOUR_SCALE = 3, 4.0  # of pixels 0..1, so that their variance is about one
+COMPONENT_SAMPLE = 48  # crops that the components of the teacher are found on
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components of a layer, brought to a variance of about one each.
+
+    Nine tenths of a layer's variance are one direction, in which nothing but brightness is told. A student of
+    the responses themselves learns that, misses a hundredth, and has missed all texture.
+    """
+
+    matrix: Tensor  # C x C
+    mean: Tensor  # C
+
+    @classmethod
+    def of(cls, features: Tensor) -> "Components":
+        """Those of `features`, N x C x h x w; the least are brought to less."""
+        flat = features.double().permute(1, 0, 2, 3).flatten(1)
+        mean = flat.mean(1, keepdim=True)
+        values, vectors = torch.linalg.eigh((flat - mean) @ (flat - mean).T / flat.shape[1])
+        values, vectors = values.flip(0), vectors.flip(1)
+        floor = LEAST_VARIANCE * values.mean()
+        return cls((vectors / (values + floor).sqrt()).T.float(), mean[:, 0].float())
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """N x C x h x w, float32."""
+        return F.conv2d(features - self.mean.view(1, -1, 1, 1), self.matrix[:, :, None, None])
 
 
 @dataclass(frozen=True)
@@ -64,15 +95,12 @@ class UniversalTrainer:
     ) -> None:
         self.recipe, self.work, self.device = recipe, work, torch.device(device)
         self.photos, self.paintings = tuple(photos), tuple(paintings)
-        self.network = self._placed(seeded(recipe.seed, reflect=False))
-        self.average = self._placed(seeded(recipe.seed, reflect=False)).requires_grad_(False)
+        self.network = self._placed(quiet(seeded(recipe.seed, SECOND, reflect=False)))
+        self.average = self._placed(seeded(recipe.seed, SECOND, reflect=False)).requires_grad_(False)
         self.deep = CompressedVgg19(deep_encoder).to(self.device)
         self.loss = PerceptualLoss(encoder, deep_encoder).to(self.device)
         torch.manual_seed(recipe.seed)
-        seen = [len(self.deep.get_buffer(f"conv{level}1_bias")) for level in range(1, LEVELS + 1)]
-        heads = [nn.Conv2d(own, theirs, 1) for own, theirs in zip(WIDTHS, seen, strict=True)]
-        self.heads = nn.ModuleList(heads).to(self.device)
-        self.scales: list[Tensor] = []
+        self.components: list[Components] = []
         self.targets: PaintingTargets | None = None
         self.crops: PhotoCrops | None = None
         self.step = 0
@@ -85,7 +113,7 @@ class UniversalTrainer:
         if not path.is_file():
             raise MissingPictures(str(work), f"a checkpoint {CHECKPOINT}")
         state = torch.load(path, weights_only=True, map_location="cpu")
-        network = UniversalNetwork()
+        network = UniversalNetwork(SECOND)
         network.load_state_dict(state["average"])
         return network.eval(), int(state["step"])
 
@@ -93,7 +121,7 @@ class UniversalTrainer:
         return network.to(self.device).to(memory_format=torch.channels_last)
 
     def _optimizer(self) -> torch.optim.Adam:
-        return torch.optim.Adam([*self.network.parameters(), *self.heads.parameters()], betas=(0.9, 0.99))
+        return torch.optim.Adam(self.network.parameters(), betas=(0.9, 0.99))
 
     def resume(self) -> int:
         """Go on from the checkpoint in the work folder, if there is one; returns the step reached."""
@@ -102,8 +130,8 @@ class UniversalTrainer:
             state = torch.load(path, weights_only=True, map_location=self.device)
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
-            self.heads.load_state_dict(state["heads"])
             self.optimizer.load_state_dict(state["optimizer"])
+            self.components = [Components(*one) for one in state["components"]]
             self.step = state["step"]
         return self.step
 
@@ -113,8 +141,8 @@ class UniversalTrainer:
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "heads": self.heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "components": [(one.matrix, one.mean) for one in self.components],
             "step": self.step,
         }
         part = (self.work / CHECKPOINT).with_suffix(".part")
@@ -137,20 +165,20 @@ class UniversalTrainer:
 
     def _enter(self, stage: UniversalStage, *, fresh: bool) -> None:
         """Prepare data and targets of a stage; a fresh one begins without momentum."""
-        sources = (*self.photos, *self.paintings) if stage.kind == "rebuild" else self.photos
+        sources = (*self.photos, *self.paintings) if stage.kind != "paint" else self.photos
         self.crops = PhotoCrops.of_files(sources, crop_px=stage.crop_px)
         if fresh:
             self.optimizer = self._optimizer()
-        frozen = stage.kind == "paint"
         for module in (self.network.openings, self.network.encoders):
-            module.requires_grad_(not frozen)
-        if frozen and self.targets is None:
+            module.requires_grad_(stage.kind == "see")
+        self.network.opening(1).requires_grad_(False)
+        if stage.kind == "paint" and self.targets is None:
             self.targets = self._targets()
-        if not self.scales:
-            sample = self._draw(SCALE_SAMPLE, torch.Generator().manual_seed(self.recipe.seed))
+        if not self.components:
+            sample = self._draw(COMPONENT_SAMPLE, torch.Generator().manual_seed(self.recipe.seed))
             with torch.no_grad():
                 seen = self.deep(sample, frozenset(TEACHER_LAYERS))
-            self.scales = [seen[layer].square().mean().rsqrt() for layer in TEACHER_LAYERS]
+            self.components = [Components.of(seen[layer]) for layer in TEACHER_LAYERS]
 
     def _targets(self) -> PaintingTargets:
         """What the paintings ask for, learnt once for the encoder as it is now."""
@@ -173,11 +201,7 @@ class UniversalTrainer:
         generator = torch.Generator().manual_seed(self.recipe.seed + 104729 * (self.step + 1))
         pixels = self._draw(stage.batch, generator)
         with torch.autocast(self.device.type, torch.bfloat16):
-            losses = (
-                self._rebuild(pixels, generator)
-                if stage.kind == "rebuild"
-                else self._paint(pixels, stage, generator)
-            )
+            losses = self._losses(pixels, stage, generator)
         weights = stage.weights
         loss = torch.stack([weights[name] * value for name, value in losses.items()]).sum()
         if not torch.isfinite(loss):
@@ -199,30 +223,75 @@ class UniversalTrainer:
         for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(value, 1 - keep if value.requires_grad else 1.0)  # a frozen encoder is what it is
 
-    def _rebuild(self, pixels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """Likeness to the teacher, of blocks to what they undo, and of the picture rebuilt from a level."""
-        features = self.network.encode(pixels)
+    def _losses(self, pixels: Tensor, stage: UniversalStage, generator: torch.Generator) -> dict[str, Tensor]:
+        match stage.kind:
+            case "see":
+                return self._see(pixels)
+            case "undo":
+                return self._undo(pixels)
+            case "rebuild":
+                return self._rebuild(pixels, stage, generator)
+            case "paint":
+                return self._paint(pixels, stage, generator)
+
+    def _see(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Likeness of the encoder to the teacher, each level learning by itself."""
+        learnt = [self.network.open(pixels)]
+        for level in range(1, LEVELS):
+            learnt.append(self.network.deeper(learnt[-1].detach(), level))
         with torch.no_grad():
-            seen = self.deep(pixels, frozenset(TEACHER_LAYERS))
-        sight = [
-            missed(head(F.relu(own)), seen[layer] * scale)
-            for own, head, layer, scale in zip(features, self.heads, TEACHER_LAYERS, self.scales, strict=True)
+            wanted = self._wanted(pixels)
+        colours = [
+            missed(own[:, -COLOURS:], theirs[:, -COLOURS:])
+            for own, theirs in zip(learnt[1:], wanted, strict=True)
         ]
+        return {"sight": mean_missed(learnt[1:], wanted), "colours": torch.stack(colours).mean()}
+
+    def _undo(self, pixels: Tensor) -> dict[str, Tensor]:
+        """Likeness of each decoder block, by itself, to what it undoes."""
+        with torch.no_grad():
+            features = self.network.encode(pixels)
+        undone = [self.network.shallower(features[level - 1], level) for level in range(2, LEVELS + 1)]
+        return {"blocks": mean_missed(undone, features)}
+
+    def _rebuild(
+        self, pixels: Tensor, stage: UniversalStage, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Likeness of blocks to what they undo, and of the picture rebuilt from a level."""
+        with torch.no_grad():
+            features = self.network.encode(pixels)
         shares = torch.tensor(self.recipe.entry_shares)
         entry = 1 + torch.multinomial(shares, len(pixels), replacement=True, generator=generator)
         entry = entry.to(self.device).view(-1, 1, 1, 1)
-        current, blocks = features[-1], []
+        current, undone = features[-1], list[Tensor]()
         for level in range(LEVELS, 1, -1):
             decoded = self.network.shallower(current, level)
-            blocks.append(missed(decoded, features[level - 2].detach()))
+            undone.insert(0, decoded)
             current = torch.where(entry >= level, decoded, features[level - 2])
         rebuilt = self.network.shallower(current, 1).float()
-        return {
-            "sight": torch.stack(sight).mean(),
-            "blocks": torch.stack(blocks).mean(),
+        found = {
+            "blocks": mean_missed(undone, features),
             "pixels": (rebuilt - pixels).square().mean(),
             "edges": (rebuilt - pixels).abs().mean(),
         }
+        if stage.weights.get("seen"):
+            with torch.no_grad():
+                wanted = self._wanted(pixels)
+            found["seen"] = mean_missed(self._wanted(rebuilt), wanted).log1p()
+        return found
+
+    def _wanted(self, pixels: Tensor) -> list[Tensor]:
+        """The teacher's features of levels 2 to 5, in components of equal weight (`Components`).
+
+        In place of the last three stands the picture, as small as the level: responses say of colours little
+        that a decoder could read.
+        """
+        with torch.autocast(self.device.type, enabled=False):  # small components are small beside rounding
+            seen = self.deep(pixels.float(), frozenset(TEACHER_LAYERS))
+            found = [one(seen[layer]) for layer, one in zip(TEACHER_LAYERS, self.components, strict=True)]
+            for level, features in enumerate(found):
+                features[:, -COLOURS:] = COLOUR_SCALE * (F.avg_pool2d(pixels.float(), 2 << level) - 0.5)
+        return found
 
     def _paint(self, pixels: Tensor, stage: UniversalStage, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of photographs painted after random paintings, and of photographs rebuilt unchanged."""
@@ -255,8 +324,21 @@ class UniversalTrainer:
         return {**losses, "identity": (rebuilt - pixels[:half]).abs().mean()}
 
 
+def mean_missed(got: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """The mean of `missed` over as many levels as `got` has."""
+    return torch.stack([missed(one, other) for one, other in zip(got, wanted, strict=False)]).mean()
+
+
+def quiet(network: UniversalNetwork) -> UniversalNetwork:
+    """The network with small responses at first: large ones leave half of the decoder dead for good."""
+    with torch.no_grad():
+        for conv in (network.refiners(level)[-1] for level in range(2, LEVELS + 1)):
+            conv.weight.mul_(FIRST_RESPONSE)
+    return network
+
+
 def missed(got: Tensor, wanted: Tensor) -> Tensor:
     """Share of the variance of `wanted` that `got` misses: N x C x h x w, twice -> a scalar."""
     wanted = wanted.float()
-    spread = (wanted - wanted.mean((0, 2, 3), keepdim=True)).square().mean()
-    return (got.float() - wanted).square().mean() / spread.clamp_min(1e-12)
+    spread = wanted.var((0, 2, 3), unbiased=False).mean()
+    return (got.float() - wanted).square().mean() / spread.clamp_min(1e-9)

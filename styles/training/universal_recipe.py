@@ -14,7 +14,7 @@ class UniversalStage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["rebuild", "paint"]
+    kind: Literal["see", "undo", "rebuild", "paint"]
     steps: int = Field(ge=1)
     batch: int = Field(default=6, ge=1)
     crop_px: int = Field(default=192, ge=64, multiple_of=16)

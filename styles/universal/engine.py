@@ -20,7 +20,6 @@ from giornata.styles.universal.network import (
     LEVELS,
     MIN_SIDE,
     STRIDE,
-    WIDTHS,
     NetworkReach,
     UniversalNetwork,
     rounded_up,
@@ -90,19 +89,24 @@ class UniversalEngine:
     @property
     def halo_px(self) -> int:
         """The reach of the network to the deepest level; multiples of the stride."""
-        return rounded_up(NetworkReach(self.options.levels).halo_px, STRIDE)
+        return rounded_up(NetworkReach(self.options.levels, self.network.shape).halo_px, STRIDE)
 
     @property
     def bytes_per_px(self) -> int:
         """Peak of a tile: pixels, the maps around the last stage, and the encoder's own if they are kept."""
-        maps = WIDTHS[0] + WIDTHS[1] / 4 + max(self._kept_channels, WIDTHS[0])
+        first, second, *_ = self.network.shape.widths
+        maps = first + second / 4 + max(self._kept_channels, first)
         return int(maps * self.dtype.itemsize + 2 * 12)
 
     @property
     def _kept_channels(self) -> float:
         return sum(
-            WIDTHS[level - 1] / 4 ** (level - 1) for level in range(1, self.phases) if self.kept_share(level)
+            self.width(level) / 4 ** (level - 1) for level in range(1, self.phases) if self.kept_share(level)
         )
+
+    def width(self, level: int) -> int:
+        """Channels of a level."""
+        return self.network.shape.widths[level - 1]
 
     def kept_share(self, level: int) -> float:
         """The share of the photograph's own features at `level`, on the way back."""
@@ -123,7 +127,7 @@ class UniversalEngine:
     def frozen_bytes_per_px(self, phase: int) -> float:
         """See `Engine.frozen_bytes_per_px`: one level's map, and the pixels."""
         level = self.level_at(phase)
-        return WIDTHS[level - 1] / 4 ** (level - 1) * self.dtype.itemsize + 12
+        return self.width(level) / 4 ** (level - 1) * self.dtype.itemsize + 12
 
     def work_per_px(self, phase: int) -> float:
         """See `Engine.work_per_px`."""
@@ -145,7 +149,9 @@ class UniversalEngine:
         opening = self.network.opening(level)
         if level == 1:
             return [Convolution(opening)]
-        return [Convolution(one, rectified=True) for one in (*self.network.inner(level - 1), opening)]
+        first, *rest = (*self.network.inner(level - 1), opening)
+        begin = Convolution(first, rectified=not self.network.shape.is_picture)
+        return [begin, *(Convolution(one, rectified=True) for one in rest)]
 
     def decoding(self, level: int) -> list[Operation]:
         """What makes the features of `level` - 1 (level 1: pixels) from those of `level`."""
@@ -159,8 +165,8 @@ class UniversalEngine:
     def affine(self, phase: int, total: Moments) -> Affine:
         """The map that follows from a phase's total; computed once for all tiles. Raises `BadStatistics`."""
         level = self.level_at(phase)
-        if len(total.total) != WIDTHS[level - 1]:
-            raise BadStatistics(f"sums of {len(total.total)} channels", f"{WIDTHS[level - 1]}")
+        if len(total.total) != self.width(level):
+            raise BadStatistics(f"sums of {len(total.total)} channels", f"{self.width(level)}")
         words = (total.total.tobytes(), total.squares.tobytes(), f"{phase} {total.count}".encode())
         key = hashlib.blake2b(b"\n".join(words)).hexdigest()
         with self._lock:

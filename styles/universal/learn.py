@@ -46,7 +46,8 @@ def learn_statistics(
     """
     picture = large_enough(pixels)
     parts: list[list[Moments]] = [[] for _ in range(LEVELS)]
-    for window, core in windows(picture, core_px):
+    halo = NetworkReach(LEVELS, network.shape).encoder_halo_px
+    for window, core in windows(picture, core_px, halo):
         for found, moments in zip(parts, tile_moments(network, window, core), strict=True):
             found.append(moments)
         tick()
@@ -64,9 +65,9 @@ def large_enough(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels[:height, :width]
 
 
-def windows(picture: NDArray[Any], core_px: int) -> Iterator[tuple[Tensor, tuple[slice, slice]]]:
-    """Tiles with what the encoder sees around them: float32, 1 x 3 x h x w, and the core inside."""
-    halo, core = NetworkReach(LEVELS).encoder_halo_px, rounded_up(core_px, STRIDE)
+def windows(picture: NDArray[Any], core_px: int, halo: int) -> Iterator[tuple[Tensor, tuple[slice, slice]]]:
+    """Tiles with `halo` px that the encoder sees around them: float32, 1 x 3 x h x w, and the core inside."""
+    core = rounded_up(core_px, STRIDE)
     height, width = picture.shape[:2]
     for top in range(0, height, core):
         for left in range(0, width, core):

@@ -11,18 +11,18 @@ from safetensors.torch import load_file, save_file
 
 from giornata.styles.errors import WeightsMismatch
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
-from giornata.styles.universal.network import UniversalNetwork
+from giornata.styles.universal.network import FIRST, SECOND, UniversalNetwork
 from giornata.styles.universal.network_files import FOLDER, SHIPPED_CARD, load_network_card
 from giornata.styles.universal.statistics import StyleStatistics
 
-FORMAT = "giornata-universal-1"
+SHAPES = {shape.format: shape for shape in (FIRST, SECOND)}
 
 
 def save_network(network: UniversalNetwork, path: Path) -> str:
     """Write a network as float16; returns the file's SHA-256."""
     tensors = {key: value.to(torch.float16).contiguous() for key, value in network.state_dict().items()}
     part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, metadata={"format": FORMAT})
+    save_file(tensors, part, metadata={"format": network.shape.format})
     part.chmod(0o644)
     part.replace(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -39,12 +39,12 @@ def encoder_hash(network: UniversalNetwork) -> str:
 
 def read_network(path: Path) -> UniversalNetwork:
     """The network in a weight file; float32, on the CPU. Raises `WeightsMismatch`."""
-    network = UniversalNetwork()
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        if header.get("format") != FORMAT:
-            raise WeightsMismatch(str(path), f"format {header.get('format')!r}", f"format {FORMAT!r}")
+            form = (file.metadata() or {}).get("format", "")
+        if form not in SHAPES:
+            raise WeightsMismatch(str(path), f"format {form!r}", f"format {' or '.join(map(repr, SHAPES))}")
+        network = UniversalNetwork(SHAPES[form])
         network.load_state_dict({key: value.float() for key, value in load_file(path).items()})
     except (OSError, SafetensorError) as exc:
         raise WeightsMismatch(str(path), str(exc), "a readable safetensors file") from exc

@@ -13,14 +13,52 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEVELS = 5
-WIDTHS = (32, 64, 96, 160, 192)  # channels of levels 1 to 5
 STRIDE = 1 << (LEVELS - 1)  # px between two positions of level 5
 MIN_SIDE = 32  # two positions at level 5, so that there is something to reflect
-HEAD_WIDTH = 16  # channels before the last convolution
 DOWN_KERNEL = 4  # even, so that a position of the next level lies in the middle of its four
-# Convolutions after the one that opens a level, in the encoder and in the decoder alike.
-ENCODER_DEPTHS = (1, 1, 2, 2, 0)
-DECODER_DEPTHS = (0, 1, 1, 2, 2)  # of the blocks that leave levels 1 to 5, after the upsampling
+
+
+@dataclass(frozen=True)
+class UniversalShape:
+    """Channels and convolutions of a network; `format` names it in files.
+
+    `widths` are channels of levels 1 to 5, `inner` those between a level and the next, on the way down and
+    back; `head` those before the last convolution. `encoder_depths` are convolutions between the features
+    of a level and the opening of the next, `decoder_depths` those of a decoder block after the upsampling.
+    Where `is_picture`, level 1 is the picture itself, its statistics its colours, and features enter the
+    next level as they are instead of rectified.
+    """
+
+    format: str
+    widths: tuple[int, ...]
+    inner: tuple[int, ...]
+    head: int
+    encoder_depths: tuple[int, ...]
+    decoder_depths: tuple[int, ...]
+    is_picture: bool
+
+
+FIRST = UniversalShape(
+    format="giornata-universal-1",
+    widths=(32, 64, 96, 160, 192),
+    inner=(32, 64, 96, 160),
+    head=16,
+    encoder_depths=(1, 1, 2, 2, 0),
+    decoder_depths=(0, 1, 1, 2, 2),
+    is_picture=False,
+)
+# Widths of the teacher whose features it learns. Responses of a first convolution hold colours as small parts
+# of large numbers, and no decoder leaves those right: so level 1 is the picture.
+SECOND = UniversalShape(
+    format="giornata-universal-2",
+    widths=(3, 32, 64, 128, 128),
+    inner=(24, 48, 96, 160),
+    head=24,
+    encoder_depths=(2, 1, 3, 3, 0),
+    decoder_depths=(0, 3, 2, 3, 3),
+    is_picture=True,
+)
+SHIPPED = FIRST
 
 # How much of a wish for structure each level takes: fine ones little, or strokes would have no room.
 STRUCTURE_SHARES = (0.25, 0.5, 1.0, 1.0)
@@ -39,6 +77,7 @@ class NetworkReach:
     """How far a pixel depends on others, px on each side; `halo_px` is a multiple of the stride."""
 
     levels: int
+    shape: UniversalShape = SHIPPED
 
     @property
     def encoder_px(self) -> int:
@@ -46,7 +85,7 @@ class NetworkReach:
         total = 1
         for level in range(2, self.levels + 1):
             finer = 1 << (level - 2)
-            total += (ENCODER_DEPTHS[level - 2] + 1) * finer
+            total += (self.shape.encoder_depths[level - 2] + 1) * finer
         return total
 
     @property
@@ -56,7 +95,7 @@ class NetworkReach:
         for level in range(2, self.levels + 1):
             jump = 1 << (level - 1)
             # Reducer and bilinear doubling on the level's own grid, the rest on the finer one.
-            total += 2 * jump + DECODER_DEPTHS[level - 1] * jump // 2
+            total += 2 * jump + self.shape.decoder_depths[level - 1] * jump // 2
         return total
 
     @property
@@ -79,32 +118,50 @@ def rounded_up(length: int, step: int) -> int:
 class UniversalNetwork(nn.Module):
     """Encoder and decoder; features are responses before rectification, so that they spread evenly."""
 
-    def __init__(self, *, reflect: bool = True) -> None:
+    def __init__(self, shape: UniversalShape = SHIPPED, *, reflect: bool = True) -> None:
         """With `reflect` off, maps are padded by zeros: half the time of a training step, other borders."""
         super().__init__()
-        self.reflect = reflect
+        self.shape, self.reflect = shape, reflect
+        widths, inner = shape.widths, shape.inner
         self.openings = nn.ModuleList(
-            [nn.Conv2d(3, WIDTHS[0], 3)]
-            + [nn.Conv2d(WIDTHS[i - 1], WIDTHS[i], DOWN_KERNEL, stride=2) for i in range(1, LEVELS)]
+            [nn.Conv2d(3, widths[0], 3)]
+            + [nn.Conv2d(inner[i - 1], widths[i], DOWN_KERNEL, stride=2) for i in range(1, LEVELS)]
         )
         self.encoders = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(width, width, 3) for _ in range(depth))
-            for width, depth in zip(WIDTHS, ENCODER_DEPTHS, strict=True)
+            _chain(width, between, between, depth)
+            for width, between, depth in zip(widths, (*inner, 0), shape.encoder_depths, strict=True)
         )
-        finer = (HEAD_WIDTH, *WIDTHS[:-1])
+        finer = (shape.head, *inner)
         self.reducers = nn.ModuleList(
-            nn.Conv2d(width, below, 3) for width, below in zip(WIDTHS, finer, strict=True)
+            nn.Conv2d(width, between, 3) for width, between in zip(widths, finer, strict=True)
         )
         self.decoders = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(below, below, 3) for _ in range(depth))
-            for below, depth in zip(finer, DECODER_DEPTHS, strict=True)
+            _chain(between, between, below, depth)
+            for between, below, depth in zip(finer, (0, *widths[:-1]), shape.decoder_depths, strict=True)
         )
-        self.last = nn.Conv2d(HEAD_WIDTH, 3, 3)
+        self.last = nn.Conv2d(shape.head, 3, 3)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        if shape.is_picture:
+            self._start_with_the_picture()
+
+    @torch.no_grad()
+    def _start_with_the_picture(self) -> None:
+        """Level 1 holds the pixels, and its block gives them back: x is max(x, 0) - max(-x, 0)."""
+        opening, reducer = self.opening(1), self.reducer(1)
+        opening.weight.zero_()
+        self.last.weight.zero_()
+        if opening.bias is not None:
+            opening.bias.fill_(0.5)
+        for channel in range(3):
+            opening.weight[channel, channel, 1, 1] = 0.5  # the convolution is given -1..1
+            for half, sign in ((0, 1.0), (3, -1.0)):
+                reducer.weight[half + channel].zero_()
+                reducer.weight[half + channel, channel, 1, 1] = sign
+                self.last.weight[channel, half + channel, 1, 1] = sign
 
     def opening(self, level: int) -> nn.Conv2d:
         """The convolution whose response is the features of `level` (1 to 5)."""
@@ -128,7 +185,8 @@ class UniversalNetwork(nn.Module):
 
     def deeper(self, features: Tensor, level: int) -> Tensor:
         """Features of `level` + 1 from those of `level` (1 to 4): N x C x h x w -> N x C' x h/2 x w/2."""
-        features = F.relu(features)
+        if not self.shape.is_picture:
+            features = F.relu(features)
         for conv in self.inner(level):
             features = F.relu(self._convolve(conv, features))
         return self._convolve(self.opening(level + 1), features)
@@ -165,6 +223,12 @@ class UniversalNetwork(nn.Module):
         return features
 
 
+def _chain(first: int, inner: int, last: int, depth: int) -> nn.ModuleList:
+    """`depth` convolutions from `first` channels to `last`, with `inner` between."""
+    widths = [first, *[inner] * (depth - 1), last]
+    return nn.ModuleList(nn.Conv2d(widths[i], widths[i + 1], 3) for i in range(depth))
+
+
 def convolution(module: nn.Module) -> nn.Conv2d:
     """The module as what it was made as, for whoever checks types."""
     assert isinstance(module, nn.Conv2d)  # noqa: S101 - as made above
@@ -181,8 +245,8 @@ def parameters_of(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def seeded(seed: int, *, reflect: bool = True) -> UniversalNetwork:
+def seeded(seed: int, shape: UniversalShape = SHIPPED, *, reflect: bool = True) -> UniversalNetwork:
     """A network drawn by `seed`: where training starts, and what tests of exactness use."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return UniversalNetwork(reflect=reflect)
+        return UniversalNetwork(shape, reflect=reflect)

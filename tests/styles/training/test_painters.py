@@ -1,5 +1,6 @@
 """Training the painters: seeded, resumable, and it learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from giornata.styles.training.painters_loss import ChannelStatistics, PaintersLo
 from giornata.styles.training.painters_norm import painted
 from giornata.styles.training.preview import preview_sheet
 from giornata.styles.training.recipe import HeldOut, Recipe, load_held_out, load_recipe
+from giornata.styles.universal.loader import save_network
+from giornata.styles.universal.network import seeded
 
 torch.set_num_threads(2)
 RECIPES = Path(__file__).parents[3] / "styles" / "training" / "recipes"
@@ -146,6 +149,18 @@ def test_a_painting_may_have_a_goal_of_its_own() -> None:
     papers = {"image": "x", "title": "x", "artist": "x", "year": "1"}
     paintings = [{"name": "near", "style_goal": 0.05, **papers}, {"name": "plain", **papers}]
     assert recipe({"steps": 1}, style_goal=0.2, paintings=paintings).style_goals == (0.05, 0.2)
+
+
+def test_a_distilling_stage_learns_from_the_universal_networks_pictures(
+    files: TrainingFiles, tmp_path: Path
+) -> None:
+    save_network(seeded(3), tmp_path / "universal.safetensors")
+    given = replace(at(files, tmp_path / "work"), universal=tmp_path / "universal.safetensors")
+    stage = {"steps": 30, "kind": "distil", "style_weight": 0.0, "content_weight": 0.0, "identity_share": 0}
+    likeness = [one.parts["likeness"] for one in PaintersTrainer(recipe(stage), given).run()]
+    assert sum(likeness[20:]) < sum(likeness[:10])
+    with pytest.raises(BadRecipe, match="no universal network"):
+        PaintersTrainer(recipe(stage), at(files, tmp_path))
 
 
 def test_missing_pictures_are_named(files: TrainingFiles, tmp_path: Path) -> None:

@@ -26,13 +26,13 @@ from giornata.styles.training.universal_recipe import (
     load_universal_recipe,
 )
 from giornata.styles.universal.loader import read_network
-from giornata.styles.universal.network import seeded
+from giornata.styles.universal.network import SECOND, seeded
 from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.statistics import load_statistics
 
 torch.set_num_threads(1)
 RECIPES = Path(__file__).resolve().parents[3] / "styles" / "training" / "recipes"
-REBUILD = {"sight": 1.0, "blocks": 0.5, "pixels": 30.0, "edges": 1.0}
+REBUILD = {"blocks": 0.5, "pixels": 30.0, "edges": 1.0, "seen": 0.5}
 PAINT = {"style": 4.0, "content": 1.0, "variation": 0.05, "unrest": 3.0, "range": 20.0, "identity": 2.0}
 DEEP_LAYERS = ("11", "12", "21", "22", "31", "32", "33", "34", "41", "42", "43", "44", "51")
 
@@ -47,10 +47,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     save_file({k: v for k, v in weights.items() if k[4:7] <= "3_1"}, folder / "true.safetensors")
     torch.manual_seed(0)
     deep = {"conv0.weight": torch.randn(3, 3, 1, 1), "conv0.bias": torch.zeros(3)}
+    inputs = 3
     for name in DEEP_LAYERS:
-        inputs = 3 if name == "11" else 4
-        deep[f"conv{name}.weight"] = torch.randn(4, inputs, 3, 3) / (9 * inputs) ** 0.5
-        deep[f"conv{name}.bias"] = torch.zeros(4)
+        width = SECOND.widths[int(name[0]) - 1]
+        deep[f"conv{name}.weight"] = torch.randn(width, inputs, 3, 3) / (4.5 * inputs) ** 0.5
+        deep[f"conv{name}.bias"] = torch.zeros(width)
+        inputs = width
     save_file(deep, folder / "deep.safetensors")
     return {"encoder": folder / "true.safetensors", "deep_encoder": folder / "deep.safetensors"}
 
@@ -106,6 +108,39 @@ def test_rebuilding_learns(files: dict[str, Path], tmp_path: Path) -> None:
     assert sum(errors[30:]) < 0.5 * sum(errors[:10])
 
 
+def one_stage(
+    files: dict[str, Path], work: Path, kind: str, steps: int, **weights: float
+) -> UniversalTrainer:
+    stage = {"kind": kind, "steps": steps, "batch": 2, "crop_px": 64, "peak_rate": 1e-3, "weights": weights}
+    return UniversalTrainer(
+        UniversalRecipe.model_validate({"name": "small", "trained_on": "tests", "stages": [stage]}),
+        photos=(files["encoder"].parent / "astronaut.png",),
+        paintings=(files["encoder"].parent / "coffee.png",),
+        work=work,
+        **files,
+    )
+
+
+def test_the_encoder_learns_to_see(files: dict[str, Path], tmp_path: Path) -> None:
+    work = one_stage(files, tmp_path, "see", 40, sight=1.0, colours=1.0)
+    picture = work.network.opening(1).weight.detach().clone()
+    seen = [one.parts["sight"] for one in work.run()]
+    assert sum(seen[30:]) < 0.8 * sum(seen[:10])
+    assert torch.equal(work.network.opening(1).weight, picture)
+
+
+@pytest.mark.parametrize("kind", ["undo", "rebuild"])
+def test_the_decoder_learns_and_the_encoder_is_left_alone(
+    files: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    weights = {"blocks": 1.0} if kind == "undo" else {"blocks": 1.0, "pixels": 1.0, "edges": 1.0, "seen": 1.0}
+    work = one_stage(files, tmp_path, kind, 40, **weights)
+    before = [work.network.opening(level).weight.detach().clone() for level in range(1, 6)]
+    missing = [one.parts["blocks"] for one in work.run()]
+    assert sum(missing[30:]) < 0.9 * sum(missing[:10])
+    assert all(torch.equal(work.network.opening(level).weight, before[level - 1]) for level in range(1, 6))
+
+
 def test_what_is_missed_is_a_share_of_the_variance() -> None:
     wanted = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     assert float(missed(wanted, wanted)) == 0
@@ -116,10 +151,10 @@ def test_what_is_missed_is_a_share_of_the_variance() -> None:
 def test_a_network_ships_with_a_card_and_paintings_become_styles_of_it(
     files: dict[str, Path], tmp_path: Path
 ) -> None:
-    network = seeded(2)
+    network = seeded(2, SECOND)
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     db = rebuilt_db(network, [picture])
-    assert set(db) == {f"level{level}" for level in range(1, 6)}
+    assert set(db) == {f"level{level}" for level in range(2, 6)}
     publish_network(network, tmp_path, trained_on="nothing", made_by="a test", rebuilt_db=db)
     card = load_network_card(tmp_path / "universal.toml")
     assert card.rebuilt_db == {key: pytest.approx(value, abs=0.01) for key, value in db.items()}
@@ -144,9 +179,13 @@ def test_a_painting_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_the_recipe_and_the_list_of_paintings_that_ship_can_be_read() -> None:
-    assert [one.kind for one in load_universal_recipe(RECIPES / "universal.toml").stages] == ["rebuild"]
+    assert [one.kind for one in load_universal_recipe(RECIPES / "universal.toml").stages] == [
+        "see",
+        "undo",
+        "rebuild",
+    ]
     kinds = [one.kind for one in load_universal_recipe(RECIPES / "universal-paint.toml").stages]
-    assert kinds == ["rebuild", "paint"]
+    assert kinds == ["see", "undo", "rebuild", "paint"]
     paintings = load_paintings_list(RECIPES / "paintings.toml")
     assert len({painting.name for painting in paintings}) == len(paintings) >= 40
 

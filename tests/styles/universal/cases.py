@@ -11,16 +11,16 @@ from giornata.styles.engine import Core, TileRun
 from giornata.styles.moments import Totals, summed
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
 from giornata.styles.universal.learn import learn_statistics
-from giornata.styles.universal.network import STRIDE, UniversalNetwork, seeded
+from giornata.styles.universal.network import SHIPPED, STRIDE, UniversalNetwork, UniversalShape, seeded
 from giornata.styles.universal.statistics import StyleStatistics
 
 IDENTITY = "0" * 64
 
 
 @cache
-def network() -> UniversalNetwork:
+def network(shape: UniversalShape = SHIPPED) -> UniversalNetwork:
     """Drawn, not trained: exactness does not depend on what it has learnt."""
-    return seeded(1).eval().requires_grad_(False)
+    return seeded(1, shape).eval().requires_grad_(False)
 
 
 def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.float32]:
@@ -33,16 +33,18 @@ def picture(height: int, width: int, *, seed: int = 0) -> NDArray[np.float32]:
 
 
 @cache
-def statistics(seed: int = 5) -> StyleStatistics:
+def statistics(seed: int = 5, shape: UniversalShape = SHIPPED) -> StyleStatistics:
     """Those of a small picture."""
-    return learn_statistics(network(), picture(96, 128, seed=seed), identity=IDENTITY)
+    return learn_statistics(network(shape), picture(96, 128, seed=seed), identity=IDENTITY)
 
 
-def engine(options: UniversalOptions | None = None, **more: object) -> UniversalEngine:
+def engine(
+    options: UniversalOptions | None = None, *, shape: UniversalShape = SHIPPED, **more: object
+) -> UniversalEngine:
     """The drawn network with one style."""
     return UniversalEngine(
-        network(),
-        [statistics()],
+        network(shape),
+        [statistics(shape=shape)],
         [1.0],
         identity=IDENTITY,
         options=options,

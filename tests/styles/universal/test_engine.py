@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 from giornata.styles.engine import render_tile
 from giornata.styles.errors import BadStatistics
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
-from giornata.styles.universal.network import NetworkReach, UniversalNetwork, seeded
+from giornata.styles.universal.network import (
+    FIRST,
+    SECOND,
+    NetworkReach,
+    UniversalNetwork,
+    UniversalShape,
+    seeded,
+)
 from giornata.styles.universal.transform import TransformKind
 from tests.styles.universal.cases import IDENTITY, engine, network, painted, picture, statistics
 
 SIDES = st.integers(2, 14).map(lambda steps: 16 * steps)
 CORES = st.integers(2, 8).map(lambda steps: 16 * steps)
+SHAPES = st.sampled_from((FIRST, SECOND))
 OPTIONS = st.builds(
     UniversalOptions,
     strength=st.sampled_from([0.3, 1.0]),
@@ -24,10 +32,12 @@ OPTIONS = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
-@given(SIDES, SIDES, CORES, OPTIONS)
-def test_tiled_equals_whole(height: int, width: int, core_px: int, options: UniversalOptions) -> None:
-    made, pixels = engine(options), picture(height, width)
+@settings(max_examples=16, deadline=None, derandomize=True)
+@given(SIDES, SIDES, CORES, OPTIONS, SHAPES)
+def test_tiled_equals_whole(
+    height: int, width: int, core_px: int, options: UniversalOptions, shape: UniversalShape
+) -> None:
+    made, pixels = engine(options, shape=shape), picture(height, width)
     whole, _ = painted(made, pixels, 16 * 64)
     tiled, _ = painted(made, pixels, core_px)
     assert torch.isfinite(whole).all()
@@ -49,10 +59,11 @@ def test_threads_do_not_show_in_a_single_bit(threads: int) -> None:
         assert np.array_equal(one.squares, other.squares)
 
 
+@pytest.mark.parametrize("shape", [FIRST, SECOND], ids=["first", "second"])
 @pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
-def test_no_pixel_depends_on_anything_beyond_the_halo(levels: int) -> None:
-    reach, cell = NetworkReach(levels), 1 << (levels - 1)
-    made = positive(seeded(2)).double()
+def test_no_pixel_depends_on_anything_beyond_the_halo(levels: int, shape: UniversalShape) -> None:
+    reach, cell = NetworkReach(levels, shape), 1 << (levels - 1)
+    made = positive(seeded(2, shape)).double()
     middle = 16 * -(-reach.halo_px // 16)
     side = 2 * middle + 16
     inputs = (0.6 + 0.4 * torch.rand(1, 3, side, side, dtype=torch.float64)).requires_grad_()

@@ -1,0 +1,44 @@
+"""Pictures of the universal network for whole batches: what the painters network is distilled from."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from giornata.styles.universal.batch_transform import BatchStatistics, batch_statistics, imposed
+from giornata.styles.universal.loader import read_network
+from giornata.styles.universal.network import LEVELS, structure_share
+
+
+class UniversalPainter:
+    """Paints batches, each picture after one of a few paintings, as `UniversalEngine` paints one."""
+
+    def __init__(self, network: Path, paintings: Sequence[Tensor], *, device: torch.device) -> None:
+        """`paintings`: float32, each 3 x H x W, 0..1, sides multiples of 16. Raises `WeightsMismatch`."""
+        self.network = read_network(network).to(device).to(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            rows = [
+                [batch_statistics(features) for features in self.network.encode(painting[None].to(device))]
+                for painting in paintings
+            ]
+        self.levels = [
+            BatchStatistics(
+                torch.cat([row[level].mean for row in rows]),
+                torch.cat([row[level].covariance for row in rows]),
+            )
+            for level in range(LEVELS)
+        ]
+
+    @torch.no_grad()
+    def __call__(self, pixels: Tensor, paintings: Tensor, *, structure: float) -> Tensor:
+        """`pixels` (N x 3 x H x W, 0..1, sides multiples of 16) after the paintings of these indices (N)."""
+        features = self.network.encode(pixels)
+        current = features[-1]
+        for level in range(LEVELS, 0, -1):
+            if level < LEVELS:
+                current = torch.lerp(current, features[level - 1], structure_share(level, structure))
+            one = self.levels[level - 1]
+            current = imposed(current, BatchStatistics(one.mean[paintings], one.covariance[paintings]))
+            current = self.network.shallower(current.to(features[0].dtype), level)
+        return current.float().clamp(0, 1).contiguous(memory_format=torch.channels_last)
