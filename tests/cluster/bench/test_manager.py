@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from giornata.cluster.cli.exits import Exit
+from giornata.cluster.cli.main import dispatch
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -20,6 +23,14 @@ def test_a_hundred_thousand_items_are_settled_in_flat_memory(tmp_path: Path) -> 
     assert told["database_mb"] < 400
     # The floor is 1,500 on a quiet machine; this only catches what is far off.
     assert running["items_per_s"] > 400
+
+
+@pytest.mark.parametrize("what", ["manager", "giant", "optimize"])
+def test_a_folder_that_is_not_there_is_told_in_a_line(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["bench", what, "--folder", str(tmp_path / "gone")]) == Exit.USAGE
+    assert "Invalid value for '--folder'" in capsys.readouterr().err
 
 
 def test_memory_that_grows_is_seen() -> None:
