@@ -172,7 +172,8 @@ def measure(folder: Path, items: int, *, database: str = "") -> ManagerResult:
     """
     with JobStore(database or folder / "jobs.sqlite") as store:
         manager = JobManager(store, NoWork(), NoFiles(), OneStyle())
-        _run(manager, store, folder, max(1, items // 10))
+        with MemoryWatch() as watch:
+            _run(manager, store, folder, max(1, items // 10), watch)
         with MemoryWatch() as watch:
             listing, running = _run(manager, store, folder, items, watch)
     return ManagerResult((listing, running), watch.peak_mb - watch.first_mb, database_mb(folder))
@@ -197,7 +198,7 @@ def database_mb(folder: Path) -> float:
 
 
 def _run(
-    manager: JobManager, store: JobStore, folder: Path, items: int, watch: MemoryWatch | None = None
+    manager: JobManager, store: JobStore, folder: Path, items: int, watch: MemoryWatch
 ) -> tuple[ManagerRow, ManagerRow]:
     """One job from its spec to its end."""
     write_manifest(folder / f"inputs-{items}.csv", items)
@@ -208,7 +209,6 @@ def _run(
         "outputs": [{"format": "png"}],
         "destination": f"out-{items}",
     }
-    watch = watch or MemoryWatch()
     started = time.perf_counter()
     job_id = manager.submit(parse_spec(spec, origin="bench"), base=folder).job_id
     listed = time.perf_counter()

@@ -3,10 +3,9 @@
 import sys
 from pathlib import Path
 
-from giornata.cluster.cli.training import shipped_held_out
 from giornata.styles.training.distillation import DistillationPlan, DistillationProgress, Distiller
+from giornata.styles.training.held_out import load_held_out
 from giornata.styles.training.publish_encoder import publish_encoder
-from giornata.styles.training.recipe import load_held_out
 
 LINE_EVERY = 20  # steps
 LAST = 50  # steps whose mean the card tells
@@ -27,7 +26,7 @@ def distill(
 
     Pictures that `held_out` names (the project's own list by default) are never trained on.
     """
-    unseen = load_held_out(held_out or shipped_held_out())
+    unseen = load_held_out(held_out)
     distiller = Distiller(
         plan,
         pictures=pictures,

@@ -7,16 +7,16 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from giornata.styles.errors import BadEncoder
+from giornata.styles.training.held_out import HeldOut, load_held_out
 from giornata.styles.training.painters import PaintersTrainer, TrainingFiles, TrainingProgress
 from giornata.styles.training.pictures import pictures_in
 from giornata.styles.training.preview import preview_sheet
 from giornata.styles.training.publish import write_library
-from giornata.styles.training.recipe import HeldOut, Recipe, load_held_out, load_recipe
+from giornata.styles.training.recipe import Recipe, load_recipe
 from giornata.styles.universal.network_files import FOLDER, load_network_card
 
 PREVIEW_PHOTOS = 4
 LINE_EVERY = 50  # steps, where there is no terminal
-HELD_OUT = "held_out.toml"  # beside the recipes that ship
 
 
 def train(
@@ -38,7 +38,7 @@ def train(
     show them, or the photographs themselves when none of them is there.
     """
     recipe = load_recipe(recipe_path)
-    unseen = load_held_out(held_out or shipped_held_out())
+    unseen = load_held_out(held_out)
     trainer = PaintersTrainer(
         recipe, files_of(recipe, unseen, photos, paintings, encoder, deep_encoder, work), device=device
     )
@@ -50,11 +50,6 @@ def train(
         return
     cards = write_library(trainer.average, recipe, out)
     sys.stdout.write(f"{len(cards)} styles in {out}; look at {sheet} before you ship them\n")
-
-
-def shipped_held_out() -> Path:
-    """The project's list of pictures for evaluation alone."""
-    return Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes" / HELD_OUT
 
 
 def files_of(

@@ -2,7 +2,6 @@
 
 import sys
 import time
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from torch import Tensor
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.styles.training.held_out import load_held_out
 from giornata.styles.training.pictures import pictures_in, read_picture, to_unit
 from giornata.styles.training.publish_universal import (
     READING_PX,
@@ -20,23 +20,15 @@ from giornata.styles.training.publish_universal import (
     publish_network,
     rebuilt_db,
 )
+from giornata.styles.training.recipe import RECIPES
 from giornata.styles.training.universal import UniversalProgress, UniversalTrainer
 from giornata.styles.training.universal_recipe import load_universal_recipe
 from giornata.styles.universal.network import STRIDE
 from giornata.styles.universal.network_files import FOLDER
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-RECIPES = Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes"
-HELD_OUT = RECIPES / "held_out.toml"
 SAY_EVERY = 50  # steps
 REBUILT_PX = 384  # short side of the pictures that are rebuilt
-
-
-def held_out(key: str) -> frozenset[str]:
-    """File names without suffix that no training uses: `paintings` or `photos`."""
-    lists = tomllib.loads(HELD_OUT.read_text(encoding="utf-8"))
-    names = lists["paintings"] if key == "paintings" else lists["photos"] + lists["photo_copies"]
-    return frozenset(names)
 
 
 @app.command("train")
@@ -54,10 +46,11 @@ def train(
     """Train the universal network, or go on with its training; pictures held out are left out."""
     check_folders([*photos, *paintings])
     torch.set_num_threads(threads)
+    unseen = load_held_out()
     trainer = UniversalTrainer(
         load_universal_recipe(recipe),
-        photos=pictures_in(photos, without=held_out("photos")),
-        paintings=pictures_in(paintings, without=held_out("paintings")),
+        photos=pictures_in(photos, without=unseen.all_photos),
+        paintings=pictures_in(paintings, without=unseen.paintings),
         encoder=encoder,
         deep_encoder=deep_encoder,
         work=work,
@@ -100,7 +93,8 @@ def publish(
     check_folders(photos)
     chosen = load_universal_recipe(recipe)
     network, step = UniversalTrainer.averaged(work)
-    pictures = [held_out_picture(path) for path in pictures_in(photos) if path.stem in held_out("photos")]
+    unseen = load_held_out().all_photos
+    pictures = [held_out_picture(path) for path in pictures_in(photos) if path.stem in unseen]
     card = publish_network(
         network,
         out,

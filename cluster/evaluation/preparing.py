@@ -20,7 +20,7 @@ from giornata.cluster.evaluation.methods import (
 from giornata.cluster.evaluation.protocol import Course
 from giornata.cluster.evaluation.request import Request
 from giornata.cluster.evaluation.results import Setup
-from giornata.cluster.evaluation.subjects import Painting, choose_paintings, choose_photos, held_out
+from giornata.cluster.evaluation.subjects import Painting, choose_paintings, choose_photos
 from giornata.styles.encoder import Encoder
 from giornata.styles.encoder_files import torchvision_file
 from giornata.styles.encoder_weights import EncoderChoice, load_encoder
@@ -28,6 +28,7 @@ from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.lpips import load_judges
 from giornata.styles.evaluation.yardstick import Yardstick
 from giornata.styles.library import Library, Shelved
+from giornata.styles.training.held_out import load_held_out
 
 TEACHERS_MISSING = "teachers: not measured: give --teachers"
 
@@ -46,7 +47,7 @@ def prepare(request: Request) -> Prepared:
     """Open and choose everything that `request` asks for. Raises `StyleError`."""
     library = Library(request.libraries) if request.libraries else user_library()
     methods, left_out = _methods(request, library)
-    lists = held_out() if request.held_out else None
+    lists = load_held_out() if request.held_out else None
     photos = choose_photos(
         request.photos,
         short_side_px=request.size_px,

@@ -10,9 +10,8 @@ from giornata.cluster.evaluation.images import images_in, read_image
 from giornata.styles.card import StyleCard
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
+from giornata.styles.training.recipe import RECIPES
 
-RECIPES = Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes"
-HELD_OUT = RECIPES / "held_out.toml"
 PAINTING_SIDE_PX = 512  # short side at which a painting is looked at, whatever the photographs' size
 
 
@@ -54,23 +53,6 @@ class Painting:
     def image(self) -> Image:
         """float32, H x W x 3, sRGB 0..1, `PAINTING_SIDE_PX` on its short side. Raises `BadEvaluation`."""
         return read_image(self.path, PAINTING_SIDE_PX)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Names of pictures that are for evaluation only, without suffix."""
-
-    photos: frozenset[str]
-    paintings: frozenset[str]
-
-
-def held_out(path: Path = HELD_OUT) -> HeldOut:
-    """The lists that ship with the recipes. Raises `BadEvaluation`."""
-    try:
-        lists = tomllib.loads(path.read_text(encoding="utf-8"))
-        return HeldOut(frozenset(lists["photos"]), frozenset(lists["paintings"]))
-    except (OSError, KeyError, tomllib.TOMLDecodeError) as exc:
-        raise BadEvaluation(f"reading {path}", str(exc), "lists named photos and paintings") from exc
 
 
 def choose_photos(

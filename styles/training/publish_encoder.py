@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from giornata.styles.architecture import COMPACT
-from giornata.styles.encoder_weights import COMPACT_FORMAT
+from giornata.styles.encoder_weights import COMPACT_FORMAT, compact_architecture
 from giornata.styles.training.distillation import Cycle
 
 CARD = """\
@@ -48,15 +47,15 @@ def publish_encoder(
     save_file(halved, part, metadata={"format": COMPACT_FORMAT})
     part.chmod(0o644)
     part.replace(path)
-    widths = "-".join(str(tensors[f"conv{block}_1.weight"].shape[0]) for block in range(1, 6))
+    architecture = compact_architecture(path, tensors)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = "\n".join(f"{layer} = {share:.3f}" for layer, share in missed.items())
     card = CARD.format(
         name=name,
         weights=path.name,
         sha256=sha256,
-        widths=widths,
-        depths="-".join(str(depth) for depth in COMPACT.depths),
+        widths="-".join(map(str, architecture.widths)),
+        depths="-".join(map(str, architecture.depths)),
         cycles=cycle_words(cycles),
         trained_on=trained_on,
         missed=rows,

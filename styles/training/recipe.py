@@ -2,7 +2,6 @@
 
 import math
 import tomllib
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +12,7 @@ from giornata.styles.errors import BadRecipe
 from giornata.styles.network import NetworkShape
 
 Model = TypeVar("Model", bound=BaseModel)
+RECIPES = Path(__file__).parent / "recipes"  # that ship
 
 
 class Painting(BaseModel):
@@ -117,35 +117,9 @@ class Recipe(BaseModel):
         return ("identity", *(painting.name for painting in self.paintings))
 
 
-class HeldOut(BaseModel):
-    """Names (stems) of pictures that no training may use."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    paintings: tuple[str, ...] = ()
-    photos: tuple[str, ...] = ()
-    photo_copies: tuple[str, ...] = ()
-
-    @property
-    def all_photos(self) -> frozenset[str]:
-        """The photographs, under whatever names."""
-        return frozenset((*self.photos, *self.photo_copies))
-
-    def refuse(self, paintings: Sequence[Painting]) -> None:
-        """Raise `BadRecipe` if one of `paintings` is held out."""
-        for painting in paintings:
-            if Path(painting.image).stem in self.paintings:
-                raise BadRecipe(painting.image, "held out for evaluation; choose another painting")
-
-
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises `BadRecipe` naming the file and the field."""
     return read_toml(Recipe, path)
-
-
-def load_held_out(path: Path) -> HeldOut:
-    """Read a list of held out pictures. Raises `BadRecipe` naming the file and the field."""
-    return read_toml(HeldOut, path)
 
 
 def read_toml(model: type[Model], path: Path) -> Model:

@@ -24,13 +24,12 @@ from giornata.styles.training.perceptual_loss import PerceptualLoss
 from giornata.styles.training.pictures import PhotoCrops
 from giornata.styles.training.teachers import CompressedVgg19
 from giornata.styles.training.universal_recipe import UniversalRecipe, UniversalStage
-from giornata.styles.universal.batch_transform import imposed
+from giornata.styles.universal.batch_transform import painted
 from giornata.styles.universal.network import (
     LEVELS,
     SECOND,
     UniversalNetwork,
     seeded,
-    structure_share,
 )
 
 CHECKPOINT, TARGETS = "universal.pt", "targets.pt"
@@ -300,24 +299,15 @@ class UniversalTrainer:
         rows = self.targets.draw(count, generator)
         with torch.no_grad():
             features = self.network.encode(pixels)
-        deepest = (
-            torch.where(torch.rand(count, generator=generator) < stage.deepest_share, LEVELS, LEVELS - 1)
-            .to(self.device)
-            .view(-1, 1, 1, 1)
-        )
+        deep = torch.rand(count, generator=generator) < stage.deepest_share
         some = torch.rand(count, generator=generator) < stage.structure_share
-        structure = torch.rand(count, generator=generator) * some * stage.structure_most
-        current = features[-1]
-        for level in range(LEVELS, 0, -1):
-            own = features[level - 1]
-            if level < LEVELS:
-                kept = torch.tensor([structure_share(level, float(wish)) for wish in structure])
-                mixed = torch.lerp(current.float(), own.float(), kept.view(-1, 1, 1, 1).to(self.device))
-                current = torch.where(deepest > level, mixed, own.float())
-            painted = imposed(current, self.targets.statistics(rows, level))
-            current = torch.where(deepest >= level, painted, current.float())
-            current = self.network.shallower(current.to(own.dtype), level)
-        made = current.float()
+        made = painted(
+            self.network,
+            features,
+            [self.targets.statistics(rows, level) for level in range(1, LEVELS + 1)],
+            deepest=torch.where(deep, LEVELS, LEVELS - 1).to(self.device),
+            structure=torch.rand(count, generator=generator) * some * stage.structure_most,
+        )
         losses = self.loss(made, pixels, self.targets.sums(rows), generator)
         half = max(1, count // 2)
         rebuilt = self.network.decode(features[LEVELS - 2][:half], LEVELS - 1).float()

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from giornata.styles.universal.batch_transform import BatchStatistics, batch_statistics, imposed
+from giornata.styles.universal.batch_transform import BatchStatistics, batch_statistics, painted
 from giornata.styles.universal.loader import read_network
-from giornata.styles.universal.network import LEVELS, structure_share
+from giornata.styles.universal.network import LEVELS
 
 
 class UniversalPainter:
@@ -33,12 +33,11 @@ class UniversalPainter:
     @torch.no_grad()
     def __call__(self, pixels: Tensor, paintings: Tensor, *, structure: float) -> Tensor:
         """`pixels` (N x 3 x H x W, 0..1, sides multiples of 16) after the paintings of these indices (N)."""
-        features = self.network.encode(pixels)
-        current = features[-1]
-        for level in range(LEVELS, 0, -1):
-            if level < LEVELS:
-                current = torch.lerp(current, features[level - 1], structure_share(level, structure))
-            one = self.levels[level - 1]
-            current = imposed(current, BatchStatistics(one.mean[paintings], one.covariance[paintings]))
-            current = self.network.shallower(current.to(features[0].dtype), level)
-        return current.float().clamp(0, 1).contiguous(memory_format=torch.channels_last)
+        made = painted(
+            self.network,
+            self.network.encode(pixels),
+            [BatchStatistics(one.mean[paintings], one.covariance[paintings]) for one in self.levels],
+            deepest=torch.full_like(paintings, LEVELS),
+            structure=torch.full(paintings.shape, structure),
+        )
+        return made.clamp(0, 1).contiguous(memory_format=torch.channels_last)

@@ -3,11 +3,13 @@
 Square roots come from coupled Newton-Schulz iterations (Higham 2008, section 6.7): batched products.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from giornata.styles.universal.network import LEVELS, UniversalNetwork, structure_share
 from giornata.styles.universal.transform import LEAST_VARIANCE, RIDGE, STYLE_RIDGE
 
 ITERATIONS = 15
@@ -55,6 +57,31 @@ def floored(covariance: Tensor, style: Tensor | None = None, *, ridge: float = R
 def mean_variance(covariance: Tensor) -> Tensor:
     """Mean over channels of the variances: N x C x C -> N x 1 x 1."""
     return covariance.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+
+
+def painted(
+    network: UniversalNetwork,
+    features: Sequence[Tensor],
+    styles: Sequence[BatchStatistics],
+    *,
+    deepest: Tensor,
+    structure: Tensor,
+) -> Tensor:
+    """Pictures from a batch's features, as `UniversalEngine` paints one: float32, N x 3 x H x W, unclamped.
+
+    `features` and `styles` are those of levels 1 to 5, in order; `deepest` (int64) and `structure` (0..1)
+    have a value a picture. The gradient is that of the decoder: maps have none.
+    """
+    levels, wishes = deepest.view(-1, 1, 1, 1), structure.tolist()
+    current = features[-1].float()
+    for level in range(LEVELS, 0, -1):
+        own = features[level - 1].float()
+        if level < LEVELS:
+            shares = current.new_tensor([structure_share(level, wish) for wish in wishes]).view(-1, 1, 1, 1)
+            current = torch.where(levels > level, torch.lerp(current, own, shares), own)
+        current = torch.where(levels >= level, imposed(current, styles[level - 1]), current)
+        current = network.shallower(current.to(features[0].dtype), level).float()
+    return current
 
 
 def imposed(features: Tensor, style: BatchStatistics) -> Tensor:

@@ -54,7 +54,7 @@ async def trial(
     if mix and style:
         raise HTTPException(422, "needed a mix of styles or a picture, got both")
     try:
-        asked = await run_in_threadpool(_trial, studio, mix or style, strength, sample, thumb, bool(style))
+        asked = await run_in_threadpool(_trial, studio, mix, style, strength, sample, thumb)
         wish = await run_in_threadpool(studio.ask, asked)
         path = await in_time(wish, WAIT_S)
     except (Never, RenderError):
@@ -92,14 +92,13 @@ async def upload(request: Request) -> Response:
     return JsonText({"sample": key})
 
 
-def _trial(studio: Studio, style: str, strength: float, sample: str, thumb: bool, is_picture: bool) -> Trial:
-    """What is asked for: `style` is a mix, or the key of an uploaded picture. Raises `HTTPException`."""
+def _trial(studio: Studio, mix: str, style: str, strength: float, sample: str, thumb: bool) -> Trial:
+    """What is asked for: a mix of styles, or `style`, an uploaded picture. Raises `HTTPException`."""
     picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, sample)
-    painting = studio.sample(style) if is_picture else None
-    if picture is None or (is_picture and painting is None):
+    painting = studio.sample(style) if style else None
+    if picture is None or (style and painting is None):
         raise HTTPException(404, "that picture is not kept any more; bring it again")
-    shares = () if is_picture else _shares(studio, style)
-    return Trial(picture, shares, round(strength, 2), painting)
+    return Trial(picture, () if style else _shares(studio, mix), round(strength, 2), painting)
 
 
 def _shares(studio: Studio, mix: str) -> tuple[tuple[str, float], ...]:

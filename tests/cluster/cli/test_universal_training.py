@@ -6,7 +6,7 @@ import pytest
 
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
-from giornata.cluster.cli.universal_training import held_out
+from giornata.styles.training.held_out import load_held_out
 
 
 def test_help_names_the_three_steps(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,5 +28,5 @@ def test_a_checkpoint_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.
 
 
 def test_pictures_that_are_held_out_are_ten_and_twenty_with_their_copies() -> None:
-    assert len(held_out("paintings")) == 10
-    assert len(held_out("photos")) == 23
+    assert len(load_held_out().paintings) == 10
+    assert len(load_held_out().all_photos) == 23

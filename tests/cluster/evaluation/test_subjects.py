@@ -7,22 +7,23 @@ import pytest
 import pyvips
 
 from giornata.cluster.evaluation.images import read_image
-from giornata.cluster.evaluation.subjects import choose_paintings, choose_photos, held_out, recipe_images
+from giornata.cluster.evaluation.subjects import choose_paintings, choose_photos, recipe_images
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.library import Library
+from giornata.styles.training.held_out import load_held_out
 from tests.cluster.evaluation.tiny_set import TinySet
 
 SHIPPED = [shelved.card for shelved in Library().styles.values()]
 
 
 def test_the_held_out_lists_hold_twenty_photographs_and_ten_paintings() -> None:
-    lists = held_out()
+    lists = load_held_out()
     assert (len(lists.photos), len(lists.paintings)) == (20, 10)
     assert not lists.paintings & set(recipe_images().values())
 
 
 def test_styles_find_their_paintings_and_unseen_ones_are_marked(tiny: TinySet) -> None:
-    paintings = choose_paintings([tiny.paintings], SHIPPED, unseen=held_out().paintings)
+    paintings = choose_paintings([tiny.paintings], SHIPPED, unseen=load_held_out().paintings)
     assert {(one.name, one.unseen) for one in paintings} == {
         ("hokusai_great_wave", False),
         ("munch_the_scream", False),

@@ -10,12 +10,13 @@ from safetensors.torch import save_file
 
 from giornata.styles.errors import BadRecipe, MissingPictures
 from giornata.styles.network import NetworkShape, TransformerNetwork
+from giornata.styles.training.held_out import HeldOut, load_held_out
 from giornata.styles.training.painters import PaintersTrainer, TrainingFiles, draw_styles
 from giornata.styles.training.painters_crops import VariedCrops, calm_ground, recoloured, turned
 from giornata.styles.training.painters_loss import ChannelStatistics, PaintersLoss, lattice
 from giornata.styles.training.painters_norm import painted
 from giornata.styles.training.preview import preview_sheet
-from giornata.styles.training.recipe import HeldOut, Recipe, load_held_out, load_recipe
+from giornata.styles.training.recipe import Recipe, load_recipe
 from giornata.styles.universal.loader import save_network
 from giornata.styles.universal.network import seeded
 
@@ -278,7 +279,7 @@ def test_the_shipped_recipe_reads_and_stages_follow_each_other() -> None:
     first = shipped.stages[0]
     assert shipped.stage_at(first.steps - 1) == (first, first.steps - 1)
     assert shipped.stage_at(first.steps) == (shipped.stages[1], 0)
-    load_held_out(RECIPES / "held_out.toml").refuse(shipped.paintings)
+    load_held_out().refuse(shipped.paintings)
 
 
 def test_the_rate_rises_and_falls_within_a_stage() -> None:
