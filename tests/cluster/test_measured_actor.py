@@ -17,6 +17,19 @@ from giornata.workers.settings import RenderSettings
 from tests.batches import wave_of
 
 PATIENCE_S = 60.0  # Ray's agent collects every ten seconds
+SERIES = {f"ray_{STAGE_SECONDS}_count": 'stage="whole"', f"ray_{ENDED}_total": 'outcome="done"'}
+
+
+def counted(series: dict[str, str]) -> list[float]:
+    """What Ray serves now of each of `series` (name and label): its agent adds up all actors, ended ones too."""
+    import ray
+
+    (port,) = {node["MetricsExportPort"] for node in ray.nodes() if node["Alive"]}
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    return [
+        sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name}{{") and label in line)
+        for name, label in series.items()
+    ]
 
 
 @pytest.mark.ray
@@ -30,17 +43,10 @@ def test_the_series_of_a_render_actor_are_served_by_ray(embedded_ray: Runtime, t
     claim = Claim(job_id="job", task=task, attempt=1, epoch=1)
     args = (RenderSettings(scratch=tmp_path / "scratch"), 1, False)
     actor = ActorFactory(RenderEntrance, num_cpus=1, prefix="seen", args=args)("seen-0")
+    before = counted(SERIES)
     assert ray.get(actor.render.remote(claim)).outcome_class is OutcomeClass.DONE
-    (port,) = {node["MetricsExportPort"] for node in ray.nodes() if node["Alive"]}
-    wanted = (f"ray_{STAGE_SECONDS}_count", f"ray_{ENDED}_total")
     until = time.monotonic() + PATIENCE_S
-    while True:
-        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
-        found = [line for line in lines if line.startswith(wanted)]
-        # One scrape may hold some of the series only.
-        if all(any(line.startswith(one) for line in found) for one in wanted) or time.monotonic() > until:
-            break
+    while (now := counted(SERIES))[0] <= before[0] or now[1] <= before[1]:
+        assert time.monotonic() < until, (before, now)
         time.sleep(1)
     ray.kill(actor)
-    assert any('stage="whole"' in line and line.endswith(" 1.0") for line in found), found
-    assert any('outcome="done"' in line and line.endswith(" 1.0") for line in found), found
