@@ -38,6 +38,7 @@ def train(
     encoder: Annotated[Path, typer.Option(help="VGG-19 convolutions (safetensors, conv1_1 … conv3_4)")],
     deep_encoder: Annotated[Path, typer.Option(help="compressed VGG-19 (safetensors)")],
     recipe: Annotated[Path, typer.Option(help="a recipe (TOML)")] = RECIPES / "universal.toml",
+    teachers: Annotated[Path | None, typer.Option(help="folder with `universal_16x`, to distil from")] = None,
     work: Annotated[Path, typer.Option(help="checkpoint")] = Path("training/universal"),
     out: Annotated[Path | None, typer.Option(help="where the network goes once it is trained")] = None,
     device: Annotated[str, typer.Option()] = "cpu",
@@ -54,6 +55,7 @@ def train(
         encoder=encoder,
         deep_encoder=deep_encoder,
         work=work,
+        teachers=teachers,
         device=device,
     )
     sys.stdout.write(f"from step {trainer.resume()} of {trainer.recipe.steps}\n")

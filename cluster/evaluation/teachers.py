@@ -1,9 +1,9 @@
 """Other people's networks, to compare with, where their files are given: WCT, AdaIN and MicroAST.
 
-Written from the papers and the shapes of the weights. None of it is used in training or shipped.
+Written from the papers and the shapes of the weights. None of it is shipped.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,21 +12,17 @@ from torch import Tensor
 
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.trunks import as_tensor, read_weights
+from giornata.styles.training.wct_teacher import (
+    FOLDER,
+    WctTeacher,
+    Weights,
+    convolved,
+    decoded,
+    encoded,
+)
 
-WCT_FOLDER, MICROAST_FOLDER = "universal_16x", "microast"
-LEVELS = (5, 4, 3, 2, 1)
-# In the encoder's order; P halves. A decoder mirrors it and doubles before the layer of the same block's end.
-ENCODER = ("11", "12", "P", "21", "22", "P", "31", "32", "33", "34", "P", "41", "42", "43", "44", "P", "51")
-DOUBLED_BEFORE = frozenset({"44", "34", "22", "12"})
-LEAST_EIGENVALUE = 1e-5  # of features in Caffe's range; as the paper's code leaves out what is below
+MICROAST_FOLDER = "microast"
 STRIDE = 16
-Weights = Mapping[str, Tensor]
-Moments = tuple[Tensor, Tensor]
-
-
-def wct_files(folder: Path) -> tuple[Path, ...]:
-    """The ten weight files of the cascade below a folder of teachers, whether they are there or not."""
-    return tuple(folder / WCT_FOLDER / f"{level}S{part}.safetensors" for level in LEVELS for part in "ED")
 
 
 class WctCascade:
@@ -37,8 +33,7 @@ class WctCascade:
 
     def __init__(self, folder: Path) -> None:
         """Raises `BadWeights`."""
-        tensors = {path.stem: read_weights(path) for path in wct_files(folder)}
-        self.levels = [(level, tensors[f"{level}SE"], tensors[f"{level}SD"]) for level in LEVELS]
+        self.teacher = WctTeacher(folder, read=read_weights)
 
     @torch.inference_mode()
     def painter(self, painting: Image) -> Callable[[Image, float], Image]:
@@ -46,24 +41,20 @@ class WctCascade:
 
         `painting` float32, H x W x 3, sRGB 0..1, likewise what is painted.
         """
-        style = {level: _moments(_encoded(as_tensor(painting), encoder)) for level, encoder, _ in self.levels}
+        style = self.teacher.statistics(as_tensor(painting))
 
         @torch.inference_mode()
         def paint(photo: Image, alpha: float) -> Image:
             height, width = photo.shape[:2]
-            pixels = _padded(as_tensor(photo))
-            for level, encoder, decoder in self.levels:
-                features = _encoded(pixels, encoder)
-                coloured = _coloured(features, style[level])
-                pixels = _decoded(alpha * coloured + (1 - alpha) * features, decoder)
-            return _as_image(pixels, height, width)
+            made = self.teacher(_padded(as_tensor(photo)), style, torch.tensor([alpha]))
+            return _as_image(made, height, width)
 
         return paint
 
 
 def adain_files(folder: Path) -> tuple[Path, ...]:
     """The encoder and decoder of level 4, whether they are there or not."""
-    return tuple(folder / WCT_FOLDER / f"4S{part}.safetensors" for part in "ED")
+    return tuple(folder / FOLDER / f"4S{part}.safetensors" for part in "ED")
 
 
 class AdaIn:
@@ -79,14 +70,14 @@ class AdaIn:
     @torch.inference_mode()
     def painter(self, painting: Image) -> Callable[[Image, float], Image]:
         """As `WctCascade.painter`."""
-        style = _encoded(as_tensor(painting), self.encoder)
+        style = encoded(as_tensor(painting), self.encoder)
 
         @torch.inference_mode()
         def paint(photo: Image, alpha: float) -> Image:
             height, width = photo.shape[:2]
-            features = _encoded(_padded(as_tensor(photo)), self.encoder)
+            features = encoded(_padded(as_tensor(photo)), self.encoder)
             moved = _renormalised(features, style)
-            return _as_image(_decoded(alpha * moved + (1 - alpha) * features, self.decoder), height, width)
+            return _as_image(decoded(alpha * moved + (1 - alpha) * features, self.decoder), height, width)
 
         return paint
 
@@ -98,66 +89,6 @@ def _padded(pixels: Tensor) -> Tensor:
 
 def _as_image(pixels: Tensor, height: int, width: int) -> Image:
     return pixels[0, :, :height, :width].clamp(0, 1).permute(1, 2, 0).contiguous().numpy()
-
-
-def _convolved(features: Tensor, weights: Weights, key: str, *, stride: int = 1) -> Tensor:
-    """A convolution reflected at the border; its groups follow from the weights' shape."""
-    weight, bias = weights[f"{key}.weight"], weights[f"{key}.bias"]
-    padding = weight.shape[-1] // 2
-    padded = F.pad(features, (padding,) * 4, mode="reflect")
-    return F.conv2d(padded, weight, bias, stride=stride, groups=features.shape[1] // weight.shape[1])
-
-
-def _encoded(pixels: Tensor, weights: Weights) -> Tensor:
-    features = F.conv2d(pixels, weights["conv0.weight"], weights["conv0.bias"])
-    for step in _present(ENCODER, weights):
-        if step == "P":
-            features = F.max_pool2d(features, 2)
-        else:
-            features = F.relu(_convolved(features, weights, f"conv{step}"))
-    return features
-
-
-def _decoded(features: Tensor, weights: Weights) -> Tensor:
-    steps = [step for step in reversed(tuple(_present(ENCODER, weights))) if step != "P"]
-    for step in steps:
-        if step in DOUBLED_BEFORE:
-            features = F.interpolate(features, scale_factor=2.0, mode="nearest")
-        features = _convolved(features, weights, f"conv{step}")
-        features = features if step == steps[-1] else F.relu(features)
-    return features
-
-
-def _present(steps: Iterable[str], weights: Weights) -> Iterable[str]:
-    """Steps up to the last convolution that the weights have."""
-    for step in steps:
-        if step != "P" and f"conv{step}.weight" not in weights:
-            return
-        yield step
-
-
-def _moments(features: Tensor) -> Moments:
-    """Mean (C x 1) and covariance (C x C) over positions, float64."""
-    flat = features[0].flatten(1).double()
-    mean = flat.mean(1, keepdim=True)
-    centred = flat - mean
-    return mean, centred @ centred.T / max(1, centred.shape[1] - 1)
-
-
-def _coloured(features: Tensor, style: Moments) -> Tensor:
-    """Equations 3 and 4 of Li et al. 2017."""
-    mean, covariance = _moments(features)
-    style_mean, style_covariance = style
-    matrix = _power(style_covariance, 0.5) @ _power(covariance, -0.5)
-    flat = features[0].flatten(1)
-    offset = (style_mean - matrix @ mean).float()
-    return (matrix.float() @ flat + offset).view_as(features)
-
-
-def _power(matrix: Tensor, exponent: float) -> Tensor:
-    values, vectors = torch.linalg.eigh(matrix)
-    powers = torch.where(values > LEAST_EIGENVALUE, values.clamp_min(LEAST_EIGENVALUE) ** exponent, 0)
-    return (vectors * powers) @ vectors.T
 
 
 def microast_files(folder: Path) -> tuple[Path, ...]:
@@ -199,7 +130,7 @@ class MicroAst:
         return paint
 
     def _plain(self, features: Tensor, weights: Weights, key: str, *, stride: int = 1) -> Tensor:
-        return _convolved(features, weights, f"{key}.conv_layer", stride=stride)
+        return convolved(features, weights, f"{key}.conv_layer", stride=stride)
 
     def _encoded(self, pixels: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
         features = pixels

@@ -5,7 +5,8 @@ and is frozen from then on. Nothing that helps rebuilding reaches it: what that 
 whitening scatters over the picture (docs/decisions/0012). Stage `undo`: each decoder block learns to undo its
 encoder block, by itself; stage `rebuild`: all of them in a chain. Stage `paint`: the statistics of random
 paintings are imposed at random depths, and the decoder learns from style and content losses as in Huang and
-Belongie 2017, seen through random shifts, scales and noise.
+Belongie 2017, seen through random shifts, scales and noise. Stage `distil`: the decoder learns to paint from
+imposed statistics what a cascade of five larger networks paints (`wct_teacher`).
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from giornata.styles.errors import MissingPictures, TrainingDiverged
 from giornata.styles.training.painting_targets import PaintingTargets
 from giornata.styles.training.perceptual_loss import PerceptualLoss
 from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.teacher_pairs import TeacherPairs
 from giornata.styles.training.teachers import CompressedVgg19
 from giornata.styles.training.universal_recipe import UniversalRecipe, UniversalStage
 from giornata.styles.universal.batch_transform import painted
@@ -32,7 +34,8 @@ from giornata.styles.universal.network import (
     seeded,
 )
 
-CHECKPOINT, TARGETS = "universal.pt", "targets.pt"
+CHECKPOINT, TARGETS, PAIRS = "universal.pt", "targets.pt", "pairs"
+REBUILDING = frozenset({"see", "undo", "rebuild"})  # stages that need no style
 TEACHER_LAYERS = tuple(f"conv{level}_1" for level in range(2, LEVELS + 1))  # level 1 is the picture
 FIRST_AVERAGED_STEP = 200
 LEAST_VARIANCE = 1e-5  # of the mean variance of components, added to each
@@ -90,8 +93,11 @@ class UniversalTrainer:
         encoder: Path,
         deep_encoder: Path,
         work: Path,
+        teachers: Path | None = None,
         device: str = "cpu",
     ) -> None:
+        """`teachers` is the folder that `wct_teacher` reads, for recipes with a stage `distil`."""
+        self.teachers = teachers
         self.recipe, self.work, self.device = recipe, work, torch.device(device)
         self.photos, self.paintings = tuple(photos), tuple(paintings)
         self.network = self._placed(quiet(seeded(recipe.seed, SECOND, reflect=False)))
@@ -102,6 +108,7 @@ class UniversalTrainer:
         self.components: list[Components] = []
         self.targets: PaintingTargets | None = None
         self.crops: PhotoCrops | None = None
+        self.pairs: TeacherPairs | None = None
         self.step = 0
         self.optimizer = self._optimizer()
 
@@ -164,20 +171,36 @@ class UniversalTrainer:
 
     def _enter(self, stage: UniversalStage, *, fresh: bool) -> None:
         """Prepare data and targets of a stage; a fresh one begins without momentum."""
-        sources = (*self.photos, *self.paintings) if stage.kind != "paint" else self.photos
+        sources = (*self.photos, *self.paintings) if stage.kind in REBUILDING else self.photos
         self.crops = PhotoCrops.of_files(sources, crop_px=stage.crop_px)
         if fresh:
             self.optimizer = self._optimizer()
         for module in (self.network.openings, self.network.encoders):
             module.requires_grad_(stage.kind == "see")
         self.network.opening(1).requires_grad_(False)
-        if stage.kind == "paint" and self.targets is None:
+        if stage.kind not in REBUILDING and self.targets is None:
             self.targets = self._targets()
+        if stage.kind == "distil":
+            self.pairs = self.teacher_pairs()
         if not self.components:
             sample = self._draw(COMPONENT_SAMPLE, torch.Generator().manual_seed(self.recipe.seed))
             with torch.no_grad():
                 seen = self.deep(sample, frozenset(TEACHER_LAYERS))
             self.components = [Components.of(seen[layer]) for layer in TEACHER_LAYERS]
+
+    def teacher_pairs(self) -> TeacherPairs:
+        """What the stage `distil` learns from. Raises `MissingPictures` when no teachers were given."""
+        if self.teachers is None:
+            raise MissingPictures("a stage `distil`", "the folder of its teachers")
+        (crop_px,) = {stage.crop_px for stage in self.recipe.stages if stage.kind == "distil"}
+        return TeacherPairs(
+            self.work / PAIRS,
+            self.teachers,
+            PhotoCrops.of_files(self.photos, crop_px=crop_px),
+            self.paintings,
+            sides_px=self.recipe.painting_sides_px,
+            seed=self.recipe.seed,
+        )
 
     def _targets(self) -> PaintingTargets:
         """What the paintings ask for, learnt once for the encoder as it is now."""
@@ -198,7 +221,7 @@ class UniversalTrainer:
 
     def _one_step(self, stage: UniversalStage, done: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(self.recipe.seed + 104729 * (self.step + 1))
-        pixels = self._draw(stage.batch, generator)
+        pixels = self._draw(stage.batch, generator) if stage.kind != "distil" else torch.empty(0)
         with torch.autocast(self.device.type, torch.bfloat16):
             losses = self._losses(pixels, stage, generator)
         weights = stage.weights
@@ -232,6 +255,8 @@ class UniversalTrainer:
                 return self._rebuild(pixels, stage, generator)
             case "paint":
                 return self._paint(pixels, stage, generator)
+            case "distil":
+                return self._distil(stage, generator)
 
     def _see(self, pixels: Tensor) -> dict[str, Tensor]:
         """Likeness of the encoder to the teacher, each level learning by itself."""
@@ -309,9 +334,41 @@ class UniversalTrainer:
             structure=torch.rand(count, generator=generator) * some * stage.structure_most,
         )
         losses = self.loss(made, pixels, self.targets.sums(rows), generator)
-        half = max(1, count // 2)
+        return {**losses, "identity": self._identity(features, pixels)}
+
+    def _identity(self, features: Sequence[Tensor], pixels: Tensor) -> Tensor:
+        """How far photographs rebuilt unchanged are off, for half of a batch."""
+        half = max(1, len(pixels) // 2)
         rebuilt = self.network.decode(features[LEVELS - 2][:half], LEVELS - 1).float()
-        return {**losses, "identity": (rebuilt - pixels[:half]).abs().mean()}
+        return (rebuilt - pixels[:half]).abs().mean()
+
+    def _distil(self, stage: UniversalStage, generator: torch.Generator) -> dict[str, Tensor]:
+        """Likeness to the teacher's pictures: pixels, features one by one, and their statistics."""
+        assert self.targets is not None and self.pairs is not None  # noqa: S101 - made on entering the stage
+        numbers = torch.randint(stage.pairs, (stage.batch,), generator=generator)
+        pairs = [self.pairs.get(number) for number in numbers.tolist()]
+        pixels, wanted = (
+            torch.stack(images).to(self.device, memory_format=torch.channels_last)
+            for images in ([pair.photo for pair in pairs], [pair.painted for pair in pairs])
+        )
+        rows = torch.tensor([pair.row for pair in pairs])
+        with torch.no_grad():
+            features = self.network.encode(pixels)
+            expected = self.loss.seen(wanted)
+        made = painted(
+            self.network,
+            features,
+            [self.targets.statistics(rows, level) for level in range(1, LEVELS + 1)],
+            deepest=torch.tensor([pair.deepest for pair in pairs], device=self.device),
+            structure=torch.tensor([pair.structure for pair in pairs]),
+        )
+        seen = self.loss.seen(made.contiguous(memory_format=torch.channels_last))
+        return {
+            "pixels": (made - wanted).abs().mean(),
+            "seen": torch.stack([missed(seen[key], expected[key]) for key in seen]).mean().log1p(),
+            "texture": self.loss.style_distance(self.loss.sums(seen), self.loss.sums(expected)).mean(),
+            "identity": self._identity(features, pixels),
+        }
 
 
 def mean_missed(got: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:

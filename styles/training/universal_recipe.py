@@ -14,7 +14,7 @@ class UniversalStage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["see", "undo", "rebuild", "paint"]
+    kind: Literal["see", "undo", "rebuild", "paint", "distil"]
     steps: int = Field(ge=1)
     batch: int = Field(default=6, ge=1)
     crop_px: int = Field(default=192, ge=64, multiple_of=16)
@@ -23,6 +23,7 @@ class UniversalStage(BaseModel):
     deepest_share: float = Field(default=0.2, ge=0, le=1, description="paintings imposed from level 5 on")
     structure_share: float = Field(default=0.4, ge=0, le=1, description="samples that keep some structure")
     structure_most: float = Field(default=0.5, ge=0, le=1)
+    pairs: int = Field(default=3000, ge=1, description="photographs painted by the teacher (distil)")
 
     def rate_at(self, step: int) -> float:
         """The learning rate at `step` of the stage: a short rise, then a half cosine to a hundredth."""

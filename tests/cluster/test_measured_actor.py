@@ -21,7 +21,7 @@ SERIES = {f"ray_{STAGE_SECONDS}_count": 'stage="whole"', f"ray_{ENDED}_total": '
 
 
 def counted(series: dict[str, str]) -> list[float]:
-    """What Ray serves now of each of `series` (name and label): its agent adds up all actors, ended ones too."""
+    """What Ray serves now of `series` (name and label): its agent adds up all actors, ended ones too."""
     import ray
 
     (port,) = {node["MetricsExportPort"] for node in ray.nodes() if node["Alive"]}

@@ -29,11 +29,13 @@ from giornata.styles.universal.loader import read_network
 from giornata.styles.universal.network import SECOND, seeded
 from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.statistics import load_statistics
+from tests.styles.training.random_teachers import random_teachers
 
 torch.set_num_threads(1)
 RECIPES = Path(__file__).resolve().parents[3] / "styles" / "training" / "recipes"
 REBUILD = {"blocks": 0.5, "pixels": 30.0, "edges": 1.0, "seen": 0.5}
 PAINT = {"style": 4.0, "content": 1.0, "variation": 0.05, "unrest": 3.0, "range": 20.0, "identity": 2.0}
+DISTIL = {"pixels": 6.0, "seen": 1.0, "texture": 1.0, "identity": 3.0}
 DEEP_LAYERS = ("11", "12", "21", "22", "31", "32", "33", "34", "41", "42", "43", "44", "51")
 
 
@@ -127,6 +129,32 @@ def test_the_encoder_learns_to_see(files: dict[str, Path], tmp_path: Path) -> No
     seen = [one.parts["sight"] for one in work.run()]
     assert sum(seen[30:]) < 0.8 * sum(seen[:10])
     assert torch.equal(work.network.opening(1).weight, picture)
+
+
+def test_the_decoder_learns_to_paint_what_the_teacher_paints(files: dict[str, Path], tmp_path: Path) -> None:
+    stage = UniversalStage(
+        kind="distil", steps=30, batch=2, crop_px=64, peak_rate=1e-3, weights=DISTIL, pairs=3
+    )
+    sources = files["encoder"].parent
+    work = UniversalTrainer(
+        UniversalRecipe(name="small", trained_on="tests", stages=(stage,), painting_sides_px=(96,)),
+        photos=(sources / "astronaut.png",),
+        paintings=(sources / "coffee.png",),
+        work=tmp_path,
+        teachers=random_teachers(tmp_path / "teachers"),
+        **files,
+    )
+    encoder = work.network.opening(5).weight.detach().clone()
+    missing = [one.parts["pixels"] for one in work.run()]
+    assert sum(missing[20:]) < 0.8 * sum(missing[:10])
+    assert torch.equal(work.network.opening(5).weight, encoder)
+    assert len(list((tmp_path / "pairs").iterdir())) == 3
+
+
+def test_distilling_without_teachers_is_refused(files: dict[str, Path], tmp_path: Path) -> None:
+    work = one_stage(files, tmp_path, "distil", 1, **DISTIL)
+    with pytest.raises(MissingPictures, match="teachers"):
+        next(work.run())
 
 
 @pytest.mark.parametrize("kind", ["undo", "rebuild"])
