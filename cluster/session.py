@@ -13,7 +13,7 @@ from giornata.cluster.actors import ActorFactory
 from giornata.cluster.errors import StoreServed
 from giornata.cluster.render_entrance import RenderEntrance
 from giornata.cluster.revival import SturdyRunner
-from giornata.cluster.settings import ClusterSettings
+from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
 from giornata.cluster.stdout import StdoutGuard
 from giornata.cluster.watch import WatchedCluster
 from giornata.jobs.cleaning import FETCHED, is_in_use
@@ -29,13 +29,15 @@ from giornata.workers.settings import RenderSettings
 
 STORE_NAME = "jobs.sqlite"
 FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest
-# glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU. Threads
-# that wait for each other must not spin where others need the core.
-WORKER_ENVIRONMENT = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    "VIPS_CONCURRENCY": "1",
-    "OMP_WAIT_POLICY": "passive",
+# Threads that wait for each other must not spin where others need the core.
+WORKER_ENVIRONMENT = {"VIPS_CONCURRENCY": "1", "OMP_WAIT_POLICY": "passive"}
+# glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU.
+ROOMY_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+# Where memory is short: a heap that keeps what is freed grows by half over a large picture.
+SHORT_HEAP = {
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "MALLOC_ARENA_MAX": "2",
 }
 
 
@@ -140,8 +142,14 @@ def actor_factory(
         num_gpus=settings.gpus_per_worker,
         prefix="render",
         args=(render, settings.threads_per_worker, spread),
-        environment=WORKER_ENVIRONMENT,
+        environment=worker_environment(settings),
     )
+
+
+def worker_environment(settings: ClusterSettings) -> dict[str, str]:
+    """Variables of a worker's process: how it takes and gives back memory, and who waits how."""
+    heap = ROOMY_HEAP if settings.worker_bytes >= WORKER_BYTES else SHORT_HEAP
+    return {**WORKER_ENVIRONMENT, **heap}
 
 
 def pictures_folder(settings: ClusterSettings) -> Path:

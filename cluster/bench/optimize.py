@@ -17,7 +17,7 @@ from giornata.cluster.actors import ActorFactory, OutcomeKind, call, fetch, kill
 from giornata.cluster.bench.optimize_actor import BenchEasel
 from giornata.cluster.bench.pictures import photograph
 from giornata.cluster.runtime import Runtime
-from giornata.cluster.session import WORKER_ENVIRONMENT
+from giornata.cluster.session import ROOMY_HEAP, WORKER_ENVIRONMENT
 from giornata.cluster.settings import ClusterSettings
 from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.gatys.conductor import Conductor, Round, Verb
@@ -144,7 +144,7 @@ def run_one(setting: Setting, folder: Path) -> Row:
         num_cpus=setting.threads,
         prefix="bench",
         args=(work.model_dump_json(), setting.threads),
-        environment=WORKER_ENVIRONMENT,
+        environment=WORKER_ENVIRONMENT | ROOMY_HEAP,
     )
     actors = [factory(f"bench-{folder.name}-{i}") for i in range(setting.workers)]
     try:

@@ -5,8 +5,8 @@ import pytest
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.cli.exits import Exit, code_of
 from giornata.cluster.errors import StoreServed
-from giornata.cluster.session import STORE_NAME, batch_session, session_scratch
-from giornata.cluster.settings import ClusterSettings
+from giornata.cluster.session import STORE_NAME, batch_session, session_scratch, worker_environment
+from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.store import JobStore
 from giornata.styles.library import Library
 
@@ -40,3 +40,12 @@ def test_scratch_of_dead_processes_is_cleared_and_of_living_ones_kept(tmp_path: 
     with session_scratch(tmp_path) as first, session_scratch(tmp_path) as second:
         assert {path.name for path in tmp_path.iterdir()} == {first.name, second.name}
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("memory_bytes", "keeps_freed"), [(2 * 10**9, False), (16 * 10**9, True)])
+def test_workers_give_freed_memory_back_where_memory_is_short(memory_bytes: int, keeps_freed: bool) -> None:
+    machine = Machine(cpus=2, memory_bytes=64 * 10**9, gpus=0)
+    variables = worker_environment(settings_for(machine, memory_bytes=memory_bytes))
+    assert ("MALLOC_MMAP_MAX_" in variables) == keeps_freed
+    assert ("MALLOC_MMAP_THRESHOLD_" in variables) != keeps_freed
+    assert variables["VIPS_CONCURRENCY"] == "1"
