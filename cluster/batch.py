@@ -13,16 +13,16 @@ from giornata.cluster.optimising import Optimising
 from giornata.cluster.pace import Snapshot
 from giornata.cluster.progress import Reporter
 from giornata.cluster.session import Session
-from giornata.jobs.claim import Claim
-from giornata.jobs.manager import Submission
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.ports import JobSnapshot, Publisher
-from giornata.jobs.report import Summary, summarise
-from giornata.jobs.retry import Decision
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.manager import Submission
+from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.ports import JobSnapshot
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.reports.output_manifest import Summary, summarise
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.store import JobStore
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from giornata.cluster.settings import home_folder
-from giornata.jobs.choices import EngineKind
+from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.card import IDENTITY, StyleCard
 from giornata.styles.encoder_files import encoder_version
 from giornata.styles.library import Library

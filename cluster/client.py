@@ -15,10 +15,10 @@ from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
 from giornata.cluster.service.views_jobs import Changed, JobDetail, JobPage, JobView, Plan, Submitted
 from giornata.cluster.service.views_service import Cleaned, EventPage, Recovered, VerifiedView, WorkerList
 from giornata.cluster.wire import SILENCE_S, SLOW, Wire, may_pass, part
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.plan import PlanReport
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.planning.estimate import PlanReport
+from giornata.jobs.spec.job import JobSpec
 
 FOLLOWED = ("snapshot", "change", "end")  # events that say how a job stands
 AGAIN_S = 2.0  # before a stream that was cut is asked for again

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import cache
 
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.plan import Size
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.planning.estimate import Size
+from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.encoder_files import SHIPPED, encoder_file
 
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`.

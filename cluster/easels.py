@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.styles.gatys.conductor import Position, Round
 from giornata.workers.device import memory_errors
 from giornata.workers.easel import Easel

@@ -2,8 +2,7 @@
 
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.result import Result
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.workers import report
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import bagit
 
-from giornata.jobs.delivered import Files
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.folders import destination_of
-from giornata.jobs.manifest_delivery import deliver_manifest
-from giornata.jobs.packaging import deliver_package
-from giornata.jobs.places import is_url
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.paths import is_url
+from giornata.jobs.reports.bagit import deliver_package
+from giornata.jobs.reports.output_manifest import deliver_manifest
+from giornata.jobs.storage.base import Files
+from giornata.jobs.store.records import destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.workers.asset_sheets import deliver_sheets
 
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 from giornata.cluster.batch import Ending, Watcher, conclude
 from giornata.cluster.session import STORE_NAME
-from giornata.jobs.claim import Claim
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.patience import Ask
-from giornata.jobs.ports import ClaimKey, WorkerView
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.styling import StyleCheck
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.manager.timing import Ask
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 
 _WORK = (ItemState.QUEUED, ItemState.LEASED)

@@ -12,8 +12,7 @@ import torch
 
 from giornata.cluster.render_actor import RenderActor
 from giornata.cluster.spread import Spreading
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome
+from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.workers.settings import RenderSettings
 
 STAGE_SECONDS = "giornata_stage_seconds"

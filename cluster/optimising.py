@@ -6,9 +6,9 @@ from typing import Any
 
 from giornata.cluster.reporting.wording import duration
 from giornata.jobs.errors import UnknownItem, UnknownJob
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
-from giornata.jobs.works import PICTURES
+from giornata.jobs.maintenance.gc import PICTURES
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.store import JobStore
 from giornata.workers.course import COURSE, WORK, Course, read_course
 
 Fields = dict[str, Any]

@@ -23,7 +23,7 @@ from giornata.cluster.errors import (
 )
 from giornata.cluster.result import Result, answered, cause, lost
 from giornata.cluster.worker import Call, PooledWorker, WorkerStatus
-from giornata.jobs.blame import place_of
+from giornata.jobs.manager.worker_health import place_of
 
 SLICE_S = 1.0  # how long Ctrl-C and deadlines may have to wait for Ray to return
 QUIET_S = 1.0  # how long an idle worker may be quiet before it is asked whether it is still there

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from giornata.cluster.optimising import Fields, work_words
 from giornata.cluster.pace import Eta, Pace, Snapshot
-from giornata.jobs.places import base_name
+from giornata.jobs.model.paths import base_name
 
 LINE_EVERY_S = 5.0  # a log of an hour is then 720 lines; failures do not wait for it
 MINUTE_S, HOUR_S = 60, 3600

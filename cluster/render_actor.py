@@ -12,11 +12,10 @@ import torch
 from giornata.cluster.easels import EaselOrder, Easels
 from giornata.cluster.optimisation_spread import OptimisationSpreading
 from giornata.cluster.spread import Spreading
-from giornata.jobs.choices import Statistics
-from giornata.jobs.claim import Claim
-from giornata.jobs.cleaning import FETCHED
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.task import RenderTask
+from giornata.jobs.maintenance.gc import FETCHED
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
 from giornata.workers import report
 from giornata.workers.fetching import Fetcher

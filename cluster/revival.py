@@ -13,9 +13,8 @@ from typing import Protocol, TypeVar
 from giornata.cluster.errors import ClusterError
 from giornata.cluster.pool import Pool
 from giornata.cluster.runner import PoolRunner
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import ClaimKey, WorkerView
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.ports import ClaimKey, WorkerView
 from giornata.workers import report
 
 T = TypeVar("T")

@@ -11,10 +11,9 @@ from giornata.cluster.result import Result
 from giornata.cluster.spread import Spreading, SpreadKey, Wanted
 from giornata.cluster.spreads import Spreads
 from giornata.cluster.worker import Call, WorkerStatus
-from giornata.jobs.blame import place_of
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import ClaimKey, WorkerView
+from giornata.jobs.manager.worker_health import place_of
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.ports import ClaimKey, WorkerView
 from giornata.workers import report
 
 NOBODY: ClaimKey = ("", 0)

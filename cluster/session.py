@@ -16,14 +16,14 @@ from giornata.cluster.revival import SturdyRunner
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
 from giornata.cluster.stdout import StdoutGuard
 from giornata.cluster.watch import WatchedCluster
-from giornata.jobs.cleaning import FETCHED, is_in_use
 from giornata.jobs.errors import StoreUnavailable
-from giornata.jobs.manager import JobManager
-from giornata.jobs.ports import Both, Progress, Publisher, Silent
-from giornata.jobs.store import JobStore
-from giornata.jobs.styling import StyleCheck
-from giornata.jobs.supervision import MANAGER
-from giornata.jobs.works import PICTURES, Clearing
+from giornata.jobs.maintenance.gc import FETCHED, PICTURES, Clearing, is_in_use
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.manager.worker_health import MANAGER
+from giornata.jobs.model.ports import Both, Progress, Silent
+from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 from giornata.workers.settings import RenderSettings
 

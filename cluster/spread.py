@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from giornata.cluster.worker import Call
-from giornata.jobs.claim import Claim
+from giornata.jobs.model.attempt import Claim
 from giornata.styles.moments import Moments, Totals, summed
 from giornata.workers.kept import Keep
 from giornata.workers.prepared import Prepared

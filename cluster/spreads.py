@@ -8,9 +8,8 @@ from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.endings import ended
 from giornata.cluster.result import Result
 from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, Wanted
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.ports import ClaimKey
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.ports import ClaimKey
 
 LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few before it is the suspect
 

@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.ports import Silent
-from giornata.jobs.records import NewItem
-from giornata.jobs.retry import RetryPolicy
-from giornata.jobs.settling import Settler
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import ItemState, JobEvent, JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.task import RenderTask
+from giornata.jobs.manager.completion import Settler
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.model.ports import Silent
+from giornata.jobs.model.retry import RetryPolicy
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import NewItem
+from giornata.jobs.store.store import JobStore
 from giornata.workers.publisher import LocalPublisher
 from tests.fakes import done
 

@@ -14,18 +14,17 @@ from PIL import Image
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.handover import deliver_papers
 from giornata.cluster.render_actor import RenderActor
-from giornata.jobs.audit import audit
-from giornata.jobs.claim import Claim
-from giornata.jobs.folders import destination_of
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.pace import Pace
-from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.ports import ClaimKey, TaskRunner, WorkerView
-from giornata.jobs.retry import RetryPolicy
-from giornata.jobs.spec import JobSpec, parse_spec
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.manager.timing import Ask, Pace, at_once
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.ports import ClaimKey, TaskRunner, WorkerView
+from giornata.jobs.model.retry import RetryPolicy
+from giornata.jobs.model.states import JobState
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library

@@ -5,14 +5,14 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.places import LOCAL, LocalPlace
-from giornata.jobs.ports import ClaimKey, Entry, JobSnapshot, Places, WorkerView
-from giornata.jobs.retry import Decision
-from giornata.jobs.storage import Storage
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
+from giornata.jobs.model.ports import ClaimKey, JobSnapshot, WorkerView
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.spec.enums import EngineKind
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Places
+from giornata.jobs.storage.local import LOCAL, LocalPlace
 
 
 class ManualClock:

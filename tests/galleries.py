@@ -16,10 +16,9 @@ from PIL import Image, ImageFilter, ImageOps
 
 from giornata.cluster.service.access import Access
 from giornata.cluster.service.pages.around import Around
-from giornata.jobs.claim import Claim
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import ClaimKey, WorkerView
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.ports import ClaimKey, WorkerView
 from giornata.styles.library import Library
 from tests.fakes import ended
 from tests.services import STYLES, Place, serving

@@ -14,11 +14,12 @@ from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.hub import Hub
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.upkeep import upkeep_in
-from giornata.jobs.listing import Lister
-from giornata.jobs.plan import PlanReport, Size, plan
-from giornata.jobs.records import WorkerRecord
-from giornata.jobs.spec import JobSpec, parse_spec
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.listing import Lister
+from giornata.jobs.planning.estimate import PlanReport, Size, plan
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import WorkerRecord
+from giornata.jobs.store.store import JobStore
 from giornata.workers.publisher import LocalPublisher
 from tests.fakes import StyleNames
 

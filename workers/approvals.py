@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.places import base_name
-from giornata.jobs.ports import Place
-from giornata.jobs.records import ItemRecord
+from giornata.jobs.model.paths import base_name
+from giornata.jobs.storage.base import Place
+from giornata.jobs.store.records import ItemRecord
 
 APPROVALS = "approvals.csv"
 COLUMNS = ("asset", "style", "format", "file", "status", "comment", "sha256")

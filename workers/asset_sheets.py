@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from giornata.jobs.choices import FOLDER_FORMATS
-from giornata.jobs.delivered import Files
-from giornata.jobs.folders import destination_of, is_picture
-from giornata.jobs.naming import safe_component
-from giornata.jobs.places import base_name, is_url
-from giornata.jobs.ports import Place
-from giornata.jobs.records import ItemRecord
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
-from giornata.jobs.strays import SHEETS
+from giornata.jobs.maintenance.orphans import SHEETS
+from giornata.jobs.model.paths import base_name, is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.assets import is_picture
+from giornata.jobs.spec.enums import FOLDER_FORMATS
+from giornata.jobs.spec.naming import safe_component
+from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.store.records import ItemRecord, destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.workers.approvals import APPROVALS, Approvals, read_approvals
 from giornata.workers.contact_sheet import CELL_PX, contact_sheet
 from giornata.workers.tile_levels import small_copy

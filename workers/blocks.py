@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pyvips
 
-from giornata.jobs.choices import PictureFormat
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.color import PROFILE_FIELD
 
 MM_PER_INCH = 25.4

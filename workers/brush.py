@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import Brush, BrushUnit
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.values import Brush, BrushUnit
 from giornata.workers.bands import Rows, laid_out, to_depth, written
 from giornata.workers.crops import to_show
 from giornata.workers.errors import EffectRefused

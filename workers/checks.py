@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import TaskChecks
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.values import TaskChecks
 from giornata.workers.bands import bands
 from giornata.workers.encode import Encoded
 from giornata.workers.errors import QualityRefused

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyvips
 from pydantic import BaseModel, ConfigDict
 
-from giornata.jobs.choices import OutputDepth, OutputProfile, PictureFormat, PreserveColour
+from giornata.jobs.spec.enums import OutputDepth, OutputProfile, PictureFormat, PreserveColour
 from giornata.workers.color import COLOUR_BANDS, through_profile, working_to_lab
 from giornata.workers.formats import HOLDS, Sample, Space
 from giornata.workers.source import Depth, ProfileUse, SourceFacts, Stored

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from giornata.jobs.works import PICTURES
+from giornata.jobs.maintenance.gc import PICTURES
 
 COURSE = "course.json"
 PARTS = ("total", "content", "style", "variation")

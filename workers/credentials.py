@@ -13,10 +13,10 @@ from types import ModuleType
 from typing import Any
 
 from giornata import __version__
-from giornata.jobs.choices import PictureFormat, SourceTypeTerm
-from giornata.jobs.places import credentials_of
-from giornata.jobs.signing import CERTIFICATE_VARIABLE, KEY_VARIABLE, LIBRARY, Signing, signing_of
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import credentials_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.planning.validate import CERTIFICATE_VARIABLE, KEY_VARIABLE, LIBRARY, Signing, signing_of
+from giornata.jobs.spec.enums import PictureFormat, SourceTypeTerm
 from giornata.workers.errors import EncodeFailed
 from giornata.workers.metadata import DIGITAL_SOURCE_TYPES, Making
 from giornata.workers.source import Format

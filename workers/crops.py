@@ -7,7 +7,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from giornata.jobs.cropping import (
+from giornata.jobs.spec.crop import (
     CropBox,
     CropStyling,
     Size,

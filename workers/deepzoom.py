@@ -9,7 +9,7 @@ from typing import Any
 
 import pyvips
 
-from giornata.jobs.choices import Container, PictureFormat
+from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.workers.digest import tree_files
 from giornata.workers.formats import HOLDS
 from giornata.workers.savers import SaveOptions, jpeg_options

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from giornata import __version__
-from giornata.jobs.choices import MetadataPolicy, PictureFormat
-from giornata.jobs.pixels import LOSSY
-from giornata.jobs.places import sidecar_of
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import sidecar_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import MetadataPolicy, PictureFormat
+from giornata.jobs.spec.output import LOSSY
 from giornata.styles.library import Library
 from giornata.styles.moments import Totals
 from giornata.workers.blocks import HELD, Blocks, fitting

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from giornata.jobs.choices import DeviceChoice
+from giornata.jobs.spec.enums import DeviceChoice
 from giornata.styles.engine import Engine
 from giornata.workers.errors import OutOfMemory
 

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from giornata.jobs.choices import PreserveColour
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PreserveColour
 from giornata.workers.brush import Strokes, sized_strokes, wanted_px
 from giornata.workers.masks import protected_plane, style_weights
 from giornata.workers.regions import region_labels, region_share, shows

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyvips
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.jobs.choices import (
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import (
     FOLDER_FORMATS,
     Container,
     OutputDepth,
@@ -18,7 +19,6 @@ from giornata.jobs.choices import (
     PreserveColour,
     TiffCompression,
 )
-from giornata.jobs.task import RenderTask
 from giornata.workers.blocks import NO_BLOCKS, Blocks, fitting, tagged
 from giornata.workers.color_out import ColourPlan, ColourWish, from_working, plan_colour, veil_sample
 from giornata.workers.deepzoom import write_tiles

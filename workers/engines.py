@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from giornata.jobs.choices import DeviceChoice, EngineKind, Precision
-from giornata.jobs.task import RenderTask
-from giornata.jobs.universal import TaskUniversal
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskUniversal
+from giornata.jobs.spec.enums import DeviceChoice, EngineKind, Precision
 from giornata.styles.card import EngineName
 from giornata.styles.engine import Engine
 from giornata.styles.library import Library

@@ -6,7 +6,7 @@ An EXIF block is a small TIFF without a picture (EXIF 2.32, 4.5). Here it begins
 import struct
 from dataclasses import dataclass
 
-from giornata.jobs.tiff_pages import TYPE_BYTES, TiffPage, read_directory
+from giornata.jobs.planning.tiff_pages import TYPE_BYTES, TiffPage, read_directory
 
 EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY, MAKER_NOTE = 34_665, 34_853, 40_965, 37_500
 DESCRIPTIVE = (270, 271, 272, 305, 306, 315, 33_432)  # what it shows, camera, program, time, artist, rights

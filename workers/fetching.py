@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from giornata.jobs.places import base_name, is_url
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import base_name, is_url
+from giornata.jobs.model.task import RenderTask
 from giornata.workers.errors import RenderError, ScratchFull
 from giornata.workers.places import AllPlaces
 

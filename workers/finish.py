@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giornata.jobs.choices import PreserveColour
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PreserveColour
 from giornata.workers.bands import Rows, silent, to_depth, written
 from giornata.workers.brush import Strokes, stroked
 from giornata.workers.effects import Effects, asked_effects

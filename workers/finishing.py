@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.workers.checks import measure, picture_complaints, refuse
 from giornata.workers.effects import Effects
 from giornata.workers.fidelity import BACK, ROUNDS

@@ -6,7 +6,7 @@ Pure tables, so that a plan for the output can be made, and tested, without a pi
 from dataclasses import dataclass
 from enum import StrEnum
 
-from giornata.jobs.choices import PictureFormat
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.source import Format
 
 

@@ -2,7 +2,7 @@
 
 import pyvips
 
-from giornata.jobs.choices import Pages
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.errors import Rejected
 from giornata.workers.limits import DECODERS_MB, MEGA, Limits
 from giornata.workers.opening import Source

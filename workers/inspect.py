@@ -8,7 +8,7 @@ import re
 
 import pyvips
 
-from giornata.jobs.tiff_pages import ORIENTATION
+from giornata.jobs.planning.tiff_pages import ORIENTATION
 from giornata.workers.color import COLOUR_BANDS, PROFILE_FIELD, ProfileCheck, check_profile
 from giornata.workers.decoder_log import heard
 from giornata.workers.header_limits import count_pages, is_interlaced, refuse_header

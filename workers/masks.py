@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from giornata.jobs.cropping import TaskCrop
-from giornata.jobs.task_parts import TaskMasks
+from giornata.jobs.spec.crop import TaskCrop
+from giornata.jobs.spec.values import TaskMasks
 from giornata.workers.bands import Rows, bands, laid_out, to_depth, written
 from giornata.workers.crops import to_style
 from giornata.workers.mapped import give_back

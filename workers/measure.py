@@ -4,8 +4,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from giornata.jobs.choices import Pages
-from giornata.jobs.plan import Size
+from giornata.jobs.planning.estimate import Size
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.errors import RenderError
 from giornata.workers.limits import Limits
 from giornata.workers.reading import Reading

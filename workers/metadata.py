@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from giornata.jobs.choices import MetadataPolicy, SourceTypeTerm
+from giornata.jobs.spec.enums import MetadataPolicy, SourceTypeTerm
 from giornata.workers import iim, xmp
 from giornata.workers.blocks import Blocks
 from giornata.workers.ifd import (

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from giornata.jobs.ports import Entry, Place
-from giornata.jobs.tiff_levels import data_runs, level_for, levels_of
-from giornata.jobs.tiff_pages import TYPE_BYTES, TiffPage, read_pages
+from giornata.jobs.planning.tiff_levels import data_runs, level_for, levels_of
+from giornata.jobs.planning.tiff_pages import TYPE_BYTES, TiffPage, read_pages
+from giornata.jobs.storage.base import Entry, Place
 from giornata.workers.jpeg_header import SOS, header_segments
 from giornata.workers.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Format

@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import Self
 
 from giornata.jobs.errors import PlaceAway, PlaceChanged, PlaceMissing
-from giornata.jobs.places import base_name, is_url
-from giornata.jobs.plan import UNMEASURED, Size
-from giornata.jobs.ports import Entry, Place, Places
-from giornata.jobs.storage import Storage
+from giornata.jobs.model.paths import base_name, is_url
+from giornata.jobs.planning.estimate import UNMEASURED, Size
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Place, Places
 from giornata.workers.errors import Rejected
 from giornata.workers.measure import HeaderMeasure
 from giornata.workers.near_header import SparseCopy, copy_header

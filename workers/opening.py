@@ -12,9 +12,8 @@ from typing import Any
 
 import pyvips
 
-from giornata.jobs.choices import Pages
-from giornata.jobs.tiff_levels import level_for
-from giornata.jobs.tiff_pages import (
+from giornata.jobs.planning.tiff_levels import level_for
+from giornata.jobs.planning.tiff_pages import (
     BITS,
     CIELAB,
     PHOTOMETRIC,
@@ -24,6 +23,7 @@ from giornata.jobs.tiff_pages import (
     from_descriptor,
     read_pages,
 )
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.decoder_log import plain
 from giornata.workers.errors import Rejected
 from giornata.workers.jpeg_header import tidy

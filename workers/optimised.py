@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.optimise import TaskOptimise
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskOptimise
+from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.encoder import Encoder
 from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.engine import Core, Frozen, TileRun

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from giornata.jobs.choices import EngineKind, Statistics
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import EngineKind, Statistics
 from giornata.styles.moments import Totals
 from giornata.workers.device import memory_errors, pick_device
 from giornata.workers.optimisation import Optimisation

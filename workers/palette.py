@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from giornata.jobs.task_parts import TaskPalette
+from giornata.jobs.spec.values import TaskPalette
 from giornata.workers.bands import Rows
 from giornata.workers.lab import delta_e, from_lab, to_lab
 from giornata.workers.picture import to_float

@@ -3,12 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from giornata.jobs.claim import Claim, Published
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.places import is_url
-from giornata.jobs.ports import Entry, Publisher
-from giornata.jobs.storage import HERE, Storage
+from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.model.attempt import Claim, Outcome, Published
+from giornata.jobs.model.paths import is_url
+from giornata.jobs.spec.storage import HERE, Storage
+from giornata.jobs.storage.base import Entry, Publisher
 from giornata.workers.places import AllPlaces
 from giornata.workers.publisher import LocalPublisher
 from giornata.workers.s3_publisher import Recorded, S3Publisher, Shared

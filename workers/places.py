@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable
 
 from giornata.jobs.errors import PlaceUnknown
-from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.places import LocalPlace, is_url, wrong_url
-from giornata.jobs.ports import Place
-from giornata.jobs.storage import HERE, Storage
+from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.model.paths import is_url, wrong_url
+from giornata.jobs.spec.storage import HERE, Storage
+from giornata.jobs.storage.base import Place
+from giornata.jobs.storage.local import LocalPlace
 from giornata.workers.s3_place import S3Place
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.encoder_files import encoder_version
 from giornata.styles.engine import Engine
 from giornata.styles.universal.network_files import load_network_card

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giornata.jobs.choices import PreserveColour, listed
+from giornata.jobs.spec.enums import PreserveColour, listed
 from giornata.workers.bands import Rows, bands
 from giornata.workers.errors import EffectRefused
 from giornata.workers.mapped import give_back

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import jsonschema
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.jobs.choices import Statistics
+from giornata.jobs.spec.enums import Statistics
 from giornata.workers.painters import PaintedTile
 
 SCHEMA_PATH = Path(__file__).resolve().parent / "provenance.schema.json"

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from giornata.jobs.claim import Claim, Published
-from giornata.jobs.digest import deliverable_bytes, deliverable_sha256
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import LOCAL, delivered_head
-from giornata.jobs.ports import Entry, Places
-from giornata.jobs.storage import Storage
+from giornata.jobs.model.attempt import Claim, Outcome, Published
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Places
+from giornata.jobs.storage.hashing import deliverable_bytes, deliverable_sha256
+from giornata.jobs.storage.local import LOCAL, delivered_head
 from giornata.workers.errors import TargetRefused
 from giornata.workers.storage import discard, publish
 

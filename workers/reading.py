@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from giornata.jobs.choices import Pages
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.limits import Limits
 
 

@@ -17,7 +17,7 @@ import pyvips
 import torch
 
 from giornata import __version__
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.styles.library import Library, Shelved
 from giornata.styles.moments import Totals
 from giornata.workers.encode import Encoded

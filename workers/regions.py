@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from giornata.jobs.cropping import TaskCrop
-from giornata.jobs.task_parts import TaskRegion
+from giornata.jobs.spec.crop import TaskCrop
+from giornata.jobs.spec.values import TaskRegion
 from giornata.workers.bands import Rows, bands, laid_out, to_depth
 from giornata.workers.errors import EffectRefused
 from giornata.workers.mapped import give_back

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.styles.moments import Totals
 from giornata.workers.checks import output_complaints, refuse
 from giornata.workers.course import course_fact

@@ -2,7 +2,6 @@
 
 import traceback
 
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import (
     AccessRefused,
     PlaceBusy,
@@ -11,7 +10,7 @@ from giornata.jobs.errors import (
     PlaceMissing,
     PlaceUnknown,
 )
-from giornata.jobs.outcome import Outcome, OutcomeClass, one_line, tail
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, one_line, tail
 from giornata.styles.errors import BadEncoder, BadOptions, BadStylePicture, Diverged, UnknownLayer
 from giornata.workers.errors import (
     BadLimits,

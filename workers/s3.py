@@ -21,8 +21,8 @@ from giornata.jobs.errors import (
     PlaceError,
     PlaceMissing,
 )
-from giornata.jobs.naming import REMOTE
-from giornata.jobs.storage import Storage
+from giornata.jobs.spec.naming import REMOTE
+from giornata.jobs.spec.storage import Storage
 
 S3Client = Any  # boto3 makes its clients' classes while it runs
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from giornata.jobs.errors import PlaceChanged, PlaceError
-from giornata.jobs.places import PREFIX
+from giornata.jobs.model.paths import PREFIX
 from giornata.workers.s3 import split, translated
 from giornata.workers.s3_place import S3Place
 from giornata.workers.s3_upload import begun, copy

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from giornata.jobs.patience import Ask
-from giornata.jobs.places import PREFIX
-from giornata.jobs.ports import Entry
+from giornata.jobs.manager.timing import Ask
+from giornata.jobs.model.paths import PREFIX
+from giornata.jobs.storage.base import Entry
 from giornata.workers.s3 import S3Client, joined, split, translated
 
 FEW = 8  # names in a folder that are asked for one by one; a listing answers for more

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from giornata.jobs.errors import PlaceChanged, TargetTaken
-from giornata.jobs.places import base_name
-from giornata.jobs.storage import Storage
+from giornata.jobs.model.paths import base_name
+from giornata.jobs.spec.storage import Storage
 from giornata.workers.s3_conditional import Conditional
 from giornata.workers.s3_place import S3Place
 from giornata.workers.s3_upload import COPIED_BYTES, SHA256, content_type, copy, copy_in_parts

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from giornata.jobs.errors import PlaceMissing
-from giornata.jobs.naming import safe_component
-from giornata.jobs.patience import Ask, at_once
-from giornata.jobs.places import PREFIX, base_name
-from giornata.jobs.ports import Entry, Fetched
-from giornata.jobs.storage import Storage
+from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.model.paths import PREFIX, base_name
+from giornata.jobs.spec.naming import safe_component
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Fetched
 from giornata.workers.s3 import S3Client, new_client, split, translated
 from giornata.workers.s3_listing import FEW, S3Listing
 from giornata.workers.s3_reading import Pin, S3Reader

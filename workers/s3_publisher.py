@@ -4,12 +4,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from giornata.jobs.claim import Claim, Published
 from giornata.jobs.errors import PlaceError, PlaceMissing, TargetTaken
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.places import companion_names
-from giornata.jobs.ports import Entry
-from giornata.jobs.storage import Storage
+from giornata.jobs.model.attempt import Claim, Outcome, Published
+from giornata.jobs.model.paths import companion_names
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3 import split
 from giornata.workers.s3_conditional import Conditional, probe, probe_name

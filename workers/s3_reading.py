@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from giornata.jobs.errors import PlaceAway, PlaceChanged
-from giornata.jobs.patience import Ask
+from giornata.jobs.manager.timing import Ask
 from giornata.workers.s3 import S3Client, split, translated
 
 MIB = 1 << 20

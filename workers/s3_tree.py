@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from giornata.jobs.digest import tree_files
-from giornata.jobs.patterns import has_picture_suffix
-from giornata.jobs.places import companion_names, companions_of
-from giornata.jobs.ports import Entry
+from giornata.jobs.model.paths import companion_names, companions_of
+from giornata.jobs.planning.assets import has_picture_suffix
+from giornata.jobs.storage.base import Entry
+from giornata.jobs.storage.hashing import tree_files
 from giornata.workers.s3_place import S3Place
 
 AT_ONCE = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from giornata.jobs.choices import Pages
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.errors import (
     Rejected,
     RenderError,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyvips
 
-from giornata.jobs.choices import PictureFormat, TiffCompression
+from giornata.jobs.spec.enums import PictureFormat, TiffCompression
 
 # An optimised JPEG holds all coefficients, 11.5 bytes a pixel: 4.6 GB were measured at 400 megapixels.
 OPTIMIZED_JPEG_PIXELS = 25_000_000

@@ -3,9 +3,9 @@
 from contextlib import suppress
 from pathlib import Path
 
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.places import base_name, companion_names, is_url
+from giornata.jobs.model.attempt import Claim
+from giornata.jobs.model.paths import base_name, companion_names, is_url
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3_tree import send_deliverable
 from giornata.workers.s3_upload import ITEM

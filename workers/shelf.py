@@ -5,8 +5,8 @@ import json
 import os
 from pathlib import Path
 
-from giornata.jobs.cropping import CropStyling
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.crop import CropStyling
 from giornata.styles.moments import Totals, from_lists
 
 

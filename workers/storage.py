@@ -10,8 +10,7 @@ import shutil
 from collections.abc import Container
 from pathlib import Path
 
-from giornata.jobs.naming import ATTEMPT
-from giornata.jobs.places import companions_of
+from giornata.jobs.model.paths import ATTEMPT, companions_of
 from giornata.workers.errors import TargetRefused
 
 # What file systems say that know no hard links: FAT, some network disks and containers' bind mounts.

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from giornata.jobs.universal import TaskUniversal
+from giornata.jobs.model.task_style import TaskUniversal
 from giornata.styles.threads import one_thread
 from giornata.styles.universal.learn import learn_statistics
 from giornata.styles.universal.loader import shipped_network

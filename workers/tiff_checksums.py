@@ -6,7 +6,7 @@ holds, and never for the end of the stream, so that most damage would pass for a
 
 import zlib
 
-from giornata.jobs.tiff_pages import COMPRESSION, READ_BYTES, ReadAt, TiffPage
+from giornata.jobs.planning.tiff_pages import COMPRESSION, READ_BYTES, ReadAt, TiffPage
 
 DEFLATE = (8, 32_946)
 OUT_BYTES = 1 << 20

@@ -1,6 +1,6 @@
 """What a TIFF's tags rule out before its decoder is asked, and what they say that the decoder forgets."""
 
-from giornata.jobs.tiff_pages import (
+from giornata.jobs.planning.tiff_pages import (
     ASSOCIATED_ALPHA,
     BITS,
     COMPRESSION,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Protocol
 from zipfile import BadZipFile
 
-from giornata.jobs.ports import Entry, Place
+from giornata.jobs.storage.base import Entry, Place
 from giornata.workers.deepzoom import DZI_TILE_PX
 from giornata.workers.zipped import ZippedFolder
 

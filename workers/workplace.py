@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 from giornata import __version__ as VERSION
-from giornata.jobs.task import RenderTask
-from giornata.jobs.works import OWNER
+from giornata.jobs.maintenance.gc import OWNER
+from giornata.jobs.model.task import RenderTask
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 KEY_DIGITS = 12

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.styles.engine import Engine
 from giornata.styles.library import Library
 from giornata.workers.canvas import Canvas

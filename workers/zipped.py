@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.ports import Entry, Place
+from giornata.jobs.storage.base import Entry, Place
 
 BUFFER_BYTES = 1 << 16
 MOST_BYTES = 64 << 20  # of one member: a small picture of a pyramid is a tenth of a megabyte

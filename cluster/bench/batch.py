@@ -11,10 +11,10 @@ from giornata.cluster.bench.pictures import write_photographs
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import JobState
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.states import JobState
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.loader import parse_spec
 from giornata.styles.library import Library
 from giornata.styles.loader import load_feedforward
 from giornata.workers.render import Renderer

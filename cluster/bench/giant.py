@@ -20,8 +20,8 @@ import yaml
 
 from giornata.cluster.bench.pictures import NAMES, photograph
 from giornata.cluster.session import STORE_NAME
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.store import JobStore
 
 MEGA = 1_000_000
 PHOTO_PX = 512

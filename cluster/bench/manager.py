@@ -11,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.claim import Claim, Published
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.places import LOCAL
-from giornata.jobs.ports import ClaimKey, Entry, Places, WorkerView
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.storage import Storage
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
+from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.spec.enums import EngineKind
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Places
+from giornata.jobs.storage.local import LOCAL
+from giornata.jobs.store.store import JobStore
 
 WINDOW = 512  # claims in flight, as on 256 workers
 EMPTY = hashlib.sha256(b"").hexdigest()

@@ -7,7 +7,8 @@ import typer
 from pydantic import ValidationError
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.jobs.spec import JobSpec, load_spec
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import load_spec
 
 EndpointUrl = Annotated[
     str | None,

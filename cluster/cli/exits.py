@@ -12,8 +12,8 @@ from giornata.cluster.errors import (
     UnsafeService,
 )
 from giornata.jobs.errors import BadSpec, JobError, PlanRefused, StoreUnavailable, UnknownItem, UnknownJob
-from giornata.jobs.listing import REJECTED
-from giornata.jobs.states import JobState
+from giornata.jobs.manager.listing import REJECTED
+from giornata.jobs.model.states import JobState
 from giornata.styles.errors import StyleError
 from giornata.workers.errors import RenderError
 

@@ -14,10 +14,11 @@ import skimage.data
 from PIL import Image
 
 from giornata.cluster.cli.render import render_and_publish
-from giornata.jobs.choices import EngineKind, PictureFormat
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskOptimise
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
+from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.workers.contact_sheet import contact_sheet
 
 CONTENTS = ("chelsea", "astronaut", "rocket")

@@ -11,8 +11,8 @@ from giornata.cluster.cli.tables import age_words, write_fields, write_json_list
 from giornata.cluster.service.paging import all_items
 from giornata.cluster.service.views import View
 from giornata.cluster.service.views_items import AttemptView, ItemView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
 
 items_app, logs_app = verb(), verb()
 HEADERS = ("ITEM", "STATE", "STYLE", "SOURCE", "ATTEMPT", "WORKER", "REASON")

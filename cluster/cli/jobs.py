@@ -17,7 +17,7 @@ from giornata.cluster.cli.tables import (
 )
 from giornata.cluster.service.paging import all_jobs
 from giornata.cluster.service.views_jobs import JobDetail, JobView
-from giornata.jobs.states import JobState
+from giornata.jobs.model.states import JobState
 
 ls_app, show_app = verb(), verb()
 HEADERS = ("JOB", "NAME", "STATE", "ITEMS", "LOST", "PRIORITY", "OWNER", "PACE", "AGE")

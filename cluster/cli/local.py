@@ -12,7 +12,7 @@ from giornata.cluster.service.desk import Accept, Desk
 from giornata.cluster.service.upkeep import upkeep_in
 from giornata.cluster.service.views import Role
 from giornata.cluster.settings import home_folder
-from giornata.jobs.store import JobStore
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 
 

@@ -10,8 +10,8 @@ from giornata.cluster.cli.reach import AsJson, Job, TokenFile, Url, Yes, agree, 
 from giornata.cluster.cli.tables import progress_words, write_json
 from giornata.cluster.service.verbs import LOST
 from giornata.cluster.service.views_jobs import Changed, JobDetail, JobView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
 
 pause_app, resume_app, cancel_app = verb(), verb(), verb()
 retry_app, skip_app, set_app = verb(), verb(), verb()

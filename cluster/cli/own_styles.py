@@ -11,9 +11,9 @@ from giornata.cluster.catalogue import user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.render import render_and_publish
 from giornata.cluster.settings import home_folder
-from giornata.jobs.choices import EngineKind, PictureFormat
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.styles.card import Artwork, EngineName, StyleCard, card_text
 from giornata.styles.library import Shelved
 from giornata.styles.universal.engine import UniversalOptions

@@ -15,12 +15,12 @@ from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
 from giornata.cluster.cost import cost_on
 from giornata.cluster.reporting.wording import duration
 from giornata.cluster.settings import Machine, home_folder
-from giornata.jobs.expansion import expand
-from giornata.jobs.heritage import Price
-from giornata.jobs.patience import Ask, Patience, at_once
-from giornata.jobs.plan import PlanReport, plan
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.timing import Ask, Patience, at_once
+from giornata.jobs.planning.estimate import PlanReport, plan
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.collection import Price
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.store import JobStore
 from giornata.workers.near_measure import NearMeasure
 from giornata.workers.placed import new_publisher
 from giornata.workers.places import AllPlaces

@@ -8,9 +8,9 @@ import torch
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.own_styles import SAMPLE
 from giornata.cluster.cli.render import settings_here
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.contact_sheet import contact_sheet
 from giornata.workers.render import Renderer

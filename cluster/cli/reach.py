@@ -16,7 +16,7 @@ from giornata.cluster.client import Client
 from giornata.cluster.errors import ServiceUnreachable
 from giornata.cluster.service.access import client_token
 from giornata.cluster.service.verbs import Verbs
-from giornata.jobs.choices import listed
+from giornata.jobs.spec.enums import listed
 
 HOST, PORT = "127.0.0.1", 8765
 DEFAULT_URL = f"http://{HOST}:{PORT}"

@@ -16,19 +16,21 @@ from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.style_flags import AUTO, StyleFlags, style_fields
 from giornata.cluster.optimising import work_words
 from giornata.cluster.settings import Machine, home_folder
-from giornata.jobs.choices import (
+from giornata.jobs.maintenance.gc import PICTURES
+from giornata.jobs.model.paths import attempt_name, item_id_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import (
     DeviceChoice,
     EngineKind,
+    GrowthKind,
+    OptimiserKind,
     PictureFormat,
     Precision,
+    StartKind,
     Statistics,
+    TransformKind,
     resolve_format,
 )
-from giornata.jobs.naming import attempt_name, item_id_of
-from giornata.jobs.optimise import GrowthKind, OptimiserKind, StartKind
-from giornata.jobs.task import RenderTask
-from giornata.jobs.universal import TransformKind
-from giornata.jobs.works import PICTURES
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.optimise import OptimisationProgress
 from giornata.workers.prepared import Rendered

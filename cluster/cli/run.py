@@ -17,10 +17,10 @@ from giornata.cluster.idle import ended_idle
 from giornata.cluster.progress import choose_reporter
 from giornata.cluster.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
-from giornata.jobs.choices import StartWhen
-from giornata.jobs.patience import Patience
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import JobState
+from giornata.jobs.manager.timing import Patience
+from giornata.jobs.model.states import JobState
+from giornata.jobs.spec.enums import StartWhen
+from giornata.jobs.spec.job import JobSpec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.styling import stamped
-from giornata.jobs.universal import TaskUniversal, TransformKind
+from giornata.jobs.model.task_style import TaskOptimise, TaskUniversal
+from giornata.jobs.planning.style_resolver import stamped
+from giornata.jobs.spec.enums import EngineKind, TransformKind
+from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 
 OPTIMISATION_FLAGS = "--steps, --alpha, --beta, --tv, --optimiser, --start, --growth, --encoder"
 AUTO = "auto"

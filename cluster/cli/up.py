@@ -27,9 +27,9 @@ from giornata.cluster.service.standing import Standing
 from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox
 from giornata.cluster.session import managing
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
-from giornata.jobs.manager import JobManager
-from giornata.jobs.ports import Both
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.model.ports import Both
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 
 app = verb()

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from giornata.jobs.folders import destination_of
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import ItemRecord, JobRecord, WorkerRecord
-from giornata.jobs.report import Cause, summarise
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.reports.output_manifest import Cause, summarise
+from giornata.jobs.store.records import ItemRecord, JobRecord, WorkerRecord, destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.workers.course import Course, course_at, course_from
 
 SHOWN_PICTURES = 60

@@ -19,9 +19,9 @@ from giornata.cluster.reporting import wording
 from giornata.cluster.reporting.curves import curve_svg
 from giornata.cluster.reporting.facts import SHOWN_COURSES, JobFacts, gather
 from giornata.cluster.reporting.pictures import Picture, pictured
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.store import JobStore
 
 PAGE = "report.html"
 LIBRARIES = ("ray", "torch", "pyvips", "pyvips-binary", "tifffile", "numpy", "SQLAlchemy")

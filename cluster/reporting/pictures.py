@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from giornata.jobs.records import ItemRecord
+from giornata.jobs.store.records import ItemRecord
 from giornata.workers.errors import RenderError
 from giornata.workers.sandbox import Sandbox
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
 
 NOTHING = "–"
 

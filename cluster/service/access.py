@@ -18,7 +18,7 @@ import yaml
 
 from giornata.cluster.errors import UnsafeService
 from giornata.cluster.service.sessions import Seal, random_seal
-from giornata.jobs.choices import listed
+from giornata.jobs.spec.enums import listed
 
 LOCAL = "local"  # who asks, where no token is needed
 TOKEN_VARIABLE, VIEW_VARIABLE = "GIORNATA_TOKEN", "GIORNATA_VIEW_TOKEN"

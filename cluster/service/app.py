@@ -36,7 +36,7 @@ from giornata.cluster.service.pages.studio import studio_in
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.views import Problem, Role
-from giornata.jobs.complaints import dotted
+from giornata.jobs.spec.loader import dotted
 from giornata.workers.places import AllPlaces
 
 logger = logging.getLogger(__name__)

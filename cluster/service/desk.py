@@ -32,15 +32,16 @@ from giornata.cluster.service.views_service import (
     WorkerList,
 )
 from giornata.jobs.clock import SystemClock
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.plan import PlanReport
-from giornata.jobs.ports import Clock, Publisher
-from giornata.jobs.records import UNSET, BlockKind, JobLine
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.spec_checks import check_whole
-from giornata.jobs.states import ItemState, JobEvent, JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.styling import StyleCheck
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.ports import Clock
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
+from giornata.jobs.planning.estimate import PlanReport
+from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.validate import check_whole
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.records import UNSET, BlockKind, JobLine
+from giornata.jobs.store.store import JobStore
 
 FOLLOW_S = 1.0
 PRIORITIES = (0, 100)

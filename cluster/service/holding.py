@@ -5,9 +5,9 @@ from collections.abc import Collection
 from giornata.cluster.errors import UnknownWorker
 from giornata.cluster.service import questions
 from giornata.cluster.service.views_service import BlockView, WorkerList, WorkerView
-from giornata.jobs.blame import place_of
-from giornata.jobs.records import BlockKind
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.worker_health import place_of
+from giornata.jobs.store.records import BlockKind
+from giornata.jobs.store.store import JobStore
 
 
 def listed(store: JobStore) -> WorkerList:

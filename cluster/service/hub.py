@@ -17,7 +17,7 @@ from giornata.cluster.optimising import Optimising
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.mosaic import Mosaics
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
-from giornata.jobs.states import JobState
+from giornata.jobs.model.states import JobState
 
 PERIOD_S = 1.0
 HEARTBEAT_S = 15.0

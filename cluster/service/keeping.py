@@ -2,10 +2,10 @@
 
 from giornata.cluster.service.upkeep import Upkeep
 from giornata.cluster.service.views_service import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
-from giornata.jobs.ports import Publisher
-from giornata.jobs.recovery import take_over
-from giornata.jobs.states import JobEvent, JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.recovery import take_over
+from giornata.jobs.model.states import JobEvent, JobState
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.store import JobStore
 
 _LEFT_BY = {
     JobState.RUNNING: JobEvent.INTERRUPT,

@@ -5,13 +5,13 @@ from types import TracebackType
 from typing import Self
 
 from giornata.cluster.handover import deliver_papers
-from giornata.jobs.claim import Claim
-from giornata.jobs.delivered import Files, LocalFiles
 from giornata.jobs.errors import JobError
-from giornata.jobs.outcome import Outcome, one_line
-from giornata.jobs.ports import JobSnapshot
-from giornata.jobs.retry import Decision
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome, one_line
+from giornata.jobs.model.ports import JobSnapshot
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.storage.base import Files
+from giornata.jobs.storage.local import LocalFiles
+from giornata.jobs.store.store import JobStore
 from giornata.workers.errors import RenderError
 
 WRITER = "manifest"  # who did it, in the events

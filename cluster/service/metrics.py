@@ -11,13 +11,12 @@ from prometheus_client.registry import Collector
 
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.views import Role
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import StoreUnavailable
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.ports import JobSnapshot
-from giornata.jobs.records import BlockKind
-from giornata.jobs.retry import Decision
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.ports import JobSnapshot
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.records import BlockKind
 
 SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600)
 

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Any
 
 from giornata.jobs.errors import UnknownJob
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.store import JobStore
 
 LETTERS = {
     ItemState.QUEUED: "q",

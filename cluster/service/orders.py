@@ -7,9 +7,10 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 from giornata.cluster.service.questions import NAME, NUMBER
 from giornata.cluster.service.verbs import LOST, PRIORITY
 from giornata.cluster.service.views import View
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.spec import JobSpec, parse_spec
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import parse_spec
 
 MOST_ITEMS = 1000  # named in one request
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from giornata.cluster.service.verbs import Verbs
 from giornata.cluster.service.views_items import ItemView
 from giornata.cluster.service.views_jobs import JobView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
 
 
 def all_jobs(verbs: Verbs, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from giornata.cluster.errors import BadQuestion
-from giornata.jobs.asset import absolute
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.places import is_url
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.spec_checks import SHOWN
+from giornata.jobs.model.paths import absolute, is_url
+from giornata.jobs.planning.validate import SHOWN
+from giornata.jobs.spec.job import JobSpec
 
 LIMIT = 1000  # of one page
 NAME = r"^[!-~]([ -~]{0,98}[!-~])?$"  # of tokens, workers, items: what any database and any log can hold

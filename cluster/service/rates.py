@@ -6,9 +6,9 @@ from collections import deque
 
 from giornata.cluster.pace import Pace, Snapshot
 from giornata.cluster.service.views_jobs import JobView, RatesView, eta_view
-from giornata.jobs.ports import JobSnapshot
-from giornata.jobs.records import JobLine
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.ports import JobSnapshot
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.store.records import JobLine
 
 _MOVING = (JobState.LISTING, JobState.QUEUED, JobState.RUNNING, JobState.PAUSING)
 

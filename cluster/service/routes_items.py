@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query
 
 from giornata.cluster.service.asking import After, Asked, ItemId, JobId, Limit
 from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
 
 router = APIRouter(prefix="/jobs/{job_id}/items", tags=["items"])
 

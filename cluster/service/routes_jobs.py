@@ -10,7 +10,7 @@ from giornata.cluster.service.asking import After, Asked, JobId, Limit
 from giornata.cluster.service.orders import RetryOrder, SetOrder, SkipOrder, SubmitOrder, VerifyOrder
 from giornata.cluster.service.views_jobs import Changed, JobDetail, JobPage, JobView, Plan, Submitted
 from giornata.cluster.service.views_service import VerifiedView
-from giornata.jobs.states import JobState
+from giornata.jobs.model.states import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 

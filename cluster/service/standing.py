@@ -8,7 +8,7 @@ from typing import Protocol
 
 from giornata.cluster.service.views import Role
 from giornata.jobs.errors import StoreUnavailable, Superseded
-from giornata.jobs.lock import ManagerLock
+from giornata.jobs.store.lock import ManagerLock
 
 logger = logging.getLogger(__name__)
 KNOCK_S = 1.0  # between two tries for the lock

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from giornata.cluster.service import questions
-from giornata.jobs.records import JobLine
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.states import JobState
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.records import JobLine
+from giornata.jobs.store.store import JobStore
 
 LIVE = tuple(state for state in JobState if not state.is_terminal)
 

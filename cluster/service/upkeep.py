@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from giornata.jobs.audit import audit
-from giornata.jobs.cleaning import Leftover, find_leftovers, remove
-from giornata.jobs.folders import destination_of
-from giornata.jobs.ports import Publisher
-from giornata.jobs.store import JobStore
-from giornata.jobs.verification import Verified, verify
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.maintenance.gc import Leftover, find_leftovers, remove
+from giornata.jobs.maintenance.verify import Verified, verify
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.records import destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 
 

@@ -8,10 +8,10 @@ from giornata.cluster.service.views import Health
 from giornata.cluster.service.views_items import AttemptList, ItemPage, ItemView
 from giornata.cluster.service.views_jobs import Changed, JobDetail, JobPage, JobView, Submitted
 from giornata.cluster.service.views_service import Cleaned, EventPage, Recovered, VerifiedView, WorkerList
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.plan import PlanReport
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.planning.estimate import PlanReport
+from giornata.jobs.spec.job import JobSpec
 
 PRIORITY = 50  # of a job that nobody gave one; 0 to 100, the highest first
 LOST = (ItemState.FAILED, ItemState.QUARANTINED)

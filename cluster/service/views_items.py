@@ -3,9 +3,9 @@
 from typing import Self
 
 from giornata.cluster.service.views import View
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import ItemRecord
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.records import ItemRecord
 
 
 class ItemView(View):

@@ -4,10 +4,10 @@ from typing import Self
 
 from giornata.cluster.pace import Eta
 from giornata.cluster.service.views import View
-from giornata.jobs.plan import PlanReport
-from giornata.jobs.records import JobLine
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.planning.estimate import PlanReport
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.records import JobLine
 
 
 class EtaView(View):

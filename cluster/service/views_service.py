@@ -1,7 +1,7 @@
 """What the service says of workers, events, and the files it looks after."""
 
 from giornata.cluster.service.views import View
-from giornata.jobs.records import BlockKind
+from giornata.jobs.store.records import BlockKind
 
 
 class BlockView(View):

@@ -18,13 +18,13 @@ import httpx
 
 from giornata.cluster.errors import ServiceError, TargetForbidden
 from giornata.cluster.service.addresses import TargetRule
-from giornata.jobs.choices import NotifyKind
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
-from giornata.jobs.outcome import one_line
-from giornata.jobs.records import EventRecord, NoticeRecord
-from giornata.jobs.states import JobEvent
-from giornata.jobs.store import JobStore
-from giornata.jobs.stored_events import NOTICE_CURSOR
+from giornata.jobs.model.attempt import one_line
+from giornata.jobs.model.states import JobEvent
+from giornata.jobs.spec.enums import NotifyKind
+from giornata.jobs.store.events import NOTICE_CURSOR
+from giornata.jobs.store.records import EventRecord, NoticeRecord
+from giornata.jobs.store.store import JobStore
 
 logger = logging.getLogger(__name__)
 SECRET_VARIABLE, ALLOW_VARIABLE = "GIORNATA_WEBHOOK_SECRET", "GIORNATA_WEBHOOK_ALLOW"

@@ -12,7 +12,7 @@ from giornata.cluster.client import Client
 from giornata.cluster.errors import ServiceRefused, ServiceUnreachable
 from giornata.cluster.service.hub import Hub
 from giornata.cluster.service.verbs import Verbs
-from giornata.jobs.states import ItemState, JobEvent, JobState
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from tests.services import Place, serving
 
 NIGHTLY = "nightly 7"

@@ -8,11 +8,12 @@ from giornata.cluster.cost import (
     VGG19_TIMES_SLOWER,
     cost_on,
 )
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.plan import Size
-from giornata.jobs.task import RenderTask
-from tests.rows import task
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskOptimise
+from giornata.jobs.planning.estimate import Size
+from giornata.jobs.spec.enums import EngineKind
+from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from tests.support.job_rows import task
 
 
 def optimisation(**more: object) -> RenderTask:

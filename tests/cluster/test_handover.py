@@ -6,11 +6,10 @@ import pytest
 from PIL import Image
 
 from giornata.cluster.handover import deliver_papers
-from giornata.jobs.claim import Claim
-from giornata.jobs.naming import item_id_of
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.records import NewItem
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.store.records import NewItem
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 from tests.batches import new_job, settle, take_claims, task_for
 from tests.fakes import ended

@@ -11,8 +11,7 @@ from giornata.cluster.actors import ActorFactory
 from giornata.cluster.measured_actor import ENDED, STAGE_SECONDS
 from giornata.cluster.render_entrance import RenderEntrance
 from giornata.cluster.runtime import Runtime
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import OutcomeClass
+from giornata.jobs.model.attempt import Claim, OutcomeClass
 from giornata.workers.settings import RenderSettings
 from tests.batches import wave_of
 

@@ -23,14 +23,13 @@ from giornata.cluster.runner import PoolRunner
 from giornata.cluster.session import actor_factory
 from giornata.cluster.settings import ClusterSettings
 from giornata.cluster.spread import Step, Wanted
-from giornata.jobs.claim import Claim
-from giornata.jobs.expansion import expand
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.task import RenderTask
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.model.attempt import Claim, OutcomeClass
+from giornata.jobs.model.states import JobState
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.store import JobStore
 from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
 from giornata.styles.library import Library

@@ -19,14 +19,13 @@ from giornata.cluster.runner import PoolRunner
 from giornata.cluster.session import actor_factory
 from giornata.cluster.settings import ClusterSettings
 from giornata.cluster.worker import Call
-from giornata.jobs.blame import place_of
-from giornata.jobs.claim import Claim
-from giornata.jobs.expansion import expand
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.manager.worker_health import place_of
+from giornata.jobs.model.attempt import Claim, OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library

@@ -7,7 +7,7 @@ from giornata.cluster.cli.exits import Exit, code_of
 from giornata.cluster.errors import StoreServed
 from giornata.cluster.session import STORE_NAME, batch_session, session_scratch, worker_environment
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
-from giornata.jobs.store import JobStore
+from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 
 

@@ -18,9 +18,9 @@ import psutil
 import pyvips
 import torch
 
-from giornata.jobs.audit import audit
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.store import JobStore
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.states import JobState
+from giornata.jobs.model.states import JobState
 from giornata.styles.library import Library
 from tests.browsers import Browser, chromium, shots_folder
 from tests.galleries import COUNT, Gallery, until

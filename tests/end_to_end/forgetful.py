@@ -7,13 +7,12 @@ from pathlib import Path
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.cluster.session import managing
 from giornata.cluster.settings import Machine, settings_for
-from giornata.jobs.claim import Claim
-from giornata.jobs.manager import JobManager
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.pace import Pace
-from giornata.jobs.ports import TaskRunner
-from giornata.jobs.spec import load_spec
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.manager import JobManager
+from giornata.jobs.manager.timing import Pace
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.ports import TaskRunner
+from giornata.jobs.spec.loader import load_spec
+from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.workers.publisher import LocalPublisher
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from giornata.jobs.audit import audit
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
-from giornata.jobs.works import PICTURES
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.maintenance.gc import PICTURES
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.store import JobStore
 
 PATIENCE_S = 400.0
 LONG_CHAOS = [

@@ -3,9 +3,8 @@
 import sys
 from pathlib import Path
 
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.store.store import JobStore
 from giornata.workers.places import AllPlaces
 from giornata.workers.prepared import Rendered
 from giornata.workers.report import delivered

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.catalogue import LibraryStyles, user_library
-from giornata.jobs.digest import file_sha256
-from giornata.jobs.expansion import expand
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.records import NewItem
-from giornata.jobs.spec import load_spec
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Outcome, OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.loader import load_spec
+from giornata.jobs.storage.hashing import file_sha256
+from giornata.jobs.store.records import NewItem
+from giornata.jobs.store.store import JobStore
 from tests.batches import carry_out
 from tests.workers.pictures import encoded
 

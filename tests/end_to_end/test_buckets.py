@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from giornata.jobs.cleaning import find_leftovers, remove
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.verification import verify
+from giornata.jobs.maintenance.gc import find_leftovers, remove
+from giornata.jobs.maintenance.verify import verify
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.store.store import JobStore
 from giornata.workers.placed import new_publisher
 from tests import s3
 from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from giornata.cluster.service.access import Access, AccessRole, Person
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.states import ItemState
 from tests.browsers import Browser, comes_true, ready
 from tests.galleries import COUNT, Gallery
 

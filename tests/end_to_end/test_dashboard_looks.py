@@ -9,7 +9,7 @@ import pytest
 
 from giornata.cluster.service.access import Access, AccessRole, Person
 from giornata.cluster.service.views import Role
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.states import ItemState
 from giornata.styles.library import Library
 from tests.browsers import DOCS, NARROW, Browser, comes_true, keep_small, ready, serious
 from tests.galleries import NASTY, Gallery, until

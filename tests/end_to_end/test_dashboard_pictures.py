@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from giornata.jobs.naming import SIDECAR
-from giornata.jobs.states import ItemState
-from giornata.jobs.works import PICTURES
+from giornata.jobs.maintenance.gc import PICTURES
+from giornata.jobs.model.paths import SIDECAR
+from giornata.jobs.model.states import ItemState
 from giornata.workers.canvas import Canvas, new_canvas
 from giornata.workers.tiles import TileGrid
 from tests.browsers import Browser, comes_true, ready

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from giornata.jobs.digest import file_sha256
-from giornata.jobs.store import JobStore
+from giornata.jobs.storage.hashing import file_sha256
+from giornata.jobs.store.store import JobStore
 from tests.end_to_end.chaos import write_styles
 from tests.end_to_end.giants import LONG_CHAOS, PATIENCE_S, POOR, RICH, Giant
 

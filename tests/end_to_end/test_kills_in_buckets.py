@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.catalogue import LibraryStyles
-from giornata.jobs.claim import Claim
-from giornata.jobs.expansion import expand
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.records import NewItem, Settlement
-from giornata.jobs.retry import Decision
-from giornata.jobs.spec import JobSpec
-from giornata.jobs.states import ItemState, JobEvent, JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.records import NewItem, Settlement
+from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.workers.placed import new_publisher
 from giornata.workers.s3_upload import SHA256
@@ -149,7 +148,7 @@ def _styled(claim: Claim) -> Outcome:
 WEIGH = """
 import re, sys
 from pathlib import Path
-from giornata.jobs.storage import Storage
+from giornata.jobs.spec.storage import Storage
 from giornata.workers.s3_place import S3Place
 folder = Path(sys.argv[1])
 place = S3Place(Storage(endpoint_url=sys.argv[2]))

@@ -20,15 +20,14 @@ import pytest
 import pyvips
 import yaml
 
-from giornata.jobs.audit import audit
-from giornata.jobs.folders import destination_of
-from giornata.jobs.naming import SIDECAR
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import ItemRecord
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import ItemState, JobState
-from giornata.jobs.store import JobStore
-from giornata.jobs.verification import verify
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.maintenance.verify import verify
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.paths import SIDECAR
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import ItemRecord, destination_of
+from giornata.jobs.store.store import JobStore
 from giornata.workers import s3_upload
 from giornata.workers.placed import new_publisher
 from tests import s3

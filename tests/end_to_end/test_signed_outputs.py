@@ -10,7 +10,7 @@ import pytest
 import pyvips
 import skimage.data
 
-from giornata.jobs.signing import CERTIFICATE_VARIABLE, KEY_VARIABLE
+from giornata.jobs.planning.validate import CERTIFICATE_VARIABLE, KEY_VARIABLE
 from tests.workers.signers import signer
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from giornata.jobs.errors import PlanRefused
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import JobState
+from giornata.jobs.store.store import JobStore
 from tests import s3
 from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
 

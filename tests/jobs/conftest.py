@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.spec import JobSpec, parse_spec
-from giornata.jobs.store import JobStore
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.store import JobStore
 from tests import postgres
 from tests.fakes import ManualClock
-from tests.jobs.bench import Bench
+from tests.support.manager_harness import Bench
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from giornata.cluster.catalogue import LibraryStyles
-from giornata.jobs.expansion import expand
-from giornata.jobs.spec import parse_spec
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.loader import parse_spec
 from giornata.styles.encoder_files import (
     SHIPPED,
     TORCHVISION_FILE,

@@ -4,7 +4,7 @@ import unicodedata
 
 import numpy as np
 
-from giornata.jobs.choices import Pages
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.limits import Limits
 from giornata.workers.reading import Reading
 from giornata.workers.source import Format

@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from giornata.jobs.choices import Pages
+from giornata.jobs.spec.enums import Pages
 from giornata.workers.limits import Limits
 from giornata.workers.reading import Reading
 from giornata.workers.source import Depth

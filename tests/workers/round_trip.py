@@ -8,7 +8,7 @@ import numpy as np
 import pyvips
 from PIL import Image
 
-from giornata.jobs.choices import PictureFormat
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.blocks import Blocks, tagged
 from giornata.workers.color import working_to_lab
 from giornata.workers.icc import profile_name

@@ -7,7 +7,7 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from giornata.jobs.signing import Signing
+from giornata.jobs.planning.validate import Signing
 
 
 def signer(folder: Path) -> Signing:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.places import LocalPlace
-from giornata.jobs.records import ItemRecord
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.store.records import ItemRecord
 from giornata.workers.approvals import APPROVALS, COLUMNS, Approvals, read_approvals
 
 OUT = "/out"

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from giornata.jobs.choices import Container, PictureFormat
-from giornata.jobs.digest import deliverable_bytes, deliverable_sha256
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import NewItem
-from giornata.jobs.store import JobStore
-from giornata.jobs.strays import SHEETS, pictures_of_nobody
+from giornata.jobs.maintenance.orphans import SHEETS, pictures_of_nobody
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.spec.enums import Container, PictureFormat
+from giornata.jobs.storage.hashing import deliverable_bytes, deliverable_sha256
+from giornata.jobs.store.records import NewItem
+from giornata.jobs.store.store import JobStore
 from giornata.workers.approvals import APPROVALS
 from giornata.workers.asset_sheets import OPEN_PICTURES, by_source, deliver_sheets, sheet_name
 from giornata.workers.deepzoom import write_tiles

@@ -12,13 +12,13 @@ import tifffile
 import torch
 from numpy.typing import NDArray
 
-from giornata.jobs.choices import PictureFormat, Statistics
-from giornata.jobs.cropping import CropNeed, CropStyling, TaskCrop
-from giornata.jobs.digest import deliverable_bytes
-from giornata.jobs.expansion import expand
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import TaskChecks, TaskPalette
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.spec.crop import CropNeed, CropStyling, TaskCrop
+from giornata.jobs.spec.enums import PictureFormat, Statistics
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.spec.values import TaskChecks, TaskPalette
+from giornata.jobs.storage.hashing import deliverable_bytes
 from giornata.workers.errors import EffectRefused, QualityRefused
 from giornata.workers.lab import delta_e, to_lab
 from giornata.workers.painting import Painter

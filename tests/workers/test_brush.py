@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.cropping import CropNeed, TaskCrop
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import Brush, BrushUnit
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.crop import CropNeed, TaskCrop
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.values import Brush, BrushUnit
 from giornata.workers import bands, resample
 from giornata.workers.brush import (
     LARGEST_SCALE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from giornata.jobs.collisions import TargetIndex
-from giornata.jobs.naming import parse_template
+from giornata.jobs.planning.conflicts import TargetIndex
+from giornata.jobs.spec.naming import parse_template
 from giornata.workers.errors import Rejected
 from giornata.workers.sandbox import Sandbox
 from tests.workers.file_cases import FILE_CASES

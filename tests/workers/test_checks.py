@@ -5,9 +5,9 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import TaskChecks
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.values import TaskChecks
 from giornata.workers.checks import clipped_share, measure, picture_complaints, refuse
 from giornata.workers.errors import QualityRefused
 from giornata.workers.measures import Measures

@@ -5,7 +5,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from giornata.jobs.choices import OutputDepth, OutputProfile, PictureFormat, PreserveColour
+from giornata.jobs.spec.enums import OutputDepth, OutputProfile, PictureFormat, PreserveColour
 from giornata.workers.color import through_profile, working_to_lab
 from giornata.workers.color_out import ColourWish, in_integers, plan_colour
 from giornata.workers.encode import Encoded, EncodeOptions, encode

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.places import credentials_of
-from giornata.jobs.signing import Signing
+from giornata.jobs.model.paths import credentials_of
+from giornata.jobs.planning.validate import Signing
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.credentials import Parent, media_type, write_credentials
 from giornata.workers.digest import file_sha256
 from giornata.workers.errors import EncodeFailed

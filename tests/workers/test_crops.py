@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from giornata.jobs.cropping import CropNeed, CropStyling, TaskCrop
+from giornata.jobs.spec.crop import CropNeed, CropStyling, TaskCrop
 from giornata.workers.crops import crop_warnings, to_show, to_style
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.working import WorkingPicture

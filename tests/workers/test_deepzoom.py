@@ -11,7 +11,7 @@ import pytest
 import pyvips
 from defusedxml.ElementTree import parse
 
-from giornata.jobs.choices import Container, PictureFormat
+from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.workers.deepzoom import DZI_OVERLAP_PX, DZI_TILE_PX, IIIF_TILE_PX, iiif_sizes, write_tiles
 from giornata.workers.digest import tree_files, tree_sha256
 from tests.workers.pictures import image, photo

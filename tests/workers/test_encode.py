@@ -6,7 +6,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from giornata.jobs.choices import FOLDER_FORMATS, PictureFormat
+from giornata.jobs.spec.enums import FOLDER_FORMATS, PictureFormat
 from giornata.workers.color_out import in_integers
 from giornata.workers.encode import EncodeOptions, encode
 from giornata.workers.errors import EncodeFailed

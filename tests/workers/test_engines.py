@@ -11,9 +11,9 @@ import skimage.data
 import torch
 from PIL import Image
 
-from giornata.jobs.choices import EngineKind, PictureFormat
-from giornata.jobs.places import sidecar_of
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.paths import sidecar_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.styles.card import card_text
 from giornata.styles.library import Library
 from giornata.styles.universal.network_files import load_network_card

@@ -10,8 +10,8 @@ import pyvips
 import skimage.data
 import torch
 
-from giornata.jobs.choices import PictureFormat, PreserveColour
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat, PreserveColour
 from giornata.styles.network import TransformerNetwork
 from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe

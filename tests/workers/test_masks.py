@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from giornata.jobs.task_parts import TaskMasks
+from giornata.jobs.spec.values import TaskMasks
 from giornata.workers import masks as subject
 from giornata.workers.errors import Rejected
 from giornata.workers.masks import composited, protected_plane, read_mask, style_weights

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import tifffile
 
-from giornata.jobs.plan import Size
+from giornata.jobs.planning.estimate import Size
 from giornata.workers.measure import HeaderMeasure, header_size
 from giornata.workers.sandbox import Sandbox
 from tests.workers import hostile

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from giornata.jobs.choices import MetadataPolicy, PictureFormat, SourceTypeTerm
+from giornata.jobs.spec.enums import MetadataPolicy, PictureFormat, SourceTypeTerm
 from giornata.workers.blocks import JPEG_XMP_BYTES, Blocks, fitting
 from giornata.workers.ifd import NO_TAGS, read_tags
 from giornata.workers.iim import RIGHTS, read_iim, words

@@ -12,8 +12,8 @@ import pyvips
 import tifffile
 from PIL import Image
 
-from giornata.jobs.plan import UNMEASURED, Size
-from giornata.jobs.storage import Storage
+from giornata.jobs.planning.estimate import UNMEASURED, Size
+from giornata.jobs.spec.storage import Storage
 from giornata.workers.near_measure import NearMeasure
 from giornata.workers.places import AllPlaces
 from tests import s3

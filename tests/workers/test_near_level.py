@@ -9,10 +9,10 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
-from giornata.jobs.choices import Pages
-from giornata.jobs.places import LOCAL
-from giornata.jobs.tiff_levels import level_for, levels_of
-from giornata.jobs.tiff_pages import WIDTH, from_descriptor, read_pages
+from giornata.jobs.planning.tiff_levels import level_for, levels_of
+from giornata.jobs.planning.tiff_pages import WIDTH, from_descriptor, read_pages
+from giornata.jobs.spec.enums import Pages
+from giornata.jobs.storage.local import LOCAL
 from giornata.workers.limits import Limits
 from giornata.workers.near_header import SparseCopy, copy_level, joined
 from giornata.workers.reading import Reading

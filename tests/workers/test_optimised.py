@@ -14,10 +14,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.jobs.choices import EngineKind, PictureFormat
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import Brush, BrushUnit
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskOptimise
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
+from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.values import Brush, BrushUnit
 from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
 from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
@@ -95,7 +96,7 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
     words = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from pathlib import Path\n"
-        "from giornata.jobs.task import RenderTask\n"
+        "from giornata.jobs.model.task import RenderTask\n"
         "from giornata.workers.render import Renderer\n"
         "from giornata.workers.settings import RenderSettings\n"
         "renderer = Renderer(RenderSettings.model_validate_json(sys.argv[2]))\n"

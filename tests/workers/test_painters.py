@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from giornata.jobs.places import sidecar_of
+from giornata.jobs.model.paths import sidecar_of
 from giornata.workers.canvas import Canvas
 from giornata.workers.painters import painted_tiles
 from giornata.workers.render import Renderer

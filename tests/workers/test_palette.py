@@ -3,7 +3,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from giornata.jobs.task_parts import TaskPalette
+from giornata.jobs.spec.values import TaskPalette
 from giornata.workers.bands import to_depth
 from giornata.workers.lab import delta_e, to_lab
 from giornata.workers.palette import PaletteKeeper

@@ -9,7 +9,7 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giornata.jobs.choices import PreserveColour
+from giornata.jobs.spec.enums import PreserveColour
 from giornata.workers import bands
 from giornata.workers.errors import EffectRefused
 from giornata.workers.picture import to_float

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import pyvips
 
-from giornata.jobs.choices import PictureFormat, Statistics
-from giornata.jobs.places import sidecar_of
-from giornata.jobs.task import RenderTask
-from giornata.jobs.task_parts import TaskMasks, TaskRegion
+from giornata.jobs.model.paths import sidecar_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat, Statistics
+from giornata.jobs.spec.values import TaskMasks, TaskRegion
 from giornata.styles.library import Library
 from giornata.styles.moments import Moments
 from giornata.workers.delivery import Handed, hand_over, record_of, write_sidecar

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim, Published
-from giornata.jobs.digest import deliverable_sha256, file_sha256
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.storage.hashing import deliverable_sha256, file_sha256
 from giornata.workers.publisher import LocalPublisher
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from giornata.jobs.choices import Pages, PictureFormat
-from giornata.jobs.pixels import SourceLimits
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import Pages, PictureFormat
+from giornata.jobs.spec.output import SourceLimits
 from giornata.workers.errors import BadLimits, Rejected
 from giornata.workers.limits import Limits
 from giornata.workers.reading import Reading

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giornata.jobs.task_parts import TaskRegion
+from giornata.jobs.spec.values import TaskRegion
 from giornata.workers import masks
 from giornata.workers.errors import EffectRefused
 from giornata.workers.regions import as_rows, composed, region_labels, region_share, shows

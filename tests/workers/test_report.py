@@ -2,10 +2,9 @@
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim, OutcomeClass
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
 from giornata.styles.errors import (
     BadEncoder,
     BadOptions,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.workers.reading import Reading
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.places import companions_of
-from giornata.jobs.storage import Storage
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.paths import companions_of
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.storage import Storage
 from giornata.workers.digest import file_sha256
 from giornata.workers.placed import PlacedPublisher, new_publisher
 from giornata.workers.places import AllPlaces

@@ -18,7 +18,7 @@ from giornata.jobs.errors import (
     PlaceMissing,
     PlaceUnknown,
 )
-from giornata.jobs.storage import Storage
+from giornata.jobs.spec.storage import Storage
 from giornata.workers import s3_reading, s3_upload
 from giornata.workers.places import AllPlaces
 from giornata.workers.s3 import new_client, refusal, translated

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import PlaceError, TargetTaken
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.places import companion_names
-from giornata.jobs.storage import Encryption, Storage
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.paths import companion_names
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.storage import Encryption, Storage
 from giornata.workers.placed import PlacedPublisher, new_publisher
 from giornata.workers.s3_conditional import Conditional, probe
 from giornata.workers.s3_place import S3Place

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.choices import PictureFormat
-from giornata.jobs.claim import Claim
-from giornata.jobs.digest import tree_bytes, tree_sha256
 from giornata.jobs.errors import PlaceAway, PlaceMissing, TargetTaken
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.storage import Storage
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.hashing import tree_bytes, tree_sha256
 from giornata.workers.placed import PlacedPublisher, new_publisher
 from giornata.workers.s3_place import S3Place
 from giornata.workers.s3_tree import send_deliverable

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.naming import attempt_name
-from giornata.jobs.places import companions_of, credentials_of, sidecar_of
+from giornata.jobs.model.paths import attempt_name, companions_of, credentials_of, sidecar_of
 from giornata.workers.errors import TargetRefused
 from giornata.workers.storage import discard, publish, sweep
 

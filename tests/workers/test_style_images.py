@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 import pyvips
 
-from giornata.jobs.optimise import StyleImage
-from giornata.jobs.universal import TaskUniversal
+from giornata.jobs.model.task_style import TaskUniversal
+from giornata.jobs.spec.style import StyleImage
 from giornata.styles.errors import BadStylePicture
 from giornata.workers.errors import Rejected
 from giornata.workers.sandbox import Sandbox

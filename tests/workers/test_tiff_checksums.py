@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import tifffile
 
-from giornata.jobs.tiff_pages import from_descriptor, read_pages
+from giornata.jobs.planning.tiff_pages import from_descriptor, read_pages
 from giornata.workers.errors import Rejected
 from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode

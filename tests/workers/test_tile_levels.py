@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from giornata.jobs.choices import Container, PictureFormat
-from giornata.jobs.places import LocalPlace
+from giornata.jobs.spec.enums import Container, PictureFormat
+from giornata.jobs.storage.local import LocalPlace
 from giornata.workers.deepzoom import write_tiles
 from giornata.workers.tile_levels import small_copy
 from tests.workers.pictures import image, noise

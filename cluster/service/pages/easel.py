@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.task import RenderTask
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings
 

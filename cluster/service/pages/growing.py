@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from giornata.jobs.works import PICTURES
+from giornata.jobs.maintenance.gc import PICTURES
 from giornata.workers.painters import PaintedTile, painted_tiles
 
 SIDE_PX = 1400

@@ -14,7 +14,7 @@ from giornata.cluster.service.access import AccessRole, Person, SignedIn
 from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.pages.shelf import shelf
 from giornata.cluster.service.views_jobs import JobView
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.states import ItemState
 
 POLICY = "; ".join(
     (

@@ -7,11 +7,11 @@ from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.pages.previews import Far
 from giornata.cluster.service.pages.pyramid import whole_file
 from giornata.cluster.service.views_items import ItemView
-from giornata.jobs.choices import Pages
-from giornata.jobs.folders import is_picture
-from giornata.jobs.places import is_url
-from giornata.jobs.states import ItemState
-from giornata.jobs.storage import HERE
+from giornata.jobs.model.paths import is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.assets import is_picture
+from giornata.jobs.spec.enums import Pages
+from giornata.jobs.spec.storage import HERE
 from giornata.workers.tile_levels import ZIP
 
 

@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
-from giornata.jobs.choices import Pages
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.storage import Storage
+from giornata.jobs.spec.enums import Pages
+from giornata.jobs.spec.storage import Storage
 from giornata.workers.errors import RenderError, WorkerBug
 from giornata.workers.limits import Limits
 from giornata.workers.near_header import SparseCopy, copy_level

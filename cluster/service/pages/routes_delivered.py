@@ -16,9 +16,9 @@ from giornata.cluster.service.pages.routes_previews import PRIVATE
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.views_items import ItemView
 from giornata.jobs.errors import PlaceError
-from giornata.jobs.places import companion_names, is_url
-from giornata.jobs.ports import Place
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.paths import companion_names, is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.storage.base import Place
 from giornata.workers.places import AllPlaces
 
 router = APIRouter(include_in_schema=False)

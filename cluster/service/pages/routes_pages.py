@@ -12,8 +12,8 @@ from giornata.cluster.service.pages.pyramid import zoom_file
 from giornata.cluster.service.pages.routes_delivered import is_kept
 from giornata.cluster.service.pages.telling import causes_of, neighbours, spec_text
 from giornata.cluster.service.questions import NAME
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
 
 router = APIRouter(include_in_schema=False)
 ITEMS, EVENTS, JOBS = 60, 100, 50  # on one page

@@ -15,7 +15,7 @@ from giornata.cluster.service.pages.pictures import Side, page_of, picture_of
 from giornata.cluster.service.pages.previews import Previews, PreviewSize
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.views_items import ItemView
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.states import ItemState
 
 router = APIRouter(include_in_schema=False)
 WAIT_S = 1.5  # for a preview that is being made; browsers ask for six at once

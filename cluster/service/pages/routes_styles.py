@@ -13,7 +13,7 @@ from giornata.cluster.service.pages.routes_previews import NONE, NOT_YET, PRIVAT
 from giornata.cluster.service.pages.studio import THUMB_PX, Studio, Trial, refusal_of
 from giornata.cluster.service.problems import JsonText, problem
 from giornata.cluster.service.rates import Turns
-from giornata.jobs.choices import listed
+from giornata.jobs.spec.enums import listed
 from giornata.styles.errors import UnknownStyle
 from giornata.workers.errors import RenderError
 

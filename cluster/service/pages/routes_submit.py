@@ -16,7 +16,8 @@ from giornata.cluster.service.questions import NAME
 from giornata.cluster.service.verbs import PRIORITY
 from giornata.cluster.service.views import View
 from giornata.jobs.errors import BadSpec
-from giornata.jobs.spec import JobSpec, parse_spec
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.loader import parse_spec
 
 router = APIRouter(include_in_schema=False)
 

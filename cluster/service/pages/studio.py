@@ -18,10 +18,10 @@ from typing import Self
 
 import giornata
 from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Never
-from giornata.jobs.choices import EngineKind, PictureFormat
-from giornata.jobs.optimise import StyleImage
-from giornata.jobs.task import RenderTask
-from giornata.jobs.universal import TaskUniversal
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskUniversal
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
+from giornata.jobs.spec.style import StyleImage
 from giornata.styles.card import EngineName
 from giornata.styles.library import Library
 from giornata.styles.universal.network_files import load_network_card

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from giornata.cluster.reporting.page import spec_words
 from giornata.cluster.service.desk import Desk
 from giornata.cluster.service.views_items import ItemView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import ItemRecord
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.records import ItemRecord
+from giornata.jobs.store.store import JobStore
 
 SAMPLES = 5
 LOOKED_INTO = 2000  # failures of one class that are read for their words

@@ -7,8 +7,8 @@ import pytest
 
 from giornata.cluster.cli.demo import write_inputs
 from giornata.cluster.cli.plan import make_plan
-from giornata.jobs.plan import PlanReport
-from giornata.jobs.spec import load_spec
+from giornata.jobs.planning.estimate import PlanReport
+from giornata.jobs.spec.loader import load_spec
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 # Outputs of each: a new example says here what it makes.

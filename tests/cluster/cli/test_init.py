@@ -8,8 +8,8 @@ from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.init import Starter, write_starter
 from giornata.cluster.cli.main import dispatch
-from giornata.jobs.plan import PlanReport, plan
-from giornata.jobs.spec import load_spec
+from giornata.jobs.planning.estimate import PlanReport, plan
+from giornata.jobs.spec.loader import load_spec
 from giornata.workers.measure import HeaderMeasure
 
 

@@ -11,8 +11,8 @@ import pytest
 from giornata.cluster.cli import local, reach
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
-from giornata.jobs.listing import REJECTED
-from giornata.jobs.states import ItemState, JobEvent
+from giornata.jobs.manager.listing import REJECTED
+from giornata.jobs.model.states import ItemState, JobEvent
 from tests.services import Place, serving
 
 Run = Callable[..., tuple[int, str]]

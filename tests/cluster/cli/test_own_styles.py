@@ -11,7 +11,7 @@ from PIL import Image
 from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
-from giornata.jobs.choices import EngineKind
+from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.card import load_card
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from giornata.cluster.cli.plan import make_plan
 from giornata.jobs.errors import PlaceBusy
-from giornata.jobs.patience import Patience
-from giornata.jobs.states import JobState
-from giornata.jobs.store import JobStore
+from giornata.jobs.manager.timing import Patience
+from giornata.jobs.model.states import JobState
+from giornata.jobs.store.store import JobStore
 from tests import s3
 from tests.buckets import Batch, empty, fill, small_library
 from tests.faults import FaultProxy, Kind, faults_before

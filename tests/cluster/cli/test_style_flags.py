@@ -7,8 +7,7 @@ import pytest
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.style_flags import StyleFlags, style_fields, style_image
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.universal import TransformKind
+from giornata.jobs.spec.enums import EngineKind, TransformKind
 
 
 @pytest.fixture(autouse=True)

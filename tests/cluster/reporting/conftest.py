@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.store import JobStore
+from giornata.jobs.store.store import JobStore
 from tests.fakes import ManualClock
 
 

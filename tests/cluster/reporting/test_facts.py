@@ -15,12 +15,11 @@ from giornata.cluster.reporting.facts import (
     gather,
     spread,
 )
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import UnknownJob
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.records import NewItem
-from giornata.jobs.states import ItemState
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.store.records import NewItem
+from giornata.jobs.store.store import JobStore
 from tests.batches import carry_out, new_job, settle, take_claims, task_for
 from tests.fakes import ManualClock, done, ended
 

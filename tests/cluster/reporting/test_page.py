@@ -13,12 +13,11 @@ from PIL import Image
 
 from giornata.cluster.reporting.page import render_report, spec_words, versions, write_report
 from giornata.cluster.reporting.pictures import HEIGHT_PX, pictured
-from giornata.jobs.claim import Claim
 from giornata.jobs.errors import UnknownJob
-from giornata.jobs.outcome import Outcome, OutcomeClass
-from giornata.jobs.records import NewItem, WorkerRecord
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import NewItem, WorkerRecord
+from giornata.jobs.store.store import JobStore
 from giornata.workers.encode import file_sha256
 from tests.batches import carry_out, delivered, new_job, settle, take_claims, task_for
 from tests.fakes import done, ended

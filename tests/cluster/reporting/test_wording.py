@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from giornata.cluster.reporting import wording
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.states import ItemState, JobState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
 
 
 @pytest.mark.parametrize(

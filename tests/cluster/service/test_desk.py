@@ -11,7 +11,7 @@ from giornata.cluster.service import questions
 from giornata.cluster.service.manifests import Manifests
 from giornata.cluster.service.rates import Rates
 from giornata.jobs.errors import IllegalTransition, PlanRefused, UnknownItem, UnknownJob
-from giornata.jobs.states import ItemState, JobEvent
+from giornata.jobs.model.states import ItemState, JobEvent
 from tests.services import Place
 
 NUL = "\0"

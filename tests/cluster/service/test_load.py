@@ -14,12 +14,12 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from giornata.jobs.records import NewItem, Settlement
-from giornata.jobs.spec import parse_spec
-from giornata.jobs.states import JobEvent
-from giornata.jobs.store import JobStore
+from giornata.jobs.model.states import JobEvent
+from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.store.records import NewItem, Settlement
+from giornata.jobs.store.store import JobStore
 from tests.browsers import Browser, chromium, ready, shots_folder
-from tests.rows import DONE, claimed, good, task
+from tests.support.job_rows import DONE, claimed, good, task
 
 pytestmark = pytest.mark.slow
 ITEMS, WATCHERS, ROUNDS = 100_000, 50, 5

@@ -9,12 +9,12 @@ import httpx
 from giornata.cluster.measured_actor import NAMES
 from giornata.cluster.service.access import Access, AccessRole, Person
 from giornata.cluster.service.metrics import Metrics
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.retry import Decision
-from giornata.jobs.states import ItemState
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.retry import Decision
+from giornata.jobs.model.states import ItemState
 from tests.fakes import ended
-from tests.rows import DONE, claimed, fill, good
 from tests.services import Place, serving
+from tests.support.job_rows import DONE, claimed, fill, good
 
 BOARD = Path(__file__).parents[3] / "infra/grafana/giornata.json"
 SERIES = re.compile(r"\b(?:ray_)?giornata_[a-z_]+")

@@ -5,12 +5,12 @@ import random
 import pytest
 
 from giornata.cluster.service.mosaic import GAP, LETTERS, Mosaics
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import NewItem, Settlement
-from giornata.jobs.states import ItemState, JobEvent
-from giornata.jobs.store import JobStore
-from tests.rows import DONE, claimed, fail, fill, good, task
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobEvent
+from giornata.jobs.store.records import NewItem, Settlement
+from giornata.jobs.store.store import JobStore
 from tests.services import Place
+from tests.support.job_rows import DONE, claimed, fail, fill, good, task
 
 
 def by_hand(store: JobStore, job_id: str) -> bytes:

@@ -17,10 +17,11 @@ from giornata.cluster.client import Client
 from giornata.cluster.reporting.page import render_report
 from giornata.cluster.service.hub import Hub
 from giornata.cluster.service.pages.around import Around
-from giornata.jobs.choices import EngineKind
-from giornata.jobs.claim import Claim
-from giornata.jobs.optimise import OptimiseChoice, StyleImage, TaskOptimise
-from giornata.jobs.task import RenderTask
+from giornata.jobs.model.attempt import Claim
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskOptimise
+from giornata.jobs.spec.enums import EngineKind
+from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.styles.architecture import VGG19
 from giornata.styles.encoder import random_weights
 from giornata.workers import report

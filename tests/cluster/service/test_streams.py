@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 
 from giornata.cluster.service.hub import Hub
-from giornata.jobs.states import JobEvent
+from giornata.jobs.model.states import JobEvent
 from tests.services import Place, serving
 
 Event = tuple[int, str, dict[str, object]]

@@ -14,7 +14,7 @@ import pytest
 from giornata.cluster.errors import TargetForbidden, UnsafeService
 from giornata.cluster.service.addresses import TargetRule, is_public
 from giornata.cluster.service.webhooks import Outbox, signed
-from giornata.jobs.states import JobEvent
+from giornata.jobs.model.states import JobEvent
 from tests.services import Place
 
 KEY = b"a key of some length"

@@ -12,15 +12,15 @@ import pyvips
 from PIL import Image
 
 from giornata.cluster.service.pages.around import Around
-from giornata.jobs.choices import Container, PictureFormat
-from giornata.jobs.naming import SIDECAR
-from giornata.jobs.records import NewItem, Settlement
-from giornata.jobs.states import JobEvent
+from giornata.jobs.model.paths import SIDECAR
+from giornata.jobs.model.states import JobEvent
+from giornata.jobs.spec.enums import Container, PictureFormat
+from giornata.jobs.store.records import NewItem, Settlement
 from giornata.workers.deepzoom import write_tiles
 from tests import s3
 from tests.faults import faults_before
-from tests.rows import DONE, claimed, good, task
 from tests.services import Place, serving
+from tests.support.job_rows import DONE, claimed, good, task
 
 WAIT_S = 20.0
 

@@ -13,11 +13,11 @@ from giornata.cluster.service.pages.look import eta_words
 from giornata.cluster.service.pages.routes_session import inside
 from giornata.cluster.service.sessions import COOKIE, CSRF_HEADER, LASTS_S, Seal
 from giornata.cluster.service.views_jobs import EtaView, RatesView
-from giornata.jobs.outcome import OutcomeClass
-from giornata.jobs.records import NewItem, Settlement
-from giornata.jobs.states import ItemState, JobEvent
-from tests.rows import DONE, claimed, fail, fill, good, task
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobEvent
+from giornata.jobs.store.records import NewItem, Settlement
 from tests.services import Place, serving
+from tests.support.job_rows import DONE, claimed, fail, fill, good, task
 
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
 PEOPLE = [(ANNA, Person("anna", AccessRole.OPERATOR)), (VIC, Person("vic", AccessRole.VIEWER))]

@@ -7,7 +7,7 @@ import pyvips
 from PIL import Image
 
 from giornata.cluster.service.pages.pyramid import whole_file, zoom_file
-from giornata.jobs.choices import Container, PictureFormat
+from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.workers.deepzoom import write_tiles
 
 

@@ -1,0 +1,1 @@
+"""Checking and cleaning: audit, garbage, orphans, verification."""

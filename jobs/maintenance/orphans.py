@@ -1,0 +1,128 @@
+"""Pictures in a destination that no job accounts for, and records of deliveries that are not there.
+
+Files under `.giornata-` names: which of them somebody still writes, and which were left behind.
+"""
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from giornata.jobs.errors import UnknownItem
+from giornata.jobs.model.paths import ATTEMPT, PREFIX, SIDECAR, base_name, is_inside, item_id_of, job_tag
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.assets import is_picture
+from giornata.jobs.storage.base import Entry, Place
+from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.store.store import JobStore
+
+FOLDERS_IN_MIND = 10_000
+SHEETS = "contact-sheets"  # a folder of ours at the destination, of pictures that are no outputs
+
+
+def pictures_of_nobody(store: JobStore, folder: str, *, place: Place | None = None) -> Iterator[str]:
+    """Names of pictures in `folder` and below that no job delivered or is delivering, in order.
+
+    What is inside of a delivered folder belongs to it. Hidden files are passed over, and so is what is no
+    picture by its name, such as manifests and reports; but a record goes with its picture.
+    """
+    is_delivered = _delivered_folders(store, folder)
+    for entry in (place or LocalPlace()).list(folder):
+        if is_inside(entry.name, f"{folder.rstrip('/')}/{SHEETS}"):
+            continue
+        told_of = entry.name.removesuffix(SIDECAR)
+        if told_of == entry.name and not is_picture(entry.name):
+            continue
+        within = os.path.dirname(entry.name)  # noqa: PTH120 - a name in a bucket is no path
+        if not is_delivered(within) and not store.owns(told_of):
+            yield entry.name
+
+
+def _delivered_folders(store: JobStore, outermost: str) -> Callable[[str], bool]:
+    """Tells whether a folder was delivered whole, or lies in one that was."""
+
+    @lru_cache(maxsize=FOLDERS_IN_MIND)
+    def is_delivered(folder: str) -> bool:
+        if not is_inside(folder, outermost):
+            return False
+        return is_delivered(os.path.dirname(folder)) or store.owns(folder)  # noqa: PTH120
+
+    return is_delivered
+
+
+class Holder(StrEnum):
+    """Whose a temporary file is."""
+
+    ATTEMPT = "attempt"  # leased right now
+    NOBODY = "nobody"  # its attempt is over
+    STRANGER = "stranger"  # an attempt of a job that another store knows
+    UNKNOWN = "unknown"  # its name names no job: a manifest, or a picture rendered outside of jobs
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """A temporary file or object, and how long nobody has written to it; or an `upload` that is open."""
+
+    name: str
+    bytes: int
+    quiet_s: float
+    holder: Holder
+    upload: bool = False
+
+
+class Temporaries:
+    """Looks for temporary files and tells whose they are, by the jobs of one store."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._jobs: dict[str, list[str]] = defaultdict(list)
+        for job_id in store.job_ids():
+            self._jobs[job_tag(job_id)].append(job_id)
+
+    def below(self, folder: str, *, place: Place | None = None) -> Iterator[Temporary]:
+        """Those in `folder` and below, those that are being sent there included."""
+        where: Place = place or LocalPlace()
+        for entry in where.list(folder, hidden=True):
+            if base_name(entry.name).startswith(PREFIX):
+                yield self._seen(entry, self._holder(base_name(entry.name)))
+        for entry in where.uploads(folder):
+            if base_name(entry.name).startswith(PREFIX):
+                yield self._seen(entry, self._holder(base_name(entry.name)), upload=True)
+            elif owned := self._owned(entry.name, folder):  # the manager was publishing it
+                yield self._seen(entry, self._publisher_of(owned), upload=True)
+
+    def _seen(self, entry: Entry, holder: Holder, *, upload: bool = False) -> Temporary:
+        return Temporary(entry.name, entry.bytes, time.time() - entry.changed_at, holder, upload)
+
+    def _owned(self, name: str, folder: str) -> str:
+        """The target that a name is or lies in; empty where it is none of ours."""
+        while is_inside(name, folder):
+            if self._store.owns(name):
+                return name
+            name = name.rpartition("/")[0]
+        return ""
+
+    def _publisher_of(self, target: str) -> Holder:
+        item_id = item_id_of(target)
+        jobs = (job_id for tagged in self._jobs.values() for job_id in tagged)
+        return Holder.ATTEMPT if any(self._is_leased(one, item_id) for one in jobs) else Holder.NOBODY
+
+    def _holder(self, name: str) -> Holder:
+        attempt = ATTEMPT.fullmatch(name)
+        if attempt is None or attempt["job"] is None:
+            return Holder.UNKNOWN
+        jobs = self._jobs.get(attempt["job"])
+        if not jobs:
+            return Holder.STRANGER
+        leased = any(self._is_leased(job_id, attempt["item"], int(attempt["attempt"])) for job_id in jobs)
+        return Holder.ATTEMPT if leased else Holder.NOBODY
+
+    def _is_leased(self, job_id: str, item_id: str, attempt: int | None = None) -> bool:
+        try:
+            item = self._store.item(job_id, item_id)
+        except UnknownItem:
+            return False
+        return item.state is ItemState.LEASED and attempt in (None, item.attempt)

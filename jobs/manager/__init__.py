@@ -1,0 +1,1 @@
+"""The job manager: listing, dispatch, completion, recovery."""

@@ -1,0 +1,305 @@
+"""From a stored spec to stored items: expand, check, and insert in one pass that holds no list of them.
+
+`Relisted`: tasks of a job that was listed before, and what it knows of them, asked for many at once.
+
+`Listing`: jobs of a service are listed one after the other, while those that are listed run.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+
+from giornata.jobs.errors import (
+    AccessRefused,
+    BadName,
+    JobError,
+    PlaceAway,
+    PlaceBusy,
+    PlanRefused,
+    StoreUnavailable,
+)
+from giornata.jobs.model.attempt import one_line
+from giornata.jobs.model.paths import item_id_of
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
+from giornata.jobs.model.task import RenderTask, is_outdated
+from giornata.jobs.planning.conflicts import Ahead, TargetIndex
+from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.task_builder import expand
+from giornata.jobs.planning.validate import SHOWN
+from giornata.jobs.spec.enums import OnExisting, PictureFormat, StartWhen
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.storage.base import Entry, Publisher
+from giornata.jobs.store.records import Delivery, JobRecord, NewItem
+from giornata.jobs.store.store import BATCH, JobStore
+from giornata.jobs.store.transitions import MANAGER
+
+AT_ONCE = 500  # a query each takes as long as making the task
+
+Keys = Callable[[Sequence[str]], Mapping[str, str]]
+
+
+class Relisted:
+    """Passes tasks on in order; `keys` gives the content keys of those items that are known already.
+
+    Whoever reads ahead may ask for tasks of the last `AT_ONCE` that were passed on, or more.
+    """
+
+    def __init__(self, tasks: Iterable[RenderTask], keys: Keys) -> None:
+        self._tasks, self._keys = iter(tasks), keys
+        self._before: Mapping[str, str] = {}
+        self._now: Mapping[str, str] = {}
+
+    def __iter__(self) -> Iterator[RenderTask]:
+        while some := list(islice(self._tasks, AT_ONCE)):
+            self._before, self._now = self._now, self._keys([task.item_id for task in some])
+            yield from some
+
+    def key(self, item_id: str) -> str | None:
+        """The content key of an item the job has; nothing when it is new."""
+        return self._now.get(item_id) or self._before.get(item_id)
+
+
+REJECTED = "rejected by checks: "  # how the reason of a job begins that never ran
+_GIVEN_UP = (JobState.CANCELLED, JobState.CANCELLING, JobState.FAILED)
+
+
+def never() -> bool:
+    """The `stop` of what goes on to its end."""
+    return False
+
+
+class Lister:
+    """Lists jobs of one store. Problems refuse a job; one that starts at once keeps them as failed items."""
+
+    def __init__(self, store: JobStore, publisher: Publisher, styles: StyleCheck) -> None:
+        self._store, self._publisher, self._styles = store, publisher, styles
+
+    def list_job(self, job_id: str, *, stop: Callable[[], bool] = never) -> int:
+        """Insert what the job's inputs hold and mark it listed; how many items are new.
+
+        Stopped half way, or cancelled, the job stays unlisted: listing again finds the same items. Raises
+        `PlanRefused` after rejecting the job, and what `expand` raises.
+        """
+        record = self._store.job(job_id)
+        publisher = self._publisher.of(record.spec.storage)
+        lister = Lister(self._store, publisher, self._styles)
+        with TargetIndex() as index:
+            walk = _Walk(lister, record, index, stop)
+            added = self._store.insert_items(job_id, walk.items())
+        if walk.stopped:
+            return added
+        if walk.problems:
+            raise PlanRefused(tuple(walk.problems[:SHOWN]), walk.problem_count)
+        self._store.mark_listed(job_id)
+        return added
+
+    def tasks(self, record: JobRecord, on_problem: Callable[[JobError], None]) -> Iterator[RenderTask]:
+        """The tasks of a job in order."""
+        return expand(
+            record.spec,
+            base=record.base,
+            styles=self._styles,
+            on_problem=on_problem,
+            places=self._publisher.places,
+        )
+
+    def ahead(self, tasks: Iterator[RenderTask]) -> Ahead:
+        """The same tasks, with what stands at their targets."""
+        return Ahead(tasks, self._publisher)
+
+    def is_given_up(self, job_id: str) -> bool:
+        """Whether the job has ended while it was being listed."""
+        return self._store.snapshot(job_id).state in _GIVEN_UP
+
+    def has_items(self, job_id: str) -> bool:
+        """Whether the job has been listed before, in part or whole."""
+        return self._store.snapshot(job_id).total > 0
+
+    def relisted(self, job_id: str, tasks: Iterator[RenderTask]) -> Relisted:
+        """The same tasks, with the content keys of items that the job has already."""
+        return Relisted(tasks, lambda item_ids: self._store.known_keys(job_id, item_ids))
+
+    def new_item(self, task: RenderTask, there: Entry | None, on_existing: OnExisting) -> NewItem:
+        """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
+        if there is None:
+            return NewItem(task)
+        ours = self._store.delivery(task.target)
+        if ours is None:
+            if self._store.owns(task.target):  # published by a manager that died before it could say so
+                return NewItem(task)
+            words = f"{task.target} exists and was not made here; move it or choose another destination"
+            raise BadName(task.source, words)
+        if on_existing is OnExisting.FAIL:
+            reason = f"{task.target} exists and on_existing is {OnExisting.FAIL}"
+            return NewItem(task, ItemState.FAILED, reason)
+        if not self._is_intact(there, ours):
+            reason = f"{task.target} was changed since it was delivered; move it and run again"
+            return NewItem(task, ItemState.FAILED, reason)
+        key = task.content_key()
+        if on_existing is OnExisting.REPLACE or is_outdated(ours.content_key, by=key):
+            return NewItem(task, replace=True)
+        same = ours.content_key == key
+        how = "" if same else " with other settings; set on_existing: replace to render it again"
+        return NewItem(task, ItemState.SKIPPED, f"already delivered by job {ours.job_id}{how}")
+
+    def renew(self, job_id: str, task: RenderTask, known_key: str) -> None:
+        """Queue an item that the job has already again, when what it is made from has changed.
+
+        An output that someone changed meanwhile is left alone, and so is its item.
+        """
+        if not is_outdated(known_key, by=task.content_key()):
+            return
+        (there,), ours = self._publisher.heads([task.target]), self._store.delivery(task.target)
+        if there is None or (ours is not None and self._is_intact(there, ours)):
+            self._store.renew_item(job_id, task, replace=there is not None)
+
+    def _is_intact(self, there: Entry, ours: Delivery) -> bool:
+        """Whether a file is still as delivered; it is only read when its time says that it may not be."""
+        if there.bytes != ours.bytes:
+            return False
+        return there.changed_at <= ours.finished_at or self._publisher.sha256(there.name) == ours.sha256
+
+
+class _Walk:
+    """One pass over a job's tasks: what comes out of it, and what was wrong."""
+
+    def __init__(
+        self, lister: Lister, record: JobRecord, index: TargetIndex, stop: Callable[[], bool]
+    ) -> None:
+        self._lister, self._record, self._index, self._stop = lister, record, index, stop
+        self._early = record.spec.policy.start is StartWhen.AT_ONCE
+        self._again = lister.has_items(record.job_id)
+        self._relisted: Relisted | None = None
+        self._failed: list[NewItem] = []
+        self._source = ""
+        self.problems: list[str] = []
+        self.problem_count = 0
+        self.stopped = False
+
+    def items(self) -> Iterator[NewItem]:
+        """Every item, in order."""
+        tasks = self._lister.tasks(self._record, self._unplaced)
+        if self._again:
+            self._relisted = self._lister.relisted(self._record.job_id, tasks)
+            tasks = iter(self._relisted)
+        ahead = self._lister.ahead(tasks)
+        for number, task in enumerate(ahead):
+            if number % BATCH == 0 and (self._stop() or self._lister.is_given_up(self._record.job_id)):
+                self.stopped = True
+                return
+            yield from self._checked(task, ahead)
+            yield from self._drained()
+        yield from self._drained()
+
+    def _checked(self, task: RenderTask, ahead: Ahead) -> Iterator[NewItem]:
+        clash = self._clash(task)
+        if clash is None:
+            known = self._relisted.key(task.item_id) if self._relisted else None
+            if known is not None:
+                self._lister.renew(self._record.job_id, task, known)
+                return
+            try:
+                there = ahead.head(task.target)
+                yield self._lister.new_item(task, there, self._record.spec.policy.on_existing)
+                return
+            except BadName as problem:
+                clash = problem
+        self._refuse(clash, task)
+
+    def _clash(self, task: RenderTask) -> JobError | None:
+        taker = self._index.add_source(task.source) if task.source != self._source else None
+        self._source = task.source
+        if taker:
+            return BadName(task.source, f"the output of {taker} would overwrite it")
+        earlier = self._index.add_target(task.target, by=f"{task.source} in style {task.style_label}")
+        if not earlier:
+            return None
+        words = (
+            f"{task.target} in style {task.style_label} falls on {earlier}; change the template or a label"
+        )
+        return BadName(task.source, words)
+
+    def _unplaced(self, problem: JobError) -> None:
+        """A problem with an input of which no task came."""
+        self._refuse(problem, _no_task(self._record.spec, str(problem)))
+
+    def _refuse(self, problem: JobError, task: RenderTask) -> None:
+        if self._early:
+            own_id = item_id_of(f"{task.target}\n{task.source}\n{task.style_label}")
+            self._failed.append(
+                NewItem(
+                    task.model_copy(update={"item_id": own_id}),
+                    ItemState.FAILED,
+                    one_line(str(problem)),
+                )
+            )
+            return
+        self.problem_count += 1
+        if len(self.problems) < SHOWN:
+            self.problems.append(str(problem))
+
+    def _drained(self) -> Iterator[NewItem]:
+        while self._failed:
+            yield self._failed.pop(0)
+
+
+def _no_task(spec: JobSpec, words: str) -> RenderTask:
+    return RenderTask(
+        item_id="", source=words, target="", style_label=spec.name, mix={}, format=PictureFormat.PNG
+    )
+
+
+WAIT_S = 15.0  # before a bucket that could not be listed is asked again
+
+
+class Listing(threading.Thread):
+    """Lists the jobs it is handed, one after the other, beside the manager's loop."""
+
+    def __init__(self, lister: Lister, store: JobStore) -> None:
+        super().__init__(name="lister", daemon=True)
+        self._lister, self._store = lister, store
+        self._wanted: queue.Queue[str | None] = queue.Queue()
+        self._known: set[str] = set()
+        self._ended = threading.Event()
+
+    def want(self, job_id: str) -> None:
+        """List this job, unless it is in line already."""
+        if not self.is_alive():
+            self.start()
+        if job_id not in self._known:
+            self._known.add(job_id)
+            self._wanted.put(job_id)
+
+    def run(self) -> None:
+        """List until told to end."""
+        while (job_id := self._wanted.get()) is not None and not self._ended.is_set():
+            self._list(job_id)
+            self._known.discard(job_id)
+
+    def end(self) -> None:
+        """Stop between two batches, and wait for that."""
+        self._ended.set()
+        self._wanted.put(None)
+        if self.is_alive():
+            self.join()
+
+    def _list(self, job_id: str) -> None:
+        try:
+            self._lister.list_job(job_id, stop=self._ended.is_set)
+        except StoreUnavailable:
+            return  # the manager asks again as long as the job is unlisted
+        except (PlaceBusy, PlaceAway, AccessRefused) as problem:
+            self._store.note("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
+            self._ended.wait(WAIT_S)
+            return
+        except Exception as problem:
+            known = isinstance(problem, JobError | OSError)
+            self.reject(job_id, str(problem) if known else f"{type(problem).__name__}: {problem}")
+
+    def reject(self, job_id: str, words: str) -> None:
+        """End a job whose inputs cannot be listed."""
+        if self._store.snapshot(job_id).state is JobState.LISTING:
+            self._store.move_job(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(words.splitlines()))
+        else:
+            self._store.move_job(job_id, JobEvent.FAIL, reason=REJECTED + one_line(words))

@@ -1,0 +1,69 @@
+"""What a manager does before it runs a job: fence out earlier ones, and compare the store with the files."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from giornata.jobs.model.states import ItemEvent, ItemState
+from giornata.jobs.planning.conflicts import AT_ONCE
+from giornata.jobs.storage.base import Entry, Publisher
+from giornata.jobs.store.records import Delivery, ItemRecord
+from giornata.jobs.store.store import JobStore
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of comparing delivered items with their files."""
+
+    missing: int = 0
+    changed: int = 0
+
+
+def take_over(store: JobStore, publisher: Publisher, job_id: str) -> int:
+    """Raise the epoch, remove what dead attempts left, adopt what they published; the new epoch.
+
+    Raises `PlaceError` when that cannot be seen now; then the next one who takes over will.
+    """
+    publisher = publisher.of(store.job(job_id).spec.storage)
+    epoch, returned = store.raise_epoch(job_id)
+    for item_id, target, sha256, size in store.intents(job_id):
+        # The file of the intent at its final name: only the last word in the store was missing.
+        if publisher.size(target) == size and publisher.sha256(target) == sha256:
+            store.adopt(job_id, item_id, sha256=sha256, bytes=size)
+    for claim in returned:
+        publisher.discard(claim)
+    return epoch
+
+
+def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Checked:
+    """Queue items again whose output has gone; fail those whose output someone changed since.
+
+    A changed file is not ours any more, so nothing may write over it.
+    """
+    missing = changed = 0
+    publisher = publisher.of(store.job(job_id).spec.storage)
+    for item, there in _beside(publisher, store.items(job_id, (ItemState.DONE, ItemState.SKIPPED))):
+        size = there.bytes if there else None
+        if size is None:
+            reason = "its output has gone since it was delivered"
+            missing += store.move_item(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
+        elif size != item.bytes and _is_changed(item, size, store.delivery(item.target)):
+            reason = (
+                f"checking {item.target}: got {size} bytes, delivered {item.bytes}; move it and run again"
+            )
+            changed += store.move_item(job_id, item.item_id, ItemEvent.FAIL, reason=reason)
+    return Checked(missing, changed)
+
+
+def _beside(publisher: Publisher, items: Iterable[ItemRecord]) -> Iterator[tuple[ItemRecord, Entry | None]]:
+    """Items, each with what stands at its target, asked for many at once."""
+    waiting = iter(items)
+    while some := list(islice(waiting, AT_ONCE)):
+        yield from zip(some, publisher.heads([item.target for item in some]), strict=True)
+
+
+def _is_changed(item: ItemRecord, size: int, newest: Delivery | None) -> bool:
+    """A skipped item has no file of its own, and a later job may have replaced ours by right."""
+    if item.state is not ItemState.DONE:
+        return False
+    return newest is None or newest.job_id == item.job_id or newest.bytes != size

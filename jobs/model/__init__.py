@@ -1,0 +1,1 @@
+"""What manager, store and workers share: tasks, claims, outcomes, states, and the interfaces between them."""

@@ -1,0 +1,1 @@
+"""From a spec to tasks: inputs, pages, names, conflicts, the estimate."""

@@ -1,0 +1,95 @@
+"""Finding targets that would fall on each other or on a source, in memory a million names do not grow.
+
+`Ahead`: tasks, and what stands at their targets already, asked for many at once.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Protocol, Self
+
+from giornata.jobs.model.paths import fold, is_url
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.storage.base import Entry
+
+CACHE_KIB = 16_384  # what the index may hold in memory; the rest goes to a temporary file
+
+
+class TargetIndex:
+    """The names seen so far, case-folded and NFC, in a database without a name that goes away on close."""
+
+    def __init__(self) -> None:
+        self._names = sqlite3.connect("", isolation_level=None)
+        self._names.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self._names.execute("PRAGMA journal_mode = OFF")
+        self._names.execute("CREATE TABLE target (key BLOB PRIMARY KEY, by TEXT NOT NULL) WITHOUT ROWID")
+        self._names.execute("CREATE TABLE source (key BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._names.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._names.close()
+
+    def add_source(self, source: str) -> str | None:
+        """Note a picture that is read; the description of the target that would overwrite it, if any.
+
+        One that is known is not looked at again.
+        """
+        added = self._names.execute("INSERT OR IGNORE INTO source VALUES (?)", (_key(source),))
+        return self._taken_by(source) if added.rowcount else None
+
+    def add_target(self, target: str, *, by: str) -> str | None:
+        """Note a target; what it falls on, in words, or nothing. `by` describes who wants it."""
+        if self._names.execute("SELECT 1 FROM source WHERE key = ?", (_key(target),)).fetchone():
+            return "a source picture"
+        earlier = self._taken_by(target)
+        if earlier is None:
+            self._names.execute("INSERT INTO target VALUES (?, ?)", (_key(target), by))
+        return earlier
+
+    def _taken_by(self, name: str) -> str | None:
+        found = self._names.execute("SELECT by FROM target WHERE key = ?", (_key(name),)).fetchone()
+        return str(found[0]) if found else None
+
+
+def _key(name: str) -> bytes:
+    return hashlib.blake2b(fold(name).encode(), digest_size=16).digest()
+
+
+AT_ONCE = 500  # a listing of a bucket answers for a thousand; tasks are held until their answer is there
+
+
+class Heads(Protocol):
+    """Knows what stands at names."""
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Place.heads`."""
+
+
+class Ahead:
+    """Passes tasks on in order. What stands at their targets is looked up when the first one is asked for."""
+
+    def __init__(self, tasks: Iterable[RenderTask], files: Heads) -> None:
+        self._tasks, self._files = iter(tasks), files
+        self._some: list[RenderTask] = []
+        self._found: dict[str, Entry | None] | None = None
+
+    def __iter__(self) -> Iterator[RenderTask]:
+        for first in self._tasks:
+            # A disk answers at once, so nothing has to be held for it.
+            more = islice(self._tasks, AT_ONCE - 1) if is_url(first.target) else ()
+            self._some, self._found = [first, *more], None
+            yield from self._some
+
+    def head(self, target: str) -> Entry | None:
+        """What stands at the target of a task that has just been passed on."""
+        if self._found is None:
+            names = [task.target for task in self._some]
+            self._found = dict(zip(names, self._files.heads(names), strict=True))
+        return self._found[target]

@@ -1,0 +1,1 @@
+"""What a job leaves beside its outputs: manifest, checksums, bag."""

@@ -1,0 +1,1 @@
+"""What people write: the models of a job's spec, and its loader."""

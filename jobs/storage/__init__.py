@@ -1,0 +1,1 @@
+"""Storage as the manager needs it, and the local disk; no buckets."""

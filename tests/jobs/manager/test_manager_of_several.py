@@ -1,0 +1,67 @@
+"""Several jobs on one manager."""
+
+from collections.abc import Callable
+
+from giornata.jobs.model.states import ItemState, JobEvent, JobState
+from giornata.jobs.spec.job import JobSpec
+from tests.support.manager_harness import Bench
+
+SpecOf = Callable[..., JobSpec]
+
+
+def test_one_manager_serves_several_jobs_by_priority(bench: Bench, spec_of: SpecOf) -> None:
+    manager = bench.manager()
+    low = manager.accept(spec_of(name="low", destination="low"), base=bench.base, priority=10)
+    high = manager.accept(spec_of(name="high", destination="high"), base=bench.base, priority=90)
+    manager.serve(lambda: all(bench.store.snapshot(one).state.is_terminal for one in (low, high)))
+    assert {bench.store.snapshot(one).state for one in (low, high)} == {JobState.COMPLETED}
+    order = [claim.job_id for claim in bench.runner.submitted]
+    assert len(order) == 18
+    # Both were listed before either began, or the high one overtook: its last comes before the low one's.
+    assert order.index(high) < 9
+    assert order[-1] == low
+
+
+def test_max_workers_limits_what_a_job_has_in_flight(bench: Bench, spec_of: SpecOf) -> None:
+    manager = bench.manager()
+    job_id = manager.accept(spec_of(), base=bench.base, max_workers=1)
+    manager.serve(lambda: bench.store.snapshot(job_id).state.is_terminal)
+    leased = [snapshot.counts[ItemState.LEASED] for snapshot in bench.recorder.snapshots]
+    assert max(leased) <= 1
+    assert bench.store.snapshot(job_id).state is JobState.COMPLETED
+
+
+def test_the_same_token_is_the_same_job(bench: Bench, spec_of: SpecOf) -> None:
+    manager = bench.manager()
+    same = {"client_token": "2026-11-21"}
+    first = manager.accept(spec_of(), base=bench.base, **same)
+    assert manager.accept(spec_of(), base=bench.base, **same) == first
+
+
+def test_two_jobs_never_make_one_file_at_the_same_time(bench: Bench, spec_of: SpecOf) -> None:
+    manager = bench.manager()
+    jobs = [
+        manager.accept(spec_of(name=name, policy={"on_existing": "replace"}), base=bench.base)
+        for name in ("one", "two")
+    ]
+    manager.serve(lambda: all(bench.store.snapshot(one).state.is_terminal for one in jobs))
+    assert {bench.store.snapshot(one).state for one in jobs} == {JobState.COMPLETED}
+    assert not list((bench.base / "out").glob(".giornata-*"))
+
+
+def test_a_cancelled_job_ends_while_others_go_on(bench: Bench, spec_of: SpecOf) -> None:
+    manager = bench.manager()
+    gone = manager.accept(spec_of(name="gone", destination="gone"), base=bench.base)
+    kept = manager.accept(spec_of(name="kept", destination="kept"), base=bench.base)
+    cancelled = False
+
+    def stop() -> bool:
+        nonlocal cancelled
+        if not cancelled and bench.store.snapshot(gone).counts[ItemState.DONE]:
+            cancelled = bool(bench.store.move_job(gone, JobEvent.CANCEL))
+        return all(bench.store.snapshot(one).state.is_terminal for one in (gone, kept))
+
+    manager.serve(stop)
+    assert bench.store.snapshot(gone).state is JobState.CANCELLED
+    assert bench.store.snapshot(kept).state is JobState.COMPLETED
+    assert not list(bench.base.rglob(".giornata-*"))
