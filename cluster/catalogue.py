@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from giornata.cluster.settings import home_folder
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.card import IDENTITY, StyleCard
-from giornata.styles.encoder_files import encoder_version
-from giornata.styles.library import Library
+from giornata.styles.library import IDENTITY, Library, StyleCard
+from giornata.styles.perception.encoder_files import encoder_version
 from giornata.styles.universal.network_files import load_network_card
 
 # Raised whenever the same weights and the same picture would come out with other pixels.

@@ -6,7 +6,7 @@ from functools import cache
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.estimate import Size
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.encoder_files import SHIPPED, encoder_file
+from giornata.styles.perception.encoder_files import SHIPPED, encoder_file
 
 # What one CPU core of a common server styles, halo included, by `giornata bench batch`.
 MEGAPIXELS_PER_S_PER_CORE = 0.2
@@ -31,8 +31,8 @@ def cost_on(cpus: int) -> Callable[[RenderTask, Size], float]:
 
 def _megapixel_steps(task: RenderTask, size: Size) -> float:
     # The engine's own words come with torch: only whoever needs them waits for it.
-    from giornata.styles.architecture import COMPACT, VGG19
-    from giornata.styles.gatys.schedule import scales_of
+    from giornata.styles.optimization.options import scales_of
+    from giornata.styles.perception.vgg import COMPACT, VGG19
     from giornata.workers.optimisation import LEAST_CELLS
     from giornata.workers.optimised import options_of
 

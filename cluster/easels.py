@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from giornata.jobs.model.task import RenderTask
-from giornata.styles.gatys.conductor import Position, Round
+from giornata.styles.optimization.coordinator import Position, Round
 from giornata.workers.device import memory_errors
 from giornata.workers.easel import Easel
 from giornata.workers.optimisation import Optimisation, lay_out, open_scale

@@ -16,7 +16,7 @@ from giornata.cluster.easels import EaselOrder, EaselVerb, Opened
 from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, Wanted
 from giornata.cluster.worker import Call
 from giornata.jobs.model.attempt import Claim
-from giornata.styles.gatys.conductor import Conducting, Conductor, Position, Round, StepDone, Verb
+from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
 from giornata.workers.course_log import CourseWriter
 from giornata.workers.easel import sum_products
 from giornata.workers.optimisation import Optimisation

@@ -10,12 +10,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from giornata.styles.card import EngineName, StyleCard
 from giornata.styles.engine import Engine
 from giornata.styles.errors import StyleError, UnknownStyle, WeightsMismatch
-from giornata.styles.feedforward import FeedForwardEngine, style_weights
-from giornata.styles.library import Library, Shelved, check_hash
-from giornata.styles.network import NetworkShape, TransformerNetwork, classic_shape
+from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
+from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork, classic_shape
+from giornata.styles.library import EngineName, Library, Shelved, StyleCard, check_hash
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
 from giornata.styles.universal.loader import universal_engine
 from giornata.styles.universal.statistics import load_statistics

@@ -5,11 +5,15 @@ Plain arrays, so that whoever only adds them up need not load torch.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from giornata.styles.errors import BadStatistics
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,3 +72,17 @@ def from_lists(record: Sequence[dict[str, object]]) -> Totals:
         )
         for entry in record
     )
+
+
+def moments_of(features: "Tensor") -> Moments:
+    """Moments of `features`: float, H x W x C (channels last in memory), any device.
+
+    Rows are summed in the features' own precision, which stays exact enough because a row is short, and
+    the row sums in float64.
+    """
+    import torch
+
+    rows = features.float()
+    total = rows.sum(dim=1).sum(dim=0, dtype=torch.float64)
+    squares = rows.square().sum(dim=1).sum(dim=0, dtype=torch.float64)
+    return Moments(features.shape[0] * features.shape[1], total.cpu().numpy(), squares.cpu().numpy())

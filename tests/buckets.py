@@ -25,9 +25,9 @@ from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
+from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.library import Library
-from giornata.styles.network import TransformerNetwork
-from giornata.styles.training.publish import write_library
+from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.placed import new_publisher
 from giornata.workers.settings import RenderSettings

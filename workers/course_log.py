@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from giornata.styles.gatys.conductor import Position, StepDone
-from giornata.styles.gatys.objective import LossParts
+from giornata.styles.optimization.coordinator import Position, StepDone
+from giornata.styles.optimization.objective import LossParts
 from giornata.workers.course import COURSE, PARTS, Course, ScaleCourse
 from giornata.workers.optimisation import Optimisation
 

@@ -10,12 +10,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from giornata.styles.encoder import Encoder
-from giornata.styles.gatys.conductor import Round, Verb
-from giornata.styles.gatys.objective import LossParts, Objective, Signals
-from giornata.styles.gatys.shard import Order, Products, Shard, in_memory
-from giornata.styles.gatys.sums import LayerSums, TileSums, summed
-from giornata.styles.gatys.tile import TileWork
+from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.losses import LayerSums, TileSums, summed
+from giornata.styles.optimization.objective import LossParts, Objective, Signals
+from giornata.styles.optimization.optimizer_shard import Order, Products, Shard, in_memory
+from giornata.styles.optimization.tile import TileWork
+from giornata.styles.perception.encoder import Encoder
 from giornata.styles.threads import one_thread
 from giornata.workers.errors import WorkerBug
 from giornata.workers.lanes import on_lanes

@@ -9,9 +9,8 @@ import torch
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskUniversal
 from giornata.jobs.spec.enums import DeviceChoice, EngineKind, Precision
-from giornata.styles.card import EngineName
 from giornata.styles.engine import Engine
-from giornata.styles.library import Library
+from giornata.styles.library import EngineName, Library
 from giornata.styles.loader import card_options, engine_of, load_engine
 from giornata.styles.universal.engine import UniversalOptions
 from giornata.styles.universal.loader import universal_engine

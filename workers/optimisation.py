@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from giornata.styles.encoder import Encoder, Preprocessing
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.errors import BadStylePicture
-from giornata.styles.gatys.objective import Objective, StyleTarget
-from giornata.styles.gatys.options import WHOLE, GatysOptions, Start
-from giornata.styles.gatys.schedule import Scale
-from giornata.styles.gatys.sums import LayerSums
-from giornata.styles.gatys.tile import TileWork
-from giornata.styles.losses import Statistics, statistics_of
+from giornata.styles.optimization.losses import LayerSums, Statistics, statistics_of
+from giornata.styles.optimization.objective import Objective, StyleTarget
+from giornata.styles.optimization.options import WHOLE, GatysOptions, Scale, Start
+from giornata.styles.optimization.tile import TileWork
+from giornata.styles.perception.encoder import Encoder, Preprocessing
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.easel import Easel
 from giornata.workers.lanes import on_lanes
 from giornata.workers.picture import read_box, reduced

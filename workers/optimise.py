@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from giornata.styles.gatys.conductor import Conductor, Position, Round, StepDone, Verb
-from giornata.styles.gatys.objective import LossParts
-from giornata.styles.gatys.shard import Products
+from giornata.styles.optimization.coordinator import Conductor, Position, Round, StepDone, Verb
+from giornata.styles.optimization.objective import LossParts
+from giornata.styles.optimization.optimizer_shard import Products
 from giornata.workers.course import small_picture
 from giornata.workers.course_log import LOSSES, CourseWriter, course_of, write_course
 from giornata.workers.easel import Easel, sum_products

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.encoder import Encoder
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.engine import Core, Frozen, TileRun
 from giornata.styles.errors import BadStatistics
-from giornata.styles.gatys.options import GatysOptions
-from giornata.styles.gatys.schedule import scales_of
+from giornata.styles.optimization.options import GatysOptions, scales_of
+from giornata.styles.perception.encoder import Encoder
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.canvas import Canvas
 from giornata.workers.errors import EffectRefused
 from giornata.workers.masks import read_mask

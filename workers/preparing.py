@@ -10,8 +10,8 @@ import numpy as np
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.encoder_files import encoder_version
 from giornata.styles.engine import Engine
+from giornata.styles.perception.encoder_files import encoder_version
 from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.canvas import new_canvas
 from giornata.workers.crops import to_style

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from giornata.styles.gatys.options import GatysOptions, Optimiser
+from giornata.styles.optimization.options import GatysOptions, Optimiser
 from giornata.workers.errors import ScratchFull
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,19 @@ import torch
 from scipy.stats import spearmanr
 
 from giornata.cluster.bench.pictures import NAMES, photograph
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import Encoder, Preprocessing, random_weights
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
-from giornata.styles.gatys.conductor import Round, Verb
-from giornata.styles.gatys.objective import LossParts
-from giornata.styles.gatys.options import CONTENT_LAYERS, STYLE_LAYERS, GatysOptions, Growth, Start
-from giornata.styles.gatys.schedule import Scale
+from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.objective import LossParts
+from giornata.styles.optimization.options import (
+    CONTENT_LAYERS,
+    STYLE_LAYERS,
+    GatysOptions,
+    Growth,
+    Scale,
+    Start,
+)
+from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.perception.vgg import VGG19
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.optimisation import USUAL_CORE_PX, Optimisation, StyleSource, lay_out, open_scale
 from giornata.workers.optimise import optimise

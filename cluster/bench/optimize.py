@@ -19,10 +19,9 @@ from giornata.cluster.bench.pictures import photograph
 from giornata.cluster.runtime import Runtime
 from giornata.cluster.session import ROOMY_HEAP, WORKER_ENVIRONMENT
 from giornata.cluster.settings import ClusterSettings
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
-from giornata.styles.gatys.conductor import Conductor, Round, Verb
-from giornata.styles.gatys.options import GatysOptions, Growth
-from giornata.styles.gatys.schedule import Scale
+from giornata.styles.optimization.coordinator import Conductor, Round, Verb
+from giornata.styles.optimization.options import GatysOptions, Growth, Scale
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.optimisation import Optimisation, StyleSource, grid_of
 from giornata.workers.optimise import played
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from giornata.styles.gatys.conductor import Round
+from giornata.styles.optimization.coordinator import Round
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.easel import Easel
 from giornata.workers.optimisation import Optimisation, lay_out, open_scale

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from giornata.cluster.bench.pictures import photograph
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
-from giornata.styles.gatys.options import GatysOptions, Growth
-from giornata.styles.gatys.schedule import scales_of
+from giornata.styles.optimization.options import GatysOptions, Growth, scales_of
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.allocator import keep_freed_memory
 from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 from giornata.workers.optimise import optimise

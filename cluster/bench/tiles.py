@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from giornata.cluster.bench.pictures import photograph
 from giornata.styles.engine import collect_totals, render_tile
-from giornata.styles.feedforward import FeedForwardEngine
+from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.library import Library
 from giornata.styles.loader import load_feedforward
 from giornata.styles.moments import Totals

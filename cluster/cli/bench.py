@@ -25,7 +25,7 @@ from giornata.cluster.bench import scales as scales_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.cli.memory import MemoryLimit
 from giornata.cluster.settings import Machine
-from giornata.styles.gatys.options import Growth
+from giornata.styles.optimization.options import Growth
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Folder = Annotated[

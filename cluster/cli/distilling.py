@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from giornata.styles.training.distillation import DistillationPlan, DistillationProgress, Distiller
+from giornata.styles.training.export import publish_encoder
 from giornata.styles.training.held_out import load_held_out
-from giornata.styles.training.publish_encoder import publish_encoder
 
 LINE_EVERY = 20  # steps
 LAST = 50  # steps whose mean the card tells

@@ -14,8 +14,7 @@ from giornata.cluster.settings import home_folder
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
-from giornata.styles.card import Artwork, EngineName, StyleCard, card_text
-from giornata.styles.library import Shelved
+from giornata.styles.library import Artwork, EngineName, Shelved, StyleCard, card_text
 from giornata.styles.universal.engine import UniversalOptions
 from giornata.styles.universal.network import MIN_SIDE, STRIDE, NetworkReach, rounded_up
 from giornata.styles.universal.network_files import load_network_card

@@ -7,11 +7,10 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from giornata.styles.errors import BadEncoder
+from giornata.styles.training.data import pictures_in
+from giornata.styles.training.export import preview_sheet, write_library
 from giornata.styles.training.held_out import HeldOut, load_held_out
 from giornata.styles.training.painters import PaintersTrainer, TrainingFiles, TrainingProgress
-from giornata.styles.training.pictures import pictures_in
-from giornata.styles.training.preview import preview_sheet
-from giornata.styles.training.publish import write_library
 from giornata.styles.training.recipe import Recipe, load_recipe
 from giornata.styles.universal.network_files import FOLDER, load_network_card
 

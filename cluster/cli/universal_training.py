@@ -11,15 +11,15 @@ import typer
 from torch import Tensor
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.styles.training.held_out import load_held_out
-from giornata.styles.training.pictures import pictures_in, read_picture, to_unit
-from giornata.styles.training.publish_universal import (
+from giornata.styles.training.data import pictures_in, read_picture, to_unit
+from giornata.styles.training.export_universal import (
     READING_PX,
     learn_paintings,
     load_paintings_list,
     publish_network,
     rebuilt_db,
 )
+from giornata.styles.training.held_out import load_held_out
 from giornata.styles.training.recipe import RECIPES
 from giornata.styles.training.universal import UniversalProgress, UniversalTrainer
 from giornata.styles.training.universal_recipe import load_universal_recipe

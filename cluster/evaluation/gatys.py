@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.evaluation.metrics import Image
-from giornata.styles.gatys.options import GatysOptions
-from giornata.styles.gatys.schedule import scales_of
+from giornata.styles.optimization.options import GatysOptions, scales_of
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 from giornata.workers.optimise import optimise
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from giornata.styles.card import EngineName
 from giornata.styles.engine import Engine
 from giornata.styles.evaluation.metrics import Image
-from giornata.styles.library import Library, Shelved
+from giornata.styles.library import EngineName, Library, Shelved
 from giornata.styles.loader import load_engine
 from giornata.workers.program import TileDesk, exact_totals, grid_for, styled_in_one
 

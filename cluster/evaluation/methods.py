@@ -15,11 +15,10 @@ from giornata.cluster.evaluation.teachers import (
     adain_files,
     microast_files,
 )
-from giornata.styles.card import EngineName
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.palette import palette_only
-from giornata.styles.library import Library, Shelved
+from giornata.styles.library import EngineName, Library, Shelved
 from giornata.styles.training.wct_teacher import wct_files
 
 UNCHANGED, PALETTE, GATYS = "unchanged", "palette", "gatys"

@@ -21,13 +21,13 @@ from giornata.cluster.evaluation.protocol import Course
 from giornata.cluster.evaluation.request import Request
 from giornata.cluster.evaluation.results import Setup
 from giornata.cluster.evaluation.subjects import Painting, choose_paintings, choose_photos
-from giornata.styles.encoder import Encoder
-from giornata.styles.encoder_files import torchvision_file
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.lpips import load_judges
 from giornata.styles.evaluation.yardstick import Yardstick
 from giornata.styles.library import Library, Shelved
+from giornata.styles.perception.encoder import Encoder
+from giornata.styles.perception.encoder_files import torchvision_file
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.styles.training.held_out import load_held_out
 
 TEACHERS_MISSING = "teachers: not measured: give --teachers"

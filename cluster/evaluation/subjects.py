@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from giornata.cluster.evaluation.images import images_in, read_image
-from giornata.styles.card import StyleCard
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
+from giornata.styles.library import StyleCard
 from giornata.styles.training.recipe import RECIPES
 
 PAINTING_SIDE_PX = 512  # short side at which a painting is looked at, whatever the photographs' size

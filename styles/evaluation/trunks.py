@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from giornata.styles.encoder_files import torchvision_file
 from giornata.styles.evaluation.errors import BadWeights
 from giornata.styles.evaluation.metrics import Image
+from giornata.styles.perception.encoder_files import torchvision_file
 
 # LPIPS v0.1 (Zhang et al. 2018) moves RGB -1..1 to torchvision's normalisation by these.
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

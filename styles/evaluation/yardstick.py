@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from torch import Tensor
 
-from giornata.styles.encoder import Encoder
 from giornata.styles.evaluation.errors import EvaluationError
 from giornata.styles.evaluation.faults import clipped, dots, holes, unrest
 from giornata.styles.evaluation.gram_distance import (
@@ -19,6 +18,7 @@ from giornata.styles.evaluation.lpips import Judges
 from giornata.styles.evaluation.metrics import Image, edge_f1, similarity
 from giornata.styles.evaluation.palette import palette_only
 from giornata.styles.evaluation.trunks import TrunkName, as_tensor
+from giornata.styles.perception.encoder import Encoder
 
 HEADLINE, DAMAGE = "squeeze_3", "lpips"  # the axes of the plot
 Values = dict[str, float | None]

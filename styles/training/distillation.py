@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
-from giornata.styles.architecture import COMPACT, Architecture
-from giornata.styles.encoder import Encoder, Preprocessing, random_weights
 from giornata.styles.errors import TrainingDiverged
-from giornata.styles.training.pictures import PhotoCrops, pictures_in
+from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.perception.vgg import COMPACT, Architecture
+from giornata.styles.training.data import PhotoCrops, pictures_in
 from giornata.styles.training.teachers import CompressedVgg19, Vgg19, gram
 
 CHECKPOINT = "distillation.pt"

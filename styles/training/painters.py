@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
 from giornata.styles.errors import BadRecipe, MissingPictures, TrainingDiverged
-from giornata.styles.network import TransformerNetwork
+from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.training.painters_crops import Seen, VariedCrops
 from giornata.styles.training.painters_loss import PaintersLoss
 from giornata.styles.training.painters_norm import painted

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.data import PhotoCrops
 
 CALM_SHARE = 0.05  # synthetic skies and walls: nothing in them but a gradient
 TURNED_SHARE = 0.3

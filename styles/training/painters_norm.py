@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from giornata.styles.network import EPSILON, Stage, TransformerNetwork, doubled
+from giornata.styles.feedforward.network import EPSILON, Stage, TransformerNetwork, doubled
 
 POOL = 8  # sums are taken over squares of this side in the map's own type, and over the squares in float32
 

@@ -7,8 +7,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from giornata.styles.training.data import read_picture, to_unit
 from giornata.styles.training.perceptual_loss import PerceptualLoss, StyleSums
-from giornata.styles.training.pictures import read_picture, to_unit
 from giornata.styles.universal.batch_transform import BatchStatistics, batch_statistics
 from giornata.styles.universal.network import STRIDE, UniversalNetwork
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from giornata.styles.errors import BadRecipe
-from giornata.styles.network import NetworkShape
+from giornata.styles.feedforward.network import NetworkShape
 
 Model = TypeVar("Model", bound=BaseModel)
 RECIPES = Path(__file__).parent / "recipes"  # that ship

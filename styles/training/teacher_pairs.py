@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from giornata.styles.training.data import PhotoCrops, to_unit
 from giornata.styles.training.painting_targets import painting_pixels
-from giornata.styles.training.pictures import PhotoCrops, to_unit
 from giornata.styles.training.wct_teacher import FeatureStatistics, WctTeacher
 from giornata.styles.universal.network import LEVELS
 

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from giornata.styles.errors import MissingPictures, TrainingDiverged
+from giornata.styles.training.data import PhotoCrops
 from giornata.styles.training.painting_targets import PaintingTargets
 from giornata.styles.training.perceptual_loss import PerceptualLoss
-from giornata.styles.training.pictures import PhotoCrops
 from giornata.styles.training.teacher_pairs import TeacherPairs
 from giornata.styles.training.teachers import CompressedVgg19
 from giornata.styles.training.universal_recipe import UniversalRecipe, UniversalStage

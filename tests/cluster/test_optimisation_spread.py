@@ -30,9 +30,9 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.store import JobStore
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import random_weights
 from giornata.styles.library import Library
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
 from giornata.workers.publisher import LocalPublisher
 from giornata.workers.render import Renderer
 from giornata.workers.settings import RenderSettings

@@ -26,9 +26,9 @@ from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.store import JobStore
+from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.library import Library
-from giornata.styles.network import TransformerNetwork
-from giornata.styles.training.publish import write_library
+from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.publisher import LocalPublisher
 from giornata.workers.render import Renderer

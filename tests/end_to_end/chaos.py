@@ -21,8 +21,8 @@ import torch
 from giornata.jobs.maintenance.audit import audit
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.store import JobStore
-from giornata.styles.network import TransformerNetwork
-from giornata.styles.training.publish import write_library
+from giornata.styles.feedforward.network import TransformerNetwork
+from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 
 PICTURES = 30

@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from giornata.styles.card import card_text, load_card
 from giornata.styles.engine import collect_totals
 from giornata.styles.errors import BadCard, StyleError, UnknownStyle, WeightsMismatch
-from giornata.styles.library import SHIPPED, SHIPPED_STATISTICS, Library
+from giornata.styles.feedforward.network import TransformerNetwork
+from giornata.styles.library import SHIPPED, SHIPPED_STATISTICS, Library, card_text, load_card
 from giornata.styles.loader import load_engine, read_network
-from giornata.styles.network import TransformerNetwork
-from giornata.styles.training.publish import write_library
+from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 
 

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from giornata.styles.errors import BadStatistics
-from giornata.styles.feature_moments import moments_of
-from giornata.styles.moments import from_lists, summed
+from giornata.styles.moments import from_lists, moments_of, summed
 
 
 @settings(max_examples=40, deadline=None)

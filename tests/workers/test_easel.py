@@ -8,13 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from giornata.styles.architecture import VGG19, Architecture
-from giornata.styles.encoder import Encoder, Pooling, Preprocessing, random_weights
-from giornata.styles.gatys.conductor import Round, Verb
-from giornata.styles.gatys.objective import Objective, StyleTarget
-from giornata.styles.gatys.options import WHOLE, GatysOptions
-from giornata.styles.gatys.sums import sums_of
-from giornata.styles.losses import Convention, StyleTerm, statistics_of
+from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.losses import Convention, StyleTerm, statistics_of, sums_of
+from giornata.styles.optimization.objective import Objective, StyleTarget
+from giornata.styles.optimization.options import WHOLE, GatysOptions
+from giornata.styles.perception.encoder import Encoder, Pooling, Preprocessing, random_weights
+from giornata.styles.perception.vgg import VGG19, Architecture
 from giornata.workers.easel import Easel
 from giornata.workers.plates import Plates
 from giornata.workers.tiles import TileGrid

@@ -14,8 +14,7 @@ from PIL import Image
 from giornata.jobs.model.paths import sidecar_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
-from giornata.styles.card import card_text
-from giornata.styles.library import Library
+from giornata.styles.library import Library, card_text
 from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.digest import file_sha256
 from giornata.workers.engines import Engines

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from giornata.styles.engine import Frozen
-from giornata.styles.feedforward import FeedForwardEngine
+from giornata.styles.feedforward.engine import FeedForwardEngine
+from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.moments import Moments
-from giornata.styles.network import TransformerNetwork
 from giornata.workers import features
 from giornata.workers.features import FeatureFiles, checkpoints
 from giornata.workers.keeping import choose_keeping, input_pixels, needed_bytes

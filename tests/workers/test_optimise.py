@@ -10,14 +10,13 @@ from skimage import data
 from skimage.transform import resize
 from torch import Tensor
 
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import random_weights
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
 from giornata.styles.errors import BadOptions, BadStylePicture, Diverged
-from giornata.styles.gatys.conductor import Conductor, Round
-from giornata.styles.gatys.options import GatysOptions, Growth, Optimiser, Start
-from giornata.styles.gatys.schedule import Scale, scales_of
-from giornata.styles.losses import Convention, StyleTerm
+from giornata.styles.optimization.coordinator import Conductor, Round
+from giornata.styles.optimization.losses import Convention, StyleTerm
+from giornata.styles.optimization.options import GatysOptions, Growth, Optimiser, Scale, Start, scales_of
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.optimisation import Optimisation, StyleSource, lay_out, open_scale, usual_core
 from giornata.workers.optimise import losses_of, optimise, played, standing_of
 from giornata.workers.optimised import fitting_core

@@ -19,9 +19,9 @@ from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.jobs.spec.values import Brush, BrushUnit
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import random_weights
 from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
 from giornata.workers.errors import EffectRefused
 from giornata.workers.optimise import OptimisationProgress
 from giornata.workers.render import Renderer

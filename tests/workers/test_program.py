@@ -8,9 +8,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giornata.styles.feedforward import FeedForwardEngine
+from giornata.styles.feedforward.engine import FeedForwardEngine
+from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.moments import summed
-from giornata.styles.network import TransformerNetwork
 from giornata.workers.canvas import Canvas, new_canvas
 from giornata.workers.picture import read_box
 from giornata.workers.program import (

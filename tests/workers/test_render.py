@@ -12,8 +12,8 @@ import torch
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
-from giornata.styles.network import TransformerNetwork
-from giornata.styles.training.publish import write_library
+from giornata.styles.feedforward.network import TransformerNetwork
+from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.errors import ScratchFull
 from giornata.workers.keeping import room_for_features

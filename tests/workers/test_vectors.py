@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from giornata.styles.gatys.options import GatysOptions, Optimiser
+from giornata.styles.optimization.options import GatysOptions, Optimiser
 from giornata.workers.errors import ScratchFull
 from giornata.workers.lanes import on_lanes
 from giornata.workers.vectors import MappedVectors, VectorRoom, vectors_of

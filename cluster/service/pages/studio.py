@@ -22,8 +22,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskUniversal
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.style import StyleImage
-from giornata.styles.card import EngineName
-from giornata.styles.library import Library
+from giornata.styles.library import EngineName, Library
 from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.errors import RenderError
 from giornata.workers.limits import Limits

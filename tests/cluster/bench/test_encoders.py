@@ -6,8 +6,8 @@ import pytest
 from safetensors.torch import save_file
 
 from giornata.cluster.bench.encoders import Setting, measure, options_for, pairs_of
-from giornata.styles.architecture import COMPACT, VGG19
-from giornata.styles.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.perception.vgg import COMPACT, VGG19
 
 
 def test_pairs_differ_and_never_take_a_photograph_for_its_own_style() -> None:

@@ -12,7 +12,7 @@ from giornata.cluster.catalogue import LibraryStyles, user_library
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.card import load_card
+from giornata.styles.library import load_card
 
 
 @pytest.fixture

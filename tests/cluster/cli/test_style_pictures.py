@@ -12,8 +12,8 @@ from torch import Tensor
 
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import random_weights
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
 
 
 @pytest.fixture(scope="module")

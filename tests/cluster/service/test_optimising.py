@@ -22,8 +22,8 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
-from giornata.styles.architecture import VGG19
-from giornata.styles.encoder import random_weights
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
 from giornata.workers import report
 from giornata.workers.course import course_at, course_from
 from giornata.workers.prepared import Rendered

@@ -8,11 +8,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.styles.architecture import COMPACT, VGG19
-from giornata.styles.encoder import random_weights
-from giornata.styles.encoder_weights import EncoderChoice, load_encoder
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import COMPACT, VGG19
+from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.styles.training.distillation import TAPS, Cycle, DistillationPlan, Distiller
-from giornata.styles.training.publish_encoder import cycle_words, publish_encoder
+from giornata.styles.training.export import cycle_words, publish_encoder
 
 torch.set_num_threads(1)
 DEEP = {"0": (3, 3, 1)} | {

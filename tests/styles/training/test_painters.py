@@ -9,13 +9,13 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from giornata.styles.errors import BadRecipe, MissingPictures
-from giornata.styles.network import NetworkShape, TransformerNetwork
+from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork
+from giornata.styles.training.export import preview_sheet
 from giornata.styles.training.held_out import HeldOut, load_held_out
 from giornata.styles.training.painters import PaintersTrainer, TrainingFiles, draw_styles
 from giornata.styles.training.painters_crops import VariedCrops, calm_ground, recoloured, turned
 from giornata.styles.training.painters_loss import ChannelStatistics, PaintersLoss, lattice
 from giornata.styles.training.painters_norm import painted
-from giornata.styles.training.preview import preview_sheet
 from giornata.styles.training.recipe import Recipe, load_recipe
 from giornata.styles.universal.loader import save_network
 from giornata.styles.universal.network import seeded

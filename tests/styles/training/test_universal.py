@@ -8,11 +8,11 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.styles.architecture import VGG19
-from giornata.styles.card import EngineName, load_card
-from giornata.styles.encoder import random_weights
 from giornata.styles.errors import BadRecipe, MissingPictures
-from giornata.styles.training.publish_universal import (
+from giornata.styles.library import EngineName, load_card
+from giornata.styles.perception.encoder import random_weights
+from giornata.styles.perception.vgg import VGG19
+from giornata.styles.training.export_universal import (
     learn_paintings,
     load_paintings_list,
     publish_network,

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from giornata.styles.training.pictures import PhotoCrops
+from giornata.styles.training.data import PhotoCrops
 from giornata.styles.training.teacher_pairs import TeacherPairs
 from giornata.styles.training.wct_teacher import (
     DOUBLED_BEFORE,

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from giornata.cluster.service.pages.around import Around
-from giornata.styles.card import EngineName
-from giornata.styles.library import Library
+from giornata.styles.library import EngineName, Library
 from tests.services import Place, serving
 
 PATIENCE_S = 90.0

@@ -9,9 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from giornata.styles.gatys.options import GatysOptions
-from giornata.styles.gatys.sums import LayerKey, TileSums
-from giornata.styles.losses import STYLE_LOSSES, Statistics, content_factor, statistics_of
+from giornata.styles.optimization.losses import (
+    STYLE_LOSSES,
+    LayerKey,
+    Statistics,
+    TileSums,
+    content_factor,
+    statistics_of,
+)
+from giornata.styles.optimization.options import GatysOptions
 
 
 @dataclass(frozen=True, eq=False)

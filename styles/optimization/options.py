@@ -1,12 +1,20 @@
-"""What an optimisation is asked for: layers, weights, optimiser and schedule; frozen, checked together."""
+"""What an optimisation is asked for: layers, weights, optimiser and schedule; frozen, checked together.
 
+The sizes an optimisation goes through, small to large, and how many steps it does at each.
+
+Structures larger than the encoder's field are only settled where the picture is small; every larger scale
+then adds texture to a composition that stands, and needs fewer and fewer steps.
+"""
+
+import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.styles.encoder import Pooling
 from giornata.styles.errors import BadOptions
-from giornata.styles.losses import Convention, StyleTerm
+from giornata.styles.optimization.losses import Convention, StyleTerm
+from giornata.styles.perception.encoder import Pooling
 
 CONTENT_LAYERS = {"relu4_2": 1.0}
 STYLE_LAYERS = {"relu1_1": 1.0, "relu2_1": 1.0, "relu3_1": 1.0, "relu4_1": 1.0, "relu5_1": 1.0}
@@ -107,3 +115,37 @@ class GatysOptions(BaseModel):
                 f"{len(self.style_layers)} style layers",
                 "at least one of them above 0, with layers",
             )
+
+
+FACTORS = {Growth.SQRT2: math.sqrt(2), Growth.DYADIC: 2.0}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of the picture, px, and its steps."""
+
+    width: int
+    height: int
+    steps: int
+
+    @property
+    def long_px(self) -> int:
+        """The longer side."""
+        return max(self.width, self.height)
+
+
+def scales_of(width: int, height: int, options: GatysOptions, *, least_px: int) -> tuple[Scale, ...]:
+    """The scales of a picture, the last at its full size; no side falls below `least_px` on the way."""
+    sizes = [(width, height)]
+    factor = FACTORS.get(options.growth)
+    while factor is not None:
+        share = factor ** len(sizes)
+        smaller = (round(width / share), round(height / share))
+        if max(smaller) < options.smallest_px or min(smaller) < least_px:
+            break
+        sizes.append(smaller)
+    steps = [
+        max(min(options.least_steps, options.steps), round(options.steps * options.steps_ratio**index))
+        for index in range(len(sizes))
+    ]
+    return tuple(Scale(*size, count) for size, count in zip(reversed(sizes), steps, strict=True))

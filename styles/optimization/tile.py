@@ -10,11 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.encoder import Encoder
-from giornata.styles.gatys.objective import Signals
-from giornata.styles.gatys.options import GatysOptions
-from giornata.styles.gatys.sums import LayerKey, TileSums, sums_of
-from giornata.styles.losses import variation_sum
+from giornata.styles.optimization.losses import LayerKey, TileSums, sums_of, variation_sum
+from giornata.styles.optimization.objective import Signals
+from giornata.styles.optimization.options import GatysOptions
+from giornata.styles.perception.encoder import Encoder
 
 Core = tuple[slice, slice]
 

@@ -10,10 +10,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from giornata.styles.card import Artwork, EngineName, StyleCard, card_text
 from giornata.styles.errors import BadRecipe, MissingPictures
-from giornata.styles.library import sha256_of
-from giornata.styles.training.pictures import read_picture, to_unit
+from giornata.styles.library import Artwork, EngineName, StyleCard, card_text, sha256_of
+from giornata.styles.training.data import read_picture, to_unit
 from giornata.styles.training.recipe import Painting
 from giornata.styles.universal.learn import learn_statistics
 from giornata.styles.universal.loader import encoder_hash, read_network, save_network

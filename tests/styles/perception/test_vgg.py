@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from giornata.styles.architecture import COMPACT, VGG19, Architecture
-from giornata.styles.encoder import Encoder, Preprocessing, random_weights
 from giornata.styles.errors import UnknownLayer
+from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
+from giornata.styles.perception.vgg import COMPACT, VGG19, Architecture
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,10 @@ from typing import Any
 from torch import Tensor
 
 from giornata.styles.errors import Diverged
-from giornata.styles.gatys.memory import Direction, Memory
-from giornata.styles.gatys.objective import LossParts
-from giornata.styles.gatys.options import GatysOptions, Optimiser
-from giornata.styles.gatys.shard import AdamStep, Aim, Keep, Order, Products, Retry
-from giornata.styles.gatys.wolfe import Point, strong_wolfe
+from giornata.styles.optimization.lbfgs import Direction, Memory, Point, strong_wolfe
+from giornata.styles.optimization.objective import LossParts
+from giornata.styles.optimization.optimizer_shard import AdamStep, Aim, Keep, Order, Products, Retry
+from giornata.styles.optimization.options import GatysOptions, Optimiser
 
 HALVINGS = 10
 RISE_LBFGS = 3.0  # against the step before

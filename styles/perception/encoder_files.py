@@ -8,7 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-SHIPPED = Path(__file__).resolve().parent / "encoders" / "compact.safetensors"
+SHIPPED = Path(__file__).resolve().parents[1] / "encoders" / "compact.safetensors"
 AUTO, COMPACT_NAME, VGG19_NAME = "auto", "compact", "vgg19"
 TORCHVISION_FILE = "vgg19-dcbb9e9d.pth"
 

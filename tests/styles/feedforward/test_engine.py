@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from giornata.styles.blocks import blocks
 from giornata.styles.engine import Frozen, collect_totals, render_tile, replay
 from giornata.styles.errors import BadStatistics, UnknownStyle
-from giornata.styles.feedforward import FeedForwardEngine, style_weights
+from giornata.styles.feedforward.blocks import blocks
+from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
+from giornata.styles.feedforward.network import STRIDE, NetworkShape, TransformerNetwork, classic_shape
 from giornata.styles.moments import summed
-from giornata.styles.network import STRIDE, NetworkShape, TransformerNetwork, classic_shape
 
 torch.set_num_threads(1)
 MIX = torch.tensor([[0.3, 0.7]])

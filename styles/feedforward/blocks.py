@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.network import Stage, doubled
+from giornata.styles.feedforward.network import Stage, doubled
 
 Block = tuple[int, int, int, int]  # top, bottom, left, right
 

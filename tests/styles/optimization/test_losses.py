@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from giornata.styles.gatys.sums import sums_of
-from giornata.styles.losses import (
+from giornata.styles.optimization.losses import (
     STYLE_LOSSES,
     Convention,
     Statistics,
@@ -12,6 +11,7 @@ from giornata.styles.losses import (
     content_factor,
     gram_loss,
     statistics_of,
+    sums_of,
     variation_sum,
     wasserstein_loss,
 )

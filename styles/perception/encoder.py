@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from giornata.styles.architecture import Architecture
 from giornata.styles.errors import UnknownLayer
+from giornata.styles.perception.vgg import Architecture
 
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, on 0..255
 TORCHVISION_MEAN = (0.485, 0.456, 0.406)

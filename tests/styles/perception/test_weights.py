@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from giornata.styles.architecture import COMPACT, VGG19, Architecture
-from giornata.styles.encoder import Encoder, Pooling, Preprocessing, preprocessed, random_weights
-from giornata.styles.encoder_weights import COMPACT_FORMAT, EncoderChoice, load_encoder, read_encoder
 from giornata.styles.errors import BadEncoder, BadOptions, UnknownLayer
+from giornata.styles.perception.encoder import Encoder, Pooling, Preprocessing, preprocessed, random_weights
+from giornata.styles.perception.vgg import COMPACT, VGG19, Architecture
+from giornata.styles.perception.weights import COMPACT_FORMAT, EncoderChoice, load_encoder, read_encoder
 
 torch.set_num_threads(1)
 TWO_BLOCKS = Architecture(widths=(64, 128), depths=(2, 1))
@@ -84,8 +84,6 @@ def test_preprocessing_is_what_each_kind_of_weights_expects() -> None:
     assert not preprocessed(grey, Preprocessing.CENTRED).any()
 
 
-@pytest.mark.skipif(not Path(__file__).parents[2].joinpath("styles/encoders/compact.safetensors").is_file(),
-                    reason="no compact encoder")  # fmt: skip
 def test_the_compact_encoder_ships_and_knows_one_pooling() -> None:
     encoder = load_encoder(EncoderChoice("compact"))
     assert encoder.layers[-1] == "relu5_1"

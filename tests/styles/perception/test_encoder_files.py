@@ -11,14 +11,14 @@ import torch
 from giornata.cluster.catalogue import LibraryStyles
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
-from giornata.styles.encoder_files import (
+from giornata.styles.library import Library
+from giornata.styles.perception.encoder_files import (
     SHIPPED,
     TORCHVISION_FILE,
     encoder_file,
     encoder_version,
     torchvision_file,
 )
-from giornata.styles.library import Library
 
 
 @pytest.fixture(autouse=True)
@@ -84,5 +84,5 @@ def test_an_encoder_that_came_makes_deliveries_outdated_and_nothing_else_does(
 
 
 def test_asking_loads_no_torch() -> None:
-    code = "import sys, giornata.styles.encoder_files; sys.exit('torch' in sys.modules)"
+    code = "import sys, giornata.styles.perception.encoder_files; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

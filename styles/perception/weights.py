@@ -14,16 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from giornata.styles.architecture import COMPACT, VGG19, Architecture
-from giornata.styles.encoder import Encoder, Pooling, Preprocessing
-from giornata.styles.encoder_files import (
+from giornata.styles.errors import BadEncoder, BadOptions
+from giornata.styles.perception.encoder import Encoder, Pooling, Preprocessing
+from giornata.styles.perception.encoder_files import (
     AUTO,
     COMPACT_NAME,
     TORCHVISION_FILE,
     VGG19_NAME,
     encoder_file,
 )
-from giornata.styles.errors import BadEncoder, BadOptions
+from giornata.styles.perception.vgg import COMPACT, VGG19, Architecture
 
 log = logging.getLogger(__name__)
 COMPACT_FORMAT = "giornata-encoder-1"

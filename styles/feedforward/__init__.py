@@ -1,0 +1,1 @@
+"""The feed-forward engine: one network of many styles, exact over tiles."""
