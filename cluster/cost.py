@@ -33,8 +33,8 @@ def _megapixel_steps(task: RenderTask, size: Size) -> float:
     # The engine's own words come with torch: only whoever needs them waits for it.
     from giornata.styles.optimization.options import scales_of
     from giornata.styles.perception.vgg import COMPACT, VGG19
-    from giornata.workers.optimisation import LEAST_CELLS
-    from giornata.workers.optimised import options_of
+    from giornata.workers.optimization.scale import LEAST_CELLS
+    from giornata.workers.optimization.setup import options_of
 
     options = options_of(task)
     architecture = COMPACT if encoder_file(task.optimise.encoder) == SHIPPED else VGG19  # type: ignore[union-attr]

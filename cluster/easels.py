@@ -9,11 +9,11 @@ from typing import Any
 from giornata.jobs.model.task import RenderTask
 from giornata.styles.optimization.coordinator import Position, Round
 from giornata.workers.device import memory_errors
-from giornata.workers.easel import Easel
-from giornata.workers.optimisation import Optimisation, lay_out, open_scale
-from giornata.workers.optimise import Standing, close_scale, standing_of
-from giornata.workers.prepared import Prepared
-from giornata.workers.render import Renderer
+from giornata.workers.optimization.runner import Standing, close_scale, standing_of
+from giornata.workers.optimization.scale import Optimisation, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import Easel
+from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.renderer import Renderer
 
 EASELS = 2  # scales an actor holds at once
 

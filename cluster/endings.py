@@ -3,7 +3,7 @@
 from giornata.cluster.actors import OutcomeKind
 from giornata.cluster.result import Result
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
-from giornata.workers import report
+from giornata.workers.rendering import outcomes as report
 
 
 def ended(claim: Claim, result: Result) -> Outcome:

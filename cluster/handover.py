@@ -11,7 +11,7 @@ from giornata.jobs.reports.output_manifest import deliver_manifest
 from giornata.jobs.storage.base import Files
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
-from giornata.workers.asset_sheets import deliver_sheets
+from giornata.workers.sheets.contact_sheet import deliver_sheets
 
 
 def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:

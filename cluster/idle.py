@@ -13,7 +13,7 @@ from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.planning.style_resolver import StyleCheck
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 
 _WORK = (ItemState.QUEUED, ItemState.LEASED)
 

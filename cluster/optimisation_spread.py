@@ -17,10 +17,10 @@ from giornata.cluster.spread import PictureSpread, Spreading, SpreadKey, Step, W
 from giornata.cluster.worker import Call
 from giornata.jobs.model.attempt import Claim
 from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
-from giornata.workers.course_log import CourseWriter
-from giornata.workers.easel import sum_products
-from giornata.workers.optimisation import Optimisation
-from giornata.workers.optimise import new_checkpoint, pause_after, progress_of, seal_checkpoint
+from giornata.workers.optimization.progress import CourseWriter
+from giornata.workers.optimization.runner import new_checkpoint, pause_after, progress_of, seal_checkpoint
+from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.optimization.tile_optimizer import sum_products
 
 log = logging.getLogger(__name__)
 SHARED = (EaselVerb.PLAY, EaselVerb.SAVE, EaselVerb.FINISH)

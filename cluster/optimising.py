@@ -9,7 +9,7 @@ from giornata.jobs.errors import UnknownItem, UnknownJob
 from giornata.jobs.maintenance.gc import PICTURES
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.store import JobStore
-from giornata.workers.course import COURSE, WORK, Course, read_course
+from giornata.workers.optimization.progress import COURSE, WORK, Course, read_course
 
 Fields = dict[str, Any]
 

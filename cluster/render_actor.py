@@ -17,16 +17,16 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
-from giornata.workers import report
-from giornata.workers.fetching import Fetcher
-from giornata.workers.optimisation import Optimisation
-from giornata.workers.places import AllPlaces
-from giornata.workers.prepared import Prepared
-from giornata.workers.program import TileDesk
-from giornata.workers.pulse import Beat, ClaimKey, Dropped
-from giornata.workers.render import Renderer
-from giornata.workers.sending import Sender
+from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.rendering import outcomes as report
+from giornata.workers.rendering.heartbeat import Beat, ClaimKey, Dropped
+from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
+from giornata.workers.storage.input_cache import Fetcher
+from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.uploader import Sender
+from giornata.workers.tiling.executor import TileDesk
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 

@@ -15,7 +15,7 @@ from giornata.cluster.pool import Pool
 from giornata.cluster.runner import PoolRunner
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import ClaimKey, WorkerView
-from giornata.workers import report
+from giornata.workers.rendering import outcomes as report
 
 T = TypeVar("T")
 LOOK_S = 1.0

@@ -14,7 +14,7 @@ from giornata.cluster.worker import Call, WorkerStatus
 from giornata.jobs.manager.worker_health import place_of
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import ClaimKey, WorkerView
-from giornata.workers import report
+from giornata.workers.rendering import outcomes as report
 
 NOBODY: ClaimKey = ("", 0)
 

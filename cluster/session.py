@@ -24,8 +24,8 @@ from giornata.jobs.model.ports import Both, Progress, Silent
 from giornata.jobs.planning.style_resolver import StyleCheck
 from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
 from giornata.workers.settings import RenderSettings
+from giornata.workers.storage.publisher import new_publisher
 
 STORE_NAME = "jobs.sqlite"
 FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest

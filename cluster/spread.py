@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from giornata.cluster.worker import Call
 from giornata.jobs.model.attempt import Claim
 from giornata.styles.moments import Moments, Totals, summed
-from giornata.workers.kept import Keep
-from giornata.workers.prepared import Prepared
+from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.tiling.features import Keep
 
 CALLS_PER_WORKER = 4  # a step is cut so fine, that workers end it together
 MOST_TILES = 32  # what a lost worker may cost

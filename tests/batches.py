@@ -12,9 +12,9 @@ from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
-from giornata.workers.publisher import LocalPublisher
 from tests.fakes import done
 
 Behaviour = Callable[[Claim], Outcome]

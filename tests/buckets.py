@@ -29,8 +29,8 @@ from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.library import Library
 from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
-from giornata.workers.placed import new_publisher
 from giornata.workers.settings import RenderSettings
+from giornata.workers.storage.publisher import new_publisher
 from tests import s3
 
 SOURCES, RENDERED = "pictures", "rendered"

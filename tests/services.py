@@ -18,9 +18,9 @@ from giornata.jobs.manager.listing import Lister
 from giornata.jobs.planning.estimate import PlanReport, Size, plan
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import WorkerRecord
 from giornata.jobs.store.store import JobStore
-from giornata.workers.publisher import LocalPublisher
 from tests.fakes import StyleNames
 
 STYLES = StyleNames("wave", "udnie")

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from giornata.workers.s3_upload import SHA256
+from giornata.workers.storage.s3_transfer import SHA256
 from tests import s3
 
 PAUSE_S = 0.05

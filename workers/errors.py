@@ -5,7 +5,6 @@ RenderError
 ├── Unreadable          the source could not be read just now; it may be tried again
 ├── SandboxUnavailable  no decoding process could be started
 ├── EncodeFailed        the canvas could not be written in the wanted format
-├── TargetRefused       the final name is taken, or may not be written
 ├── ScratchFull         not enough space for the working files
 ├── BadLimits           a job sets a limit that does not exist, or to what it cannot be
 ├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
@@ -55,14 +54,6 @@ class EncodeFailed(RenderError):
     def __str__(self) -> str:
         target, reason = self.args
         return f"writing {target}: {reason}"
-
-
-class TargetRefused(RenderError):
-    """`TargetRefused(target, reason)`."""
-
-    def __str__(self) -> str:
-        target, reason = self.args
-        return f"publishing {target}: {reason}"
 
 
 class ScratchFull(RenderError):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from giornata.workers.limits import Limits
+from giornata.workers.decoding.options import Limits
 
 GIB = 1 << 30
 

@@ -17,7 +17,7 @@ from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.loader import parse_spec
 from giornata.styles.library import Library
 from giornata.styles.loader import load_feedforward
-from giornata.workers.render import Renderer
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
 

@@ -28,9 +28,9 @@ from giornata.styles.optimization.options import (
 from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
 from giornata.styles.perception.vgg import VGG19
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.optimisation import USUAL_CORE_PX, Optimisation, StyleSource, lay_out, open_scale
-from giornata.workers.optimise import optimise
+from giornata.workers.device import keep_freed_memory
+from giornata.workers.optimization.runner import optimise
+from giornata.workers.optimization.scale import USUAL_CORE_PX, Optimisation, StyleSource, lay_out, open_scale
 
 SECOND_CHOICE = "relu3_1"  # of content, where the weights end before relu4_2
 

@@ -22,8 +22,8 @@ from giornata.cluster.settings import ClusterSettings
 from giornata.styles.optimization.coordinator import Conductor, Round, Verb
 from giornata.styles.optimization.options import GatysOptions, Growth, Scale
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.optimisation import Optimisation, StyleSource, grid_of
-from giornata.workers.optimise import played
+from giornata.workers.optimization.runner import played
+from giornata.workers.optimization.scale import Optimisation, StyleSource, grid_of
 
 STYLE_PX = 512
 VECTORS = 32  # of the picture's size: L-BFGS's ten steps and changes, and what is made of them

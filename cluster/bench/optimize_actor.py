@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from giornata.styles.optimization.coordinator import Round
-from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.easel import Easel
-from giornata.workers.optimisation import Optimisation, lay_out, open_scale
+from giornata.workers.device import keep_freed_memory
+from giornata.workers.optimization.scale import Optimisation, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import Easel
 
 
 class BenchEasel:

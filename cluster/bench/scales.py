@@ -14,9 +14,9 @@ import numpy as np
 from giornata.cluster.bench.pictures import photograph
 from giornata.styles.optimization.options import GatysOptions, Growth, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
-from giornata.workers.optimise import optimise
+from giornata.workers.device import keep_freed_memory
+from giornata.workers.optimization.runner import optimise
+from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 
 
 @dataclass(frozen=True)

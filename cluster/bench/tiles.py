@@ -23,17 +23,11 @@ from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.library import Library
 from giornata.styles.loader import load_feedforward
 from giornata.styles.moments import Totals
-from giornata.workers.canvas import Canvas
-from giornata.workers.picture import read_box, reduced
-from giornata.workers.program import (
-    TileDesk,
-    exact_totals,
-    grid_for,
-    render_tiles,
-    totals_of_picture,
-)
-from giornata.workers.quality import largest_difference, psnr_db, seam_step
-from giornata.workers.tiles import Box, TileGrid
+from giornata.workers.rendering.quality import largest_difference, psnr_db, seam_step
+from giornata.workers.tiling.arrays import read_box, reduced
+from giornata.workers.tiling.canvas import Canvas
+from giornata.workers.tiling.executor import TileDesk, exact_totals, grid_for, render_tiles, totals_of_picture
+from giornata.workers.tiling.grid import Box, TileGrid
 
 Floats = NDArray[np.float32]
 

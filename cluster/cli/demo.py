@@ -12,7 +12,7 @@ import yaml
 from giornata.cluster.cli.exits import code_of_state
 from giornata.cluster.cli.run import carry_out, tell
 from giornata.jobs.spec.loader import load_spec
-from giornata.workers.contact_sheet import contact_sheet
+from giornata.workers.sheets.contact_sheet import contact_sheet
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 # Photographs inside the scikit-image package, all public domain or CC0.

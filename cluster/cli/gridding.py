@@ -19,7 +19,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
-from giornata.workers.contact_sheet import contact_sheet
+from giornata.workers.sheets.contact_sheet import contact_sheet
 
 CONTENTS = ("chelsea", "astronaut", "rocket")
 # The photograph that styles of the library paint: without edges and surfaces there is no brushwork to learn.

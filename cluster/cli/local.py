@@ -13,7 +13,7 @@ from giornata.cluster.service.upkeep import upkeep_in
 from giornata.cluster.service.views import Role
 from giornata.cluster.settings import home_folder
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 
 
 @contextmanager

@@ -14,14 +14,14 @@ from giornata.cluster.settings import home_folder
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
+from giornata.jobs.storage.hashing import file_sha256
 from giornata.styles.library import Artwork, EngineName, Shelved, StyleCard, card_text
 from giornata.styles.universal.engine import UniversalOptions
 from giornata.styles.universal.network import MIN_SIDE, STRIDE, NetworkReach, rounded_up
 from giornata.styles.universal.network_files import load_network_card
-from giornata.workers.digest import file_sha256
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import RenderError
-from giornata.workers.sandbox import Sandbox
-from giornata.workers.style_images import keep_statistics, learn_style_image
+from giornata.workers.rendering.style_images import keep_statistics, learn_style_image
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 PREVIEW_PX = 480

@@ -21,9 +21,9 @@ from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.collection import Price
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from giornata.workers.near_measure import NearMeasure
-from giornata.workers.placed import new_publisher
-from giornata.workers.places import AllPlaces
+from giornata.workers.decoding.measure import NearMeasure
+from giornata.workers.storage.publisher import new_publisher
+from giornata.workers.storage.router import AllPlaces
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 STORE_NAME = "jobs.sqlite"

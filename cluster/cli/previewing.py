@@ -11,9 +11,9 @@ from giornata.cluster.cli.render import settings_here
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
-from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.contact_sheet import contact_sheet
-from giornata.workers.render import Renderer
+from giornata.workers.device import keep_freed_memory
+from giornata.workers.rendering.renderer import Renderer
+from giornata.workers.sheets.contact_sheet import contact_sheet
 
 WORKED_ON = 2.0  # how much larger than its cell a picture is styled, so that strokes are as in larger ones
 

@@ -16,6 +16,7 @@ from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.style_flags import AUTO, StyleFlags, style_fields
 from giornata.cluster.optimising import work_words
 from giornata.cluster.settings import Machine, home_folder
+from giornata.jobs.errors import TargetTaken
 from giornata.jobs.maintenance.gc import PICTURES
 from giornata.jobs.model.paths import attempt_name, item_id_of
 from giornata.jobs.model.task import RenderTask
@@ -31,12 +32,12 @@ from giornata.jobs.spec.enums import (
     TransformKind,
     resolve_format,
 )
-from giornata.workers.allocator import keep_freed_memory
-from giornata.workers.optimise import OptimisationProgress
-from giornata.workers.prepared import Rendered
-from giornata.workers.render import Renderer
+from giornata.jobs.storage.local import discard, publish
+from giornata.workers.device import keep_freed_memory
+from giornata.workers.optimization.runner import OptimisationProgress
+from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
-from giornata.workers.storage import discard, publish
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
@@ -150,7 +151,10 @@ def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
         with console.status(f"rendering {Path(task.source).name} …") as status:
             renderer.shop.watch = lambda progress: status.update(progress_words(task, progress))
             rendered = renderer.render(task, temporary)
-        publish(temporary, target, replace=force)
+        try:
+            publish(temporary, target, replace=force)
+        except TargetTaken as error:
+            raise CommandRefused(str(error), Exit.FAILED) from error
     finally:
         discard(temporary, target)
         renderer.close()

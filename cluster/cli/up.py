@@ -30,7 +30,7 @@ from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.ports import Both
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 
 app = verb()
 RAY_URL_VARIABLE, GRAFANA_URL_VARIABLE = "GIORNATA_RAY_URL", "GIORNATA_GRAFANA_URL"

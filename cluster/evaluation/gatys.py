@@ -9,8 +9,8 @@ import numpy as np
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.optimization.options import GatysOptions, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.optimisation import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
-from giornata.workers.optimise import optimise
+from giornata.workers.optimization.runner import optimise
+from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
 
 MEMORY_BYTES = 4 << 30
 

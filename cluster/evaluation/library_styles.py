@@ -8,7 +8,7 @@ from giornata.styles.engine import Engine
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.library import EngineName, Library, Shelved
 from giornata.styles.loader import load_engine
-from giornata.workers.program import TileDesk, exact_totals, grid_for, styled_in_one
+from giornata.workers.tiling.executor import TileDesk, exact_totals, grid_for, styled_in_one
 
 TILE_PX = 192  # core side of the tiles that seams are looked for between
 

@@ -12,7 +12,7 @@ from giornata.styles.universal.learn import learn_statistics
 from giornata.styles.universal.loader import encoder_hash, read_network, shipped_network
 from giornata.styles.universal.network import UniversalNetwork
 from giornata.styles.universal.network_files import FOLDER, SHIPPED_CARD, load_network_card
-from giornata.workers.program import styled_in_one
+from giornata.workers.tiling.executor import styled_in_one
 
 Paint = Callable[[Image, float], Image]
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from giornata.workers.course import Course, ScaleCourse
+from giornata.workers.optimization.progress import Course, ScaleCourse
 
 WIDTH, HEIGHT = 360, 150  # units, about px
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 18, 18  # room for words

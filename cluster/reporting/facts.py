@@ -11,7 +11,7 @@ from giornata.jobs.model.states import ItemState
 from giornata.jobs.reports.output_manifest import Cause, summarise
 from giornata.jobs.store.records import ItemRecord, JobRecord, WorkerRecord, destination_of
 from giornata.jobs.store.store import JobStore
-from giornata.workers.course import Course, course_at, course_from
+from giornata.workers.optimization.progress import Course, course_at, course_from
 
 SHOWN_PICTURES = 60
 SHOWN_SLOWEST = 10

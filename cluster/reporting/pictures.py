@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from giornata.jobs.store.records import ItemRecord
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import RenderError
-from giornata.workers.sandbox import Sandbox
 
 HEIGHT_PX = 240  # sharp at 160 px on most screens; some 12 kB each
 ASPECTS = (0.4, 2.4)  # what a row of pictures of one height can take

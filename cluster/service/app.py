@@ -37,7 +37,7 @@ from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.views import Problem, Role
 from giornata.jobs.spec.loader import dotted
-from giornata.workers.places import AllPlaces
+from giornata.workers.storage.router import AllPlaces
 
 logger = logging.getLogger(__name__)
 SHOWN = 3  # findings about one request

@@ -12,7 +12,7 @@ from giornata.jobs.maintenance.verify import Verified, verify
 from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 
 
 class Verify(Protocol):

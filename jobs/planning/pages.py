@@ -10,7 +10,7 @@ from pathlib import Path
 from giornata.jobs.errors import PlaceMissing
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.planning.assets import Asset
-from giornata.jobs.planning.tiff_pages import ReadAt, from_descriptor, full_size_pages
+from giornata.jobs.planning.tiff import ReadAt, from_descriptor, full_size_pages
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.storage.base import Place, Places

@@ -1,4 +1,7 @@
-"""A deliverable is a file or a folder: its hash and its size, the same on every machine."""
+"""A deliverable is a file or a folder: its hash and its size, the same on every machine.
+
+The hashes of deliverables, which jobs check and workers take; kept under this name for workers.
+"""
 
 import hashlib
 from pathlib import Path

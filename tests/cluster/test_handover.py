@@ -10,7 +10,7 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 from tests.batches import new_job, settle, take_claims, task_for
 from tests.fakes import ended
 from tests.s3 import CREDENTIALS, client, endpoint

@@ -29,12 +29,12 @@ from giornata.jobs.model.states import JobState
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
-from giornata.workers.publisher import LocalPublisher
-from giornata.workers.render import Renderer
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
 torch.set_num_threads(1)

@@ -25,13 +25,13 @@ from giornata.jobs.model.attempt import Claim, OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
 from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.library import Library
 from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
-from giornata.workers.publisher import LocalPublisher
-from giornata.workers.render import Renderer
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
 pytestmark = pytest.mark.ray

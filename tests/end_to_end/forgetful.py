@@ -12,9 +12,9 @@ from giornata.jobs.manager.timing import Pace
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import TaskRunner
 from giornata.jobs.spec.loader import load_spec
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
-from giornata.workers.publisher import LocalPublisher
 
 TIMEOUT_S = 10.0
 GRACE_S = 1.0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.jobs.store.store import JobStore
-from giornata.workers.places import AllPlaces
-from giornata.workers.prepared import Rendered
-from giornata.workers.report import delivered
-from giornata.workers.sending import Sender
+from giornata.workers.rendering.outcomes import delivered
+from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.uploader import Sender
 from tests.buckets import Batch, InlineRunner, planted
 
 

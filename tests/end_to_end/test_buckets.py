@@ -11,7 +11,7 @@ from giornata.jobs.maintenance.verify import verify
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.store.store import JobStore
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage.publisher import new_publisher
 from tests import s3
 from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
 from tests.faults import FaultProxy, Kind, faults_before

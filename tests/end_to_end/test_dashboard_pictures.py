@@ -10,8 +10,8 @@ from PIL import Image
 from giornata.jobs.maintenance.gc import PICTURES
 from giornata.jobs.model.paths import SIDECAR
 from giornata.jobs.model.states import ItemState
-from giornata.workers.canvas import Canvas, new_canvas
-from giornata.workers.tiles import TileGrid
+from giornata.workers.tiling.canvas import Canvas, new_canvas
+from giornata.workers.tiling.grid import TileGrid
 from tests.browsers import Browser, comes_true, ready
 from tests.galleries import Gallery, until
 

@@ -20,8 +20,8 @@ from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
-from giornata.workers.placed import new_publisher
-from giornata.workers.s3_upload import SHA256
+from giornata.workers.storage.publisher import new_publisher
+from giornata.workers.storage.s3_transfer import SHA256
 from tests import s3
 from tests.buckets import RENDERED, Batch, empty, fill, small_library
 from tests.faults import faults_before
@@ -149,7 +149,7 @@ WEIGH = """
 import re, sys
 from pathlib import Path
 from giornata.jobs.spec.storage import Storage
-from giornata.workers.s3_place import S3Place
+from giornata.workers.storage.s3_store import S3Place
 folder = Path(sys.argv[1])
 place = S3Place(Storage(endpoint_url=sys.argv[2]))
 sent = place.send(folder / "large", "s3://rendered/large")

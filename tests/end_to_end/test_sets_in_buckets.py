@@ -28,8 +28,8 @@ from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
-from giornata.workers import s3_upload
-from giornata.workers.placed import new_publisher
+from giornata.workers.storage import s3_transfer as s3_upload
+from giornata.workers.storage.publisher import new_publisher
 from tests import s3
 from tests.buckets import RENDERED, SOURCES, Batch, empty, small_library
 from tests.collections_of_pictures import photographs, scans

@@ -11,7 +11,7 @@ from pathlib import Path
 import bagit
 import pytest
 
-from giornata.workers.contact_sheet import contact_sheet
+from giornata.workers.sheets.contact_sheet import contact_sheet
 from tests.browsers import DOCS
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -2,9 +2,9 @@
 
 import struct
 
-from giornata.workers.ifd import LONG, SHORT, Directory, Entry, ExifTags, exif_block, text_entry
-from giornata.workers.iim import CHARSET, UTF8, DataSet, iim_block
-from giornata.workers.xmp import NAMESPACES
+from giornata.workers.formats.exif import LONG, SHORT, Directory, Entry, ExifTags, exif_block, text_entry
+from giornata.workers.formats.iptc import CHARSET, UTF8, DataSet, iim_block
+from giornata.workers.formats.xmp import NAMESPACES
 
 RATIONAL = 5
 PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.workers.sandbox import Sandbox
+from giornata.workers.decoding.sandbox import Sandbox
 
 BESIDE_THE_REPOSITORY = Path(__file__).parents[3] / "shared" / "data"
 

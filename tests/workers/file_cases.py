@@ -5,8 +5,7 @@ import unicodedata
 import numpy as np
 
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.limits import Limits
-from giornata.workers.reading import Reading
+from giornata.workers.decoding.options import Limits, Reading
 from giornata.workers.source import Format
 from tests.workers import hostile
 from tests.workers.odd_sources import (

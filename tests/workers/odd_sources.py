@@ -11,10 +11,9 @@ import tifffile
 from PIL import Image
 
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.limits import Limits
-from giornata.workers.reading import Reading
+from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.options import Limits, Reading
 from giornata.workers.source import Depth
-from giornata.workers.working import WorkingPicture
 from tests.workers.pictures import (
     Samples,
     built_in_profile,

@@ -9,16 +9,16 @@ import pyvips
 from PIL import Image
 
 from giornata.jobs.spec.enums import PictureFormat
-from giornata.workers.blocks import Blocks, tagged
-from giornata.workers.color import working_to_lab
-from giornata.workers.icc import profile_name
-from giornata.workers.ifd import ExifTags, read_tags
-from giornata.workers.iim import RIGHTS, DataSet, words
-from giornata.workers.metadata import read_metadata
+from giornata.workers.color.to_working import working_to_lab
+from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.formats.exif import ExifTags, read_tags
+from giornata.workers.formats.icc import profile_name
+from giornata.workers.formats.iptc import RIGHTS, DataSet, words
+from giornata.workers.formats.tiff_tags import add_tags
+from giornata.workers.formats.xmp import Properties, name
+from giornata.workers.metadata.blocks import Blocks, tagged
+from giornata.workers.metadata.metadata import read_metadata
 from giornata.workers.source import Format, SourceFacts
-from giornata.workers.tiff_tags import add_tags
-from giornata.workers.working import WorkingPicture
-from giornata.workers.xmp import Properties, name
 from tests.workers.blocks import agency_iptc, camera_exif, camera_tags, packet
 from tests.workers.pictures import Samples, built_in_profile, image, photo, with_orientation
 from tests.workers.profiles import adobe_rgb, eci_rgb, gamma, grey_profile

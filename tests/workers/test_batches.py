@@ -19,12 +19,12 @@ from giornata.jobs.spec.enums import PictureFormat, Statistics
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.spec.values import TaskChecks, TaskPalette
 from giornata.jobs.storage.hashing import deliverable_bytes
+from giornata.workers.effects.palette import delta_e, to_lab
 from giornata.workers.errors import EffectRefused, QualityRefused
-from giornata.workers.lab import delta_e, to_lab
-from giornata.workers.painting import Painter
-from giornata.workers.program import exact_totals
-from giornata.workers.render import Renderer
+from giornata.workers.rendering.paint import Painter
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
+from giornata.workers.tiling.executor import exact_totals
 from tests.fakes import StyleNames
 
 SIZE = (120, 160)  # height, width
@@ -171,7 +171,7 @@ def test_a_picture_that_its_trial_flattered_is_rendered_weaker(
     tmp_path: Path, source: Path, renderer: Renderer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "giornata.workers.preparing.faithful_strength", lambda *_, strength, floor: (0.6, 0.9)
+        "giornata.workers.rendering.prepare.faithful_strength", lambda *_, strength, floor: (0.6, 0.9)
     )
     task = task_of(source, tmp_path / "a.png", min_ssim=0.7)
     made = renderer.render(task, tmp_path / "a.png")
@@ -197,7 +197,7 @@ def test_all_that_borrow_a_reference_have_one_mapping(
         found.append(1)
         return exact_totals(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("giornata.workers.render.exact_totals", counted)
+    monkeypatch.setattr("giornata.workers.rendering.renderer.exact_totals", counted)
     borrow = {"statistics": Statistics.REFERENCE, "reference": str(source)}
     whole = task_of(source, tmp_path / "whole.png", **borrow)
     renderer.render(whole, tmp_path / "whole.png")

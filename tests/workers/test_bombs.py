@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from giornata.workers.limits import Limits
-from giornata.workers.reading import Reading
-from giornata.workers.sandbox import Sandbox
+from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 from tests.workers import hostile
 from tests.workers.pictures import encoded, written

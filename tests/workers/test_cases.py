@@ -10,8 +10,8 @@ import pytest
 
 from giornata.jobs.planning.conflicts import TargetIndex
 from giornata.jobs.spec.naming import parse_template
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected
-from giornata.workers.sandbox import Sandbox
 from tests.workers.file_cases import FILE_CASES
 from tests.workers.odd_sources import Case
 from tests.workers.pictures import (

@@ -11,7 +11,6 @@ EXAMPLES = [
     errors.Unreadable("a.jpg", "Input/output error"),
     errors.SandboxUnavailable("no python"),
     errors.EncodeFailed("out.png", "disk full"),
-    errors.TargetRefused("out.png", "exists"),
     errors.ScratchFull("/scratch", 2_000_000, 1_000_000),
     errors.EffectRefused("sizing strokes", "2 mm", "a picture with a known DPI"),
     errors.OutOfMemory(2048),

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected
-from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 from tests.workers.mutations import (
     LARGE_SHARE,

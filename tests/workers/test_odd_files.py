@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected
-from giornata.workers.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 
 OK, WARNED = "ok", "ok_with_warnings"

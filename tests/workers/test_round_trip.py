@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from giornata.jobs.model.task import RenderTask
-from giornata.workers.reading import Reading
-from giornata.workers.render import Renderer
+from giornata.workers.decoding.options import Reading
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from tests.workers.round_trip import SOURCES, Seen, Source, picture_in, row, table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from giornata.jobs.model.task import RenderTask
-from giornata.workers.render import Renderer
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
 NICE = 10  # batches come first

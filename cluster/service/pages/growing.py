@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from giornata.jobs.maintenance.gc import PICTURES
-from giornata.workers.painters import PaintedTile, painted_tiles
+from giornata.workers.tiling.canvas import PaintedTile, painted_tiles
 
 SIDE_PX = 1400
 

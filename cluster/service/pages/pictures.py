@@ -12,7 +12,7 @@ from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.assets import is_picture
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import HERE
-from giornata.workers.tile_levels import ZIP
+from giornata.workers.encoding.pyramid import ZIP
 
 
 class Side(StrEnum):

@@ -13,13 +13,12 @@ from giornata.cluster.service.pages.line import BoundedFolder, Line, Maker, Neve
 from giornata.jobs.errors import PlaceError
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
+from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.remote_header import SparseCopy, copy_level
+from giornata.workers.decoding.sandbox import Sandbox
+from giornata.workers.encoding.pyramid import small_copy
 from giornata.workers.errors import RenderError, WorkerBug
-from giornata.workers.limits import Limits
-from giornata.workers.near_header import SparseCopy, copy_level
-from giornata.workers.places import AllPlaces
-from giornata.workers.reading import Reading
-from giornata.workers.sandbox import Sandbox
-from giornata.workers.tile_levels import small_copy
+from giornata.workers.storage.router import AllPlaces
 
 MOST_BYTES = 512 * 1024**2
 FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview

@@ -19,7 +19,7 @@ from giornata.jobs.errors import PlaceError
 from giornata.jobs.model.paths import companion_names, is_url
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.storage.base import Place
-from giornata.workers.places import AllPlaces
+from giornata.workers.storage.router import AllPlaces
 
 router = APIRouter(include_in_schema=False)
 SIDECAR_BYTES = 1024 * 1024

@@ -10,7 +10,7 @@ from giornata.cluster.service.asking import Asked, ItemId, JobId
 from giornata.cluster.service.pages.growing import SIDE_PX
 from giornata.cluster.service.pages.routes_previews import NONE, stand_in
 from giornata.cluster.service.problems import JsonText
-from giornata.workers.course import course_at, course_from, live_picture
+from giornata.workers.optimization.progress import course_at, course_from, live_picture
 
 router = APIRouter(include_in_schema=False)
 FRESH = {"cache-control": "no-store"}

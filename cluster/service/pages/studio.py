@@ -24,9 +24,9 @@ from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.style import StyleImage
 from giornata.styles.library import EngineName, Library
 from giornata.styles.universal.network_files import load_network_card
+from giornata.workers.decoding.options import Limits
+from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import RenderError
-from giornata.workers.limits import Limits
-from giornata.workers.sandbox import Sandbox
 from giornata.workers.settings import RenderSettings
 
 SIDE_PX = 640  # of what styles are tried on

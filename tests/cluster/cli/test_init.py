@@ -10,7 +10,7 @@ from giornata.cluster.cli.init import Starter, write_starter
 from giornata.cluster.cli.main import dispatch
 from giornata.jobs.planning.estimate import PlanReport, plan
 from giornata.jobs.spec.loader import load_spec
-from giornata.workers.measure import HeaderMeasure
+from giornata.workers.decoding.measure import HeaderMeasure
 
 
 @pytest.fixture(params=list(Starter))

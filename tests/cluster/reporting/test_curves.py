@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 
 from giornata.cluster.reporting.curves import HEIGHT, WIDTH, curve_svg
-from giornata.workers.course import Course, ScaleCourse
+from giornata.workers.optimization.progress import Course, ScaleCourse
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -24,10 +24,10 @@ from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
-from giornata.workers import report
-from giornata.workers.course import course_at, course_from
-from giornata.workers.prepared import Rendered
-from giornata.workers.render import Renderer
+from giornata.workers.optimization.progress import course_at, course_from
+from giornata.workers.rendering import outcomes as report
+from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from tests.batches import settle, take_claims
 from tests.cluster.service.test_streams import listening

@@ -14,9 +14,9 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.paths import attempt_name, sidecar_of
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.storage.hashing import deliverable_sha256
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.schema import attempt, counter, item, job
 from giornata.jobs.store.store import JobStore
-from giornata.workers.publisher import LocalPublisher
 from tests.batches import carry_out, delivered, new_job, settle, take_claims
 from tests.fakes import ManualClock, done, ended
 

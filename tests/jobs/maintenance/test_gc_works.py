@@ -12,8 +12,8 @@ from giornata.jobs.manager.completion import Settler
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import ItemState, JobEvent
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
-from giornata.workers.publisher import LocalPublisher
 from tests.batches import carry_out, new_job, take_claims
 from tests.fakes import done, ended
 

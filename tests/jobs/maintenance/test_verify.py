@@ -11,11 +11,10 @@ from sqlalchemy import update
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.maintenance.verify import Finding, Verified, compare, verify
 from giornata.jobs.model.states import ItemState, JobState
-from giornata.jobs.storage.local import LocalFiles, LocalPlace
+from giornata.jobs.storage.local import LocalFiles, LocalPlace, LocalPublisher
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.schema import item
 from giornata.jobs.store.store import JobStore
-from giornata.workers.publisher import LocalPublisher
 from tests.batches import carry_out, delivered, new_job, task_for
 from tests.fakes import ManualClock
 

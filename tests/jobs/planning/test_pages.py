@@ -8,8 +8,8 @@ import tifffile
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.estimate import Size, expand, plan
 from giornata.jobs.spec.job import JobSpec
-from giornata.workers.places import AllPlaces
-from giornata.workers.shelf import reference_task, totals_key
+from giornata.workers.rendering.cache import reference_task, totals_key
+from giornata.workers.storage.router import AllPlaces
 from tests import s3
 from tests.fakes import StyleNames
 

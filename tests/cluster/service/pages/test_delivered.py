@@ -16,7 +16,7 @@ from giornata.jobs.model.paths import SIDECAR
 from giornata.jobs.model.states import JobEvent
 from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.jobs.store.records import NewItem, Settlement
-from giornata.workers.deepzoom import write_tiles
+from giornata.workers.encoding.pyramid import write_tiles
 from tests import s3
 from tests.faults import faults_before
 from tests.services import Place, serving

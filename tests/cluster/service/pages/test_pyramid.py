@@ -8,7 +8,7 @@ from PIL import Image
 
 from giornata.cluster.service.pages.pyramid import whole_file, zoom_file
 from giornata.jobs.spec.enums import Container, PictureFormat
-from giornata.workers.deepzoom import write_tiles
+from giornata.workers.encoding.pyramid import write_tiles
 
 
 def tiled(folder: Path, format: PictureFormat, width: int = 1300, height: int = 900) -> Path:

@@ -1,0 +1,55 @@
+import threading
+
+import pytest
+
+from giornata.workers.rendering.heartbeat import Dropped, Pulse
+
+
+def test_a_claim_is_let_go_at_its_next_step() -> None:
+    pulse = Pulse()
+    pulse.begin(("a", 1))
+    pulse.tick()
+    pulse.drop((("a", 1),))
+    with pytest.raises(Dropped):
+        pulse.tick()
+
+
+def test_a_claim_dropped_while_it_waited_never_begins() -> None:
+    pulse = Pulse()
+    pulse.drop((("a", 1),))
+    with pytest.raises(Dropped):
+        pulse.begin(("a", 1))
+    pulse.begin(("a", 2))  # another attempt is another claim
+    pulse.tick()
+
+
+def test_the_beat_tells_the_claim_and_its_steps() -> None:
+    pulse = Pulse()
+    assert pulse.beat().key is None
+    pulse.begin(("a", 1))
+    pulse.tick()
+    pulse.tick()
+    beat = pulse.beat()
+    assert (beat.key, beat.steps) == (("a", 1), 2)
+    assert 0 <= beat.quiet_s < 5
+    pulse.end()
+    assert pulse.beat().key is None
+
+
+def test_one_thread_works_while_another_asks() -> None:
+    pulse = Pulse()
+    pulse.begin(("a", 1))
+    ended = threading.Event()
+
+    def work() -> None:
+        with pytest.raises(Dropped):
+            while True:
+                pulse.tick()
+        ended.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert pulse.beat().steps >= 0
+    pulse.drop((("a", 1),))
+    worker.join(5)
+    assert ended.is_set()

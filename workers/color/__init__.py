@@ -1,0 +1,1 @@
+"""From a source's colours to working sRGB and back, in float."""

@@ -1,0 +1,161 @@
+"""`copy_header`: of an object only what its header is read from, in a local file with holes for the rest.
+
+A picture of many gigabytes is then looked at by a few requests of some kilobytes.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from giornata.jobs.planning.tiff import TYPE_BYTES, TiffPage, data_runs, level_for, levels_of, read_pages
+from giornata.jobs.storage.base import Entry, Place
+from giornata.workers.formats.jpeg import SOS, header_segments
+from giornata.workers.formats.sniff import HEAD_BYTES, identify
+from giornata.workers.source import Format
+
+BLOCK_BYTES = 1 << 16
+MOST_HEADER_BYTES = 64 << 20
+MOST_AT_ONCE_BYTES = 8 << 20
+SOS_BYTES = 64  # more than the segment of a scan has before its data
+PNG_START, PNG_CHUNK_BYTES, PNG_SAMPLES = 8, 12, b"IDAT"  # length, name, checksum
+
+
+class SparseCopy:
+    """A file as long as an object, that holds those blocks of it that were read. Use it in a `with`."""
+
+    def __init__(self, place: Place, entry: Entry, path: Path) -> None:
+        self._place, self._entry = place, entry
+        self._file = path.open("w+b")
+        self._file.truncate(entry.bytes)
+        self._there: set[int] = set()
+
+    def __enter__(self) -> "SparseCopy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def descriptor(self) -> int:
+        """Of the open file."""
+        return self._file.fileno()
+
+    @property
+    def size(self) -> int:
+        """Of the object, in bytes."""
+        return self._entry.bytes
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Bytes of the object, fewer at its end; blocks that are missing are brought. Raises `PlaceError`."""
+        end = min(offset + size, self._entry.bytes)
+        if end <= offset:
+            return b""
+        for first, last in self._missing(offset // BLOCK_BYTES, (end - 1) // BLOCK_BYTES):
+            start = first * BLOCK_BYTES
+            stop = min((last + 1) * BLOCK_BYTES, self._entry.bytes)
+            data = self._place.read(self._entry.name, start=start, length=stop - start)
+            os.pwrite(self.descriptor, data, start)
+            self._there.update(range(first, last + 1))
+        return os.pread(self.descriptor, end - offset, offset)
+
+    def _missing(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Runs of blocks that are not there yet, by their first and last one."""
+        begun: int | None = None
+        for block in range(first, last + 2):
+            wanted = block <= last and block not in self._there
+            if wanted and begun is None:
+                begun = block
+            elif not wanted and begun is not None:
+                yield begun, block - 1
+                begun = None
+
+
+def copy_header(copy: SparseCopy, *, source: str) -> bool:
+    """Bring what the header of a picture is read from; false where that cannot be told without all of it.
+
+    Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
+    """
+    match identify(copy.read(0, HEAD_BYTES), source=source):
+        case Format.TIFF:
+            _bring_directories(copy)
+        case Format.JPEG:
+            _bring_segments(copy)
+        case Format.PNG:
+            _bring_chunks(copy)
+        case _:
+            return False
+    return True
+
+
+def copy_level(copy: SparseCopy, *, page: int, side_px: int, most_bytes: int, source: str) -> bool:
+    """Bring what a TIFF's full-size `page` (from 0) is shown from in a square of `side_px`: of a pyramid, one
+    level. False where that is more than `most_bytes`, or cannot be told.
+
+    Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
+    """
+    if identify(copy.read(0, HEAD_BYTES), source=source) is not Format.TIFF:
+        return False
+    pages = read_pages(copy.read)
+    full = [one for one in pages if not one.reduced]
+    if page >= len(full):
+        return False
+    level = level_for(full[page], pages, side_px=side_px)
+    runs = data_runs(level)
+    if runs is None or sum(size for _, size in runs) > most_bytes:
+        return False
+    _bring(copy, [*pages, *(below for one in full for below in levels_of(one, pages))])
+    for offset, size in joined(runs):
+        copy.read(offset, size)
+    return True
+
+
+def joined(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Runs of bytes in order, those made one that are nearly side by side, as long as that is not large."""
+    start = end = 0
+    for offset, size in sorted(runs):
+        if end and (offset > end + BLOCK_BYTES or offset + size - start > MOST_AT_ONCE_BYTES):
+            yield start, end - start
+            end = 0
+        start, end = (start, max(end, offset + size)) if end else (offset, offset + size)
+    if end:
+        yield start, end - start
+
+
+def _bring_directories(copy: SparseCopy) -> None:
+    _bring(copy, read_pages(copy.read))
+
+
+def _bring(copy: SparseCopy, pages: Iterable[TiffPage]) -> None:
+    """All that the tags of directories say."""
+    left = MOST_HEADER_BYTES
+    for page in pages:
+        for entry in page.entries.values():
+            size = min(entry.count * TYPE_BYTES.get(entry.kind, 0), left)
+            left -= len(copy.read(entry.at, size))
+
+
+def _bring_segments(copy: SparseCopy) -> None:
+    """Where the first scan begins is not known before all before it is there."""
+    wanted = BLOCK_BYTES
+    while wanted <= MOST_HEADER_BYTES:
+        copy.read(0, wanted)
+        if wanted >= copy.size or _scan_at(copy) + SOS_BYTES <= wanted:
+            return
+        wanted *= 4
+
+
+def _scan_at(copy: SparseCopy) -> int:
+    """Where the first scan begins; the end where that is not seen yet."""
+    scans = (segment.at for segment in header_segments(copy.descriptor) if segment.marker == SOS)
+    return next(scans, copy.size)
+
+
+def _bring_chunks(copy: SparseCopy) -> None:
+    at = PNG_START
+    while at < min(copy.size, MOST_HEADER_BYTES):
+        head = copy.read(at, PNG_CHUNK_BYTES)
+        if len(head) < PNG_CHUNK_BYTES or head[4:8] == PNG_SAMPLES:
+            return
+        size = int.from_bytes(head[:4], "big")
+        copy.read(at, min(size, MOST_HEADER_BYTES) + PNG_CHUNK_BYTES)
+        at += size + PNG_CHUNK_BYTES

@@ -1,0 +1,1 @@
+"""What is done to images around a style: brush, crops, masks, palettes, regions."""

@@ -1,0 +1,230 @@
+"""Brush size: strokes as wide as somebody wants them, in a picture of any size.
+
+A network paints strokes of its own width in px. So it paints the picture made smaller (or larger) until that
+width is the wanted one, and the result is brought back to size. That coarse pass fixes the composition. Where
+it had to be enlarged it would look blurred: the fine pass paints the enlarged painting once more at full
+size, and what lies above the coarse pass's finest waves is added. So strokes have edges and texture, and a
+poster and a postcard of one picture look alike.
+
+How wide the strokes are that a style paints by itself: measured, not chosen.
+
+A network paints strokes of a fixed number of pixels, whatever the picture's size. They are found by comparing
+what goes in and comes out at every scale, on a picture that has no scale of its own.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.values import Brush, BrushUnit
+from giornata.styles.engine import Engine, render_tile
+from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.effects.crop import Kernel, Resampler, to_show
+from giornata.workers.encoding.encode import target_size
+from giornata.workers.errors import EffectRefused
+from giornata.workers.source import Depth
+from giornata.workers.tiling.arrays import Rows, give_back, laid_out, to_depth, to_float, written
+from giornata.workers.tiling.executor import totals_of_picture
+
+MM_PER_INCH = 25.4
+AS_IT_IS = 0.02  # a change of scale below this many octaves is not worth a resampling
+LARGEST_SCALE = 4.0  # finer strokes than this cost sixteen times the pixels
+SMALLEST_SIDE_PX = 32  # below this a network has nothing to paint
+STEP_PX = 8  # of a coarse side: two sizes of one picture, a rounded row apart, are painted at the same one
+DETAIL_WORTH = 0.05  # a fine pass that counts less than this is left out
+
+Size = tuple[int, int]  # height, width in px
+Paint = Callable[[WorkingPicture, Path], Path]  # a picture, its own folder -> the finished canvas, uint16
+
+
+class Strokes(BaseModel):
+    """How one style's strokes were sized: lies in the record of the picture's preparation.
+
+    `coarse_path` is the finished coarse pass, of `height` x `width` px, when the canvas is a fine pass over
+    it that counts by `detail`; without one, the canvas itself has that size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    native_px: float
+    painted_px: float  # in the working picture
+    height: int
+    width: int
+    coarse_path: Path | None = None
+    detail: float = 0.0
+    warnings: tuple[str, ...] = ()
+
+
+def wanted_px(task: RenderTask, brush: Brush, working: WorkingPicture) -> float:
+    """The wanted stroke in px of the working picture, which delivery may still crop and resize.
+
+    A relative one is a share of the working picture's long side, so that all outputs of a picture share it.
+    Raises `EffectRefused` for millimetres without a resolution.
+    """
+    match brush.unit:
+        case BrushUnit.RELATIVE:
+            return brush.value * max(working.width, working.height)
+        case BrushUnit.PX:
+            return brush.value / delivered_scale(task, working)
+        case BrushUnit.MM:
+            dpi = working.facts.dpi
+            if dpi is None:
+                needed = "a picture that says its DPI, or a brush in px or as a share of the long side"
+                raise EffectRefused("sizing strokes", f"{brush.value:g} mm and no resolution", needed)
+            px = brush.value / MM_PER_INCH * math.sqrt(dpi[0] * dpi[1])
+            return px / delivered_scale(task, working)
+
+
+def delivered_scale(task: RenderTask, working: WorkingPicture) -> float:
+    """How many delivered px a px of the working picture becomes."""
+    box, shown = to_show((working.width, working.height), task.crop)
+    width, height = (working.width, working.height) if box is None else (box.width, box.height)
+    size = shown or target_size(width=width, height=height, wanted=task.size)
+    return max(size[0] / width, size[1] / height)
+
+
+def scale_for(native_px: float, wanted_px: float, size: Size) -> float:
+    """How much larger the engine must see the picture, within what is worth painting."""
+    smallest = min(1.0, SMALLEST_SIDE_PX / min(size))
+    return min(max(native_px / wanted_px, smallest), LARGEST_SCALE)
+
+
+def detail_share(scale: float) -> float:
+    """How much the fine pass counts: all from half size down, nothing at full size, no jump between."""
+    return min(1.0, max(0.0, -math.log2(scale)))
+
+
+def sized_strokes(
+    working: WorkingPicture, folder: Path, *, native_px: float, wanted_px: float, paint: Paint
+) -> tuple[WorkingPicture, Strokes] | None:
+    """What an engine must paint for strokes of `wanted_px`, and how its canvas becomes the picture.
+
+    `folder` takes the files; `paint` paints the coarse pass. None: the picture as it is has such strokes.
+    Raises `ScratchFull` and what `paint` raises.
+    """
+    size = (working.height, working.width)
+    scale = scale_for(native_px, wanted_px, size)
+    if abs(math.log2(scale)) < AS_IT_IS:
+        return None
+    painted = native_px / scale
+    warnings = () if math.isclose(painted, wanted_px, rel_tol=1e-6) else (_bounded(wanted_px, painted),)
+    height, width = (STEP_PX * max(1, round(side * scale / STEP_PX)) for side in size)
+    folder.mkdir(parents=True, exist_ok=True)
+    coarse = _resampled(working, (height, width), folder / "coarse.npy", Kernel.LANCZOS)
+    strokes = Strokes(native_px=native_px, painted_px=painted, height=height, width=width, warnings=warnings)
+    if detail_share(scale) < DETAIL_WORTH:
+        return coarse, strokes
+    canvas_path = paint(coarse, folder / "coarse")
+    enlarged = coarse.model_copy(update={"pixels_path": canvas_path})
+    fine = _resampled(enlarged, size, folder / "enlarged.npy", Kernel.MITCHELL)
+    return fine, strokes.model_copy(update={"coarse_path": canvas_path, "detail": detail_share(scale)})
+
+
+def _bounded(wanted: float, painted: float) -> str:
+    end = "finest" if painted > wanted else "broadest"
+    return f"strokes of {wanted:.3g} px were asked for; {painted:.3g} px are the {end} this picture can have"
+
+
+def _resampled(working: WorkingPicture, size: Size, path: Path, kernel: Kernel) -> WorkingPicture:
+    """The picture at another size, 16 bits a sample, in the file `path`."""
+    source = working.pixels
+    resampler = Resampler((working.height, working.width), size, kernel)
+    made = laid_out(path, (*size, 3), np.uint16)
+    for band in resampler.bands():
+        made[band] = to_depth(resampler.rows(source, band), made.dtype)
+        give_back(made, source)
+    made.flush()
+    changed = {"pixels_path": path, "height": size[0], "width": size[1], "depth": Depth.UINT16}
+    return working.model_copy(update=changed)
+
+
+def stroked(canvas: NDArray[Any], strokes: Strokes, size: Size, *, folder: Path) -> Callable[[slice], Rows]:
+    """Rows of the picture of `size` from the `canvas` of a sized style: float32, rows x W x 3, 0..1.
+
+    `folder` takes a file of the coarse size. What a row becomes depends on nothing but the two passes.
+    """
+    coarse_size = (strokes.height, strokes.width)
+    if strokes.coarse_path is None:
+        kernel = Kernel.MITCHELL if coarse_size[0] < size[0] else Kernel.LANCZOS
+        resampler = Resampler(coarse_size, size, kernel)
+        return lambda band: np.clip(resampler.rows(canvas, band), 0, 1)
+    coarse, detail = np.load(strokes.coarse_path, mmap_mode="r"), np.float32(strokes.detail)
+    shrink = Resampler(size, coarse_size, Kernel.LANCZOS)
+    enlarge = Resampler(coarse_size, size, Kernel.MITCHELL)
+
+    def rest(band: slice) -> Rows:
+        low = shrink.rows(canvas, band)
+        give_back(canvas)
+        return to_float(np.asarray(coarse[band])) - detail * low
+
+    # coarse + detail · (fine - low), with one enlargement for both.
+    below = written(folder / "below.npy", (*coarse_size, 3), np.float32, rest)
+    return lambda band: np.clip(enlarge.rows(below, band) + detail * to_float(np.asarray(canvas[band])), 0, 1)
+
+
+SAMPLE_PX = 512
+SHORTEST_PX, LONGEST_PX = 4.5, 64.0  # waves looked at: shorter ones are the network's grid, not strokes
+STEPS_PER_OCTAVE = 4
+LUMA = (0.2126, 0.7152, 0.0722)
+
+
+@lru_cache(maxsize=1)
+def scale_free_picture(side_px: int = SAMPLE_PX, *, seed: int = 0) -> Rows:
+    """Dead leaves: discs of all sizes lying over each other, as alike at every scale as the world is.
+
+    Radii r with density r⁻³ make natural pictures' statistics (Lee, Mumford and Huang 2001). float32,
+    `side_px` square, 0..1.
+    """
+    random = np.random.default_rng(seed)
+    smallest, largest = 2.0, side_px / 2
+    share = random.random(40 * side_px)
+    radii = 1 / np.sqrt(share * (smallest**-2 - largest**-2) + largest**-2)
+    centres, colours = random.random((len(radii), 2)) * side_px, 0.1 + 0.8 * random.random((len(radii), 3))
+    rows, columns = np.mgrid[:side_px, :side_px]
+    picture, bare = np.full((side_px, side_px, 3), 0.5, np.float32), np.ones((side_px, side_px), bool)
+    for (y, x), radius, colour in zip(centres, radii, colours, strict=True):  # the topmost first
+        near = tuple(slice(max(0, int(c - radius)), int(c + radius) + 2) for c in (y, x))
+        leaf = ((rows[near] - y) ** 2 + (columns[near] - x) ** 2 < radius**2) & bare[near]
+        picture[near][leaf] = colour
+        bare[near] &= ~leaf
+    return picture
+
+
+def wave_energy(picture: Rows) -> NDArray[np.float64]:
+    """Energy of the light at each wavelength, in quarter octaves from `LONGEST_PX` to `SHORTEST_PX`."""
+    light = picture @ np.array(LUMA)
+    window = np.hanning(light.shape[0])[:, None] * np.hanning(light.shape[1])
+    power = np.abs(np.fft.fft2((light - light.mean()) * window)) ** 2
+    down, across = (np.fft.fftfreq(side) for side in light.shape)
+    frequency = np.hypot(down[:, None], across)
+    steps = round(STEPS_PER_OCTAVE * np.log2(LONGEST_PX / SHORTEST_PX))
+    edges = np.geomspace(1 / LONGEST_PX, 1 / SHORTEST_PX, steps + 1)
+    return np.histogram(frequency, bins=edges, weights=power)[0]
+
+
+def stroke_px(styled: Rows, source: Rows) -> float:
+    """The width of a stroke in `styled`, px: half the mean wavelength of what the style adds to `source`.
+
+    The mean is over the logarithm of the wavelength, weighted by how much more (or less) energy comes out
+    than went in.
+    """
+    gain = wave_energy(styled) / np.maximum(wave_energy(source), 1e-12)
+    half_step = 0.5 * np.log(LONGEST_PX / SHORTEST_PX) / len(gain)
+    waves = np.linspace(np.log(LONGEST_PX) - half_step, np.log(SHORTEST_PX) + half_step, len(gain))
+    return float(np.exp((gain * waves).sum() / gain.sum()) / 2)
+
+
+def engine_stroke_px(engine: Engine) -> float:
+    """The stroke that `engine` paints at scale one, px."""
+    sample = scale_free_picture()
+    whole = (slice(0, SAMPLE_PX), slice(0, SAMPLE_PX))
+    styled = render_tile(engine, torch.from_numpy(sample), whole, totals_of_picture(engine, sample))
+    return stroke_px(styled.cpu().numpy(), sample)

@@ -1,0 +1,197 @@
+"""What must be made ready before a picture's tiles are painted, so that `finish` can apply its effects.
+
+Masks are read, strokes sized, and the styles of regions painted beside the picture's own. What comes of it is
+a small record of files in the picture's folder, valid on every process that sees the scratch.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PreserveColour
+from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.sandbox import Sandbox
+from giornata.workers.effects.brush import Strokes, sized_strokes, wanted_px
+from giornata.workers.effects.masks import protected_plane, style_weights
+from giornata.workers.effects.regions import region_labels, region_share, shows
+from giornata.workers.source import Depth
+from giornata.workers.tiling.grid import Box
+
+TAPS_PX = 8  # how far, in coarse pixels, a fine pass looks for its own low waves
+
+
+class Effects(BaseModel):
+    """How one style's canvas becomes part of a picture. All empty: the canvas is the picture.
+
+    `painting` is what its tiles are made of where that is not the source. `labels` says where it shows: where
+    they are `label`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    painting: WorkingPicture | None = None
+    strokes: Strokes | None = None
+    labels: Path | None = None
+    label: int = 0
+    feather_px: float = 0.0
+    shares: tuple[Path, ...] = ()  # of every style that shows, the picture's own first
+    canvases: tuple["RegionCanvas", ...] = ()  # of the other styles
+    weights: Path | None = None  # how much style shows over the source
+    warnings: tuple[str, ...] = ()
+
+    def shows(self, box: Box) -> bool:
+        """Whether this style is seen in `box` of its canvas; a tile where it is not need not be painted."""
+        if self.labels is None or (self.strokes is not None and self.strokes.coarse_path is None):
+            return True
+        margin = self.feather_px / 2 + 1
+        labels = np.load(self.labels, mmap_mode="r")
+        if self.strokes is not None:
+            margin += TAPS_PX * labels.shape[0] / self.strokes.height
+        return shows(labels, self.label, box, margin_px=int(margin) + 1)
+
+    def tile_blend(self, task: RenderTask) -> float:
+        """The pixel blend within tiles; sized strokes are blended with the source when they are finished."""
+        return task.blend if self.strokes is None else 1.0
+
+    def of_region(self, label: int) -> Self:
+        """What is the same for the style of a region."""
+        return self.model_copy(update={"label": label, "painting": None, "strokes": None})
+
+
+class RegionCanvas(BaseModel):
+    """A region's finished canvas and how its strokes were sized."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    strokes: Strokes | None = None
+
+
+# A task, the picture its tiles are made of, a folder of its own, where it shows -> its finished canvas.
+PaintAside = Callable[[RenderTask, WorkingPicture, Path, Effects], Path]
+NativePx = Callable[[RenderTask], float]
+
+
+def asked_effects(task: RenderTask) -> bool:
+    """Whether a canvas of this task is not yet the picture."""
+    masked = task.masks.protect is not None or task.masks.apply is not None
+    recoloured = task.preserve_colour is not PreserveColour.NONE
+    held = task.palette is not None or task.brush is not None
+    return masked or recoloured or held or bool(task.regions)
+
+
+def canvas_depth(task: RenderTask, working: WorkingPicture) -> Depth:
+    """16 bits wherever samples will still be worked on, so that nothing is rounded twice."""
+    return Depth.UINT16 if asked_effects(task) else working.depth
+
+
+def bare(task: RenderTask) -> RenderTask:
+    """The task without effects: its style alone."""
+    plain = RenderTask.model_fields
+    names = ("preserve_colour", "brush", "masks", "regions", "palette")
+    return task.model_copy(update={name: plain[name].default for name in names})
+
+
+def prepare_effects(
+    task: RenderTask,
+    working: WorkingPicture,
+    folder: Path,
+    *,
+    sandbox: Sandbox,
+    native_px: NativePx,
+    paint: PaintAside,
+) -> Effects:
+    """Read masks, size strokes and paint what lies beside the picture's own style, in `folder`.
+
+    Raises `EffectRefused`, `Rejected` and `Unreadable` for a mask, `ScratchFull`, and what `paint` raises.
+    """
+    if not asked_effects(task):
+        return Effects()
+    folder.mkdir(parents=True, exist_ok=True)
+    effects = _with_masks(Effects(), task, working, folder, sandbox)
+    if task.regions:
+        effects = _with_labels(effects, task, working, folder, sandbox)
+    own = _sized(task, working, folder / "own", effects, native_px, paint)
+    canvases = [
+        _region_canvas(task, label, working, folder / f"region-{label}", effects, native_px, paint)
+        for label in range(1, len(task.regions) + 1)
+    ]
+    strokes = [own.strokes, *(one.strokes for one in canvases)]
+    told = dict.fromkeys(words for one in strokes if one for words in one.warnings)
+    return own.model_copy(update={"canvases": tuple(canvases), "warnings": (*effects.warnings, *told)})
+
+
+def _with_masks(
+    effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
+) -> Effects:
+    size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
+    kept = protected_plane(task.masks, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop)
+    if kept is None:
+        return effects
+    style_weights(kept.inside, feather_px=task.masks.feather_px, target=folder / "weights.npy")
+    return effects.model_copy(update={"weights": folder / "weights.npy", "warnings": kept.warnings})
+
+
+def _with_labels(
+    effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
+) -> Effects:
+    size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
+    labels, warnings = region_labels(
+        task.regions, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop
+    )
+    feather_px = task.masks.feather_px
+    shares = [folder / f"share-{label}.npy" for label in range(len(task.regions) + 1)]
+    for label, target in enumerate(shares):
+        region_share(labels, label, feather_px=feather_px, target=target)
+    changed = {
+        "labels": folder / "labels.npy",
+        "feather_px": feather_px,
+        "shares": tuple(shares),
+        "warnings": (*effects.warnings, *warnings),
+    }
+    return effects.model_copy(update=changed)
+
+
+def _sized(
+    task: RenderTask,
+    working: WorkingPicture,
+    folder: Path,
+    effects: Effects,
+    native_px: NativePx,
+    paint: PaintAside,
+) -> Effects:
+    """The effects of one style, with its strokes sized if a brush is asked for."""
+    if task.brush is None:
+        return effects
+    coarse_task = bare(task).model_copy(update={"blend": 1.0})
+    sized = sized_strokes(
+        working,
+        folder,
+        native_px=native_px(task),
+        wanted_px=wanted_px(task, task.brush, working),
+        paint=lambda picture, place: paint(coarse_task, picture, place, Effects()),
+    )
+    return (
+        effects if sized is None else effects.model_copy(update={"painting": sized[0], "strokes": sized[1]})
+    )
+
+
+def _region_canvas(
+    task: RenderTask,
+    label: int,
+    working: WorkingPicture,
+    folder: Path,
+    effects: Effects,
+    native_px: NativePx,
+    paint: PaintAside,
+) -> RegionCanvas:
+    """Paint one region's style over the whole picture, where it shows."""
+    region = task.regions[label - 1]
+    styled = task.model_copy(update={"mix": region.mix, "strength": region.strength})
+    own = _sized(styled, working, folder, effects.of_region(label), native_px, paint)
+    path = paint(bare(styled), own.painting or working, folder / "canvas", own)
+    return RegionCanvas(path=path, strokes=own.strokes)

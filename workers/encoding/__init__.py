@@ -1,0 +1,1 @@
+"""From a canvas to deliverables: single files and pyramids."""

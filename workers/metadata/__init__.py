@@ -1,0 +1,1 @@
+"""What an output says of itself: blocks carried over, and Content Credentials."""

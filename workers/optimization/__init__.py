@@ -1,0 +1,1 @@
+"""Optimisation-based transfer over tiles, with checkpoints."""

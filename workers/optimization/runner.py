@@ -1,0 +1,227 @@
+"""Runs an optimisation in one process: scale by scale, step by step, from its last checkpoint."""
+
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from giornata.styles.optimization.coordinator import Conductor, Position, Round, StepDone, Verb
+from giornata.styles.optimization.objective import LossParts
+from giornata.styles.optimization.optimizer_shard import Products
+from giornata.workers.optimization.progress import (
+    LOSSES,
+    CourseWriter,
+    course_of,
+    small_picture,
+    write_course,
+)
+from giornata.workers.optimization.scale import DONE, Optimisation, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import Easel, sum_products
+from giornata.workers.tiling.executor import silent
+
+CHECKPOINTS, POSITION = "checkpoints", "position.pt"
+PREVIEW_PX = 768
+KEEP_EVERY_S = 60.0
+SAVING_PAUSES = 10.0  # times what the last one took: saving takes a tenth of the time at most
+
+
+@dataclass(frozen=True)
+class OptimisationProgress:
+    """A finished step as people see it; `left_s` guesses from pixels and steps to come."""
+
+    scale: int
+    scales: int
+    width: int
+    height: int
+    step: int
+    steps: int
+    loss: LossParts
+    seconds: float
+    left_s: float
+    preview: Path | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an optimisation stands on disk: the scale at hand, its checkpoint and the position in it."""
+
+    scale: int
+    checkpoint: Path | None = None
+    position: Position | None = None
+
+
+def standing_of(work: Optimisation) -> Standing:
+    """The newest checkpoint of the first scale that is not done."""
+    scale = work.finished()
+    kept = sorted((work.folder / CHECKPOINTS).glob(f"{scale:02d}-*[0-9]"))
+    if not kept:
+        return Standing(scale)
+    return Standing(scale, kept[-1], position_from(torch.load(kept[-1] / POSITION, weights_only=True)))
+
+
+def pause_after(saving_s: float, *, least_s: float) -> float:
+    """Seconds until the next checkpoint: the state of a large picture is gigabytes, 300 bytes a pixel.
+
+    Where `least_s` is 0 there is one after every step.
+    """
+    return max(least_s, SAVING_PAUSES * saving_s) if least_s else 0.0
+
+
+def new_checkpoint(work: Optimisation, scale: int, step: int) -> Path:
+    """An empty folder to save tiles in, which `seal_checkpoint` makes count."""
+    part = work.folder / CHECKPOINTS / f"{scale:02d}-{step:06d}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    return part
+
+
+def seal_checkpoint(part: Path, position: Position) -> Path:
+    """Add the position, make the checkpoint count, and remove the older ones."""
+    torch.save(position_record(position), part / POSITION)
+    sealed = part.with_suffix("")
+    shutil.rmtree(sealed, ignore_errors=True)
+    part.replace(sealed)
+    for older in sealed.parent.iterdir():
+        if older != sealed:
+            shutil.rmtree(older, ignore_errors=True)
+    return sealed
+
+
+def optimise(
+    work: Optimisation,
+    *,
+    tick: Callable[[], None] = silent,
+    keep_every_s: float = KEEP_EVERY_S,
+    lanes: int = 1,
+) -> Iterator[OptimisationProgress]:
+    """Go on from where the work stands to its end, yielding every step. Raises `StyleError`."""
+    encoder = work.loaded_encoder()
+    while work.finished() < len(work.scales):
+        standing = standing_of(work)
+        if standing.checkpoint is None:
+            lay_out(work, standing.scale, encoder, tick=tick, lanes=lanes)
+        easel = open_scale(
+            work, standing.scale, encoder, checkpoint=standing.checkpoint, tick=tick, lanes=lanes
+        )
+        yield from _one_scale(work, standing, easel, keep_every_s)
+
+
+def _one_scale(
+    work: Optimisation, standing: Standing, easel: Easel, keep_every_s: float
+) -> Iterator[OptimisationProgress]:
+    every, scale = range(len(easel.plates.grid)), work.scales[standing.scale]
+    conductor = Conductor(work.options, steps=scale.steps, position=standing.position)
+    kept_at, course = time.monotonic(), CourseWriter(work)
+    for done in played(conductor.run(), lambda asked: easel.play(asked, every)):
+        if time.monotonic() - kept_at >= keep_every_s:
+            began = time.monotonic()
+            part = new_checkpoint(work, standing.scale, done.position.step)
+            easel.save(every, part)
+            seal_checkpoint(part, done.position)
+            kept_at = time.monotonic()
+            keep_every_s = pause_after(kept_at - began, least_s=keep_every_s)
+        progress = progress_of(work, standing.scale, done)
+        course.write(standing.scale, done, progress.left_s)
+        yield progress
+    easel.finish(every)
+    yield close_scale(work, standing.scale, conductor.position)
+
+
+def played(
+    conducting: Generator[Round | StepDone, Any, Position], play: Callable[[Round], Any]
+) -> Iterator[StepDone]:
+    """Answer a conductor's rounds, passing on the steps it reports."""
+    answer: Any = None
+    while True:
+        try:
+            said = conducting.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if isinstance(said, StepDone):
+            yield said
+        else:
+            found = play(said)
+            answer = sum_products(found) if said.verb is Verb.TAKE else found
+
+
+def close_scale(work: Optimisation, index: int, position: Position) -> OptimisationProgress:
+    """Mark a scale whose results are in its picture as done, with its losses; and show it."""
+    preview = write_preview(work, index)
+    torch.save([asdict(parts) for parts in position.losses], work.scale_folder(index) / LOSSES)
+    write_course(work, course_of(work, index, position))
+    (work.scale_folder(index) / DONE).touch()
+    done = progress_of(work, index, StepDone(position, work.scales[index].steps, 0.0))
+    return OptimisationProgress(**{**_shallow(done), "preview": preview})
+
+
+def _shallow(progress: OptimisationProgress) -> dict[str, Any]:
+    return {name: getattr(progress, name) for name in progress.__dataclass_fields__}
+
+
+def progress_of(work: Optimisation, index: int, done: StepDone) -> OptimisationProgress:
+    """A step in the words of `OptimisationProgress`."""
+    scale = work.scales[index]
+    area = scale.width * scale.height
+    to_come = area * (scale.steps - done.position.step)
+    to_come += sum(one.width * one.height * one.steps for one in work.scales[index + 1 :])
+    return OptimisationProgress(
+        scale=index + 1,
+        scales=len(work.scales),
+        width=scale.width,
+        height=scale.height,
+        step=done.position.step,
+        steps=scale.steps,
+        loss=done.loss,
+        seconds=done.seconds,
+        left_s=done.seconds / area * to_come,
+    )
+
+
+def write_preview(work: Optimisation, index: int) -> Path:
+    """A small JPEG of a scale's picture as it is now."""
+    scale = work.scales[index]
+    path = work.folder / f"preview-{index:02d}.jpg"
+    part = path.with_suffix(".part")
+    small = small_picture(work.scale_folder(index), scale.width, scale.height, side_px=PREVIEW_PX)
+    small.save(part, format="JPEG", quality=85)
+    part.replace(path)
+    return path
+
+
+def losses_of(work: Optimisation) -> list[list[dict[str, float]]]:
+    """The loss curves of the finished scales."""
+    return [
+        torch.load(work.scale_folder(index) / LOSSES, weights_only=True) for index in range(work.finished())
+    ]
+
+
+def position_record(position: Position) -> dict[str, Any]:
+    """A position as plain values and tensors."""
+    products = position.products
+    return {
+        "step": position.step,
+        "losses": [asdict(parts) for parts in position.losses],
+        "rate": position.rate,
+        "halvings": position.halvings,
+        "table": position.table,
+        "products": None
+        if products is None
+        else (products.rows, products.slope, products.reach, products.count),
+    }
+
+
+def position_from(record: dict[str, Any]) -> Position:
+    """The inverse of `position_record`."""
+    return Position(
+        step=record["step"],
+        losses=tuple(LossParts(**parts) for parts in record["losses"]),
+        rate=record["rate"],
+        halvings=record["halvings"],
+        table=record["table"],
+        products=None if record["products"] is None else Products(*record["products"]),
+    )

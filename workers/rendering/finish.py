@@ -1,0 +1,192 @@
+"""Finish: the effects that turn a styled canvas into the picture, by rows, in one fixed order.
+
+Brush detail, regions, colour preservation, brand colours, masks. Every step is a function of a pixel's
+neighbourhood and of statistics of whole pictures: one canvas gives the same bytes whoever finishes it.
+
+Finishes a painted canvas: strips blended, effects applied, measured, and left to its other outputs.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import PreserveColour
+from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.effects.brush import Strokes, stroked
+from giornata.workers.effects.color_transfer import recolouring
+from giornata.workers.effects.effects import Effects, asked_effects
+from giornata.workers.effects.masks import composited
+from giornata.workers.effects.palette import PaletteKeeper
+from giornata.workers.effects.regions import as_rows, composed
+from giornata.workers.rendering.context import Workshop
+from giornata.workers.rendering.paint import Painter
+from giornata.workers.rendering.prepare import Preparer
+from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.quality import BACK, ROUNDS, measure, picture_complaints, refuse
+from giornata.workers.tiling.arrays import Rows, give_back, silent, to_depth, to_float, written
+
+Samples = NDArray[Any]
+RowsOf = Callable[[slice], Rows]
+SIXTEEN = np.dtype(np.uint16)
+FINISHED = "finished.npy"
+
+
+def finish(
+    task: RenderTask,
+    working: WorkingPicture,
+    effects: Effects,
+    canvas: Samples,
+    *,
+    folder: Path,
+    tick: Callable[[], None] = silent,
+) -> Samples:
+    """The finished picture: uint8 or uint16 as the source, H x W x 3, working sRGB.
+
+    `canvas` is the picture's own style, all tiles in it, as `effects` were prepared for. `folder` takes the
+    result and what is needed on the way. With no effect asked for, the canvas is returned as it is. Asking
+    again gives the same picture. `tick` is called after every band. Raises `ScratchFull`.
+    """
+    if not asked_effects(task):
+        return canvas
+    folder.mkdir(parents=True, exist_ok=True)
+    source = working.pixels
+    styled, painted = _painted(task, source, effects, canvas, folder, tick)
+    recolour = recolouring(painted, source, task.preserve_colour)
+    keeper = None if task.palette is None else PaletteKeeper(task.palette, source)
+    weights = None if effects.weights is None else np.load(effects.weights, mmap_mode="r")
+
+    def rows(band: slice) -> Samples:
+        original = np.asarray(source[band])
+        made = recolour(styled(band), to_float(original))
+        made = made if keeper is None else keeper.held(band, made)
+        give_back(source, canvas, painted, weights)
+        return to_depth(made, source.dtype) if weights is None else composited(made, original, weights[band])
+
+    return written(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)
+
+
+def finished_path(task: RenderTask, folder: Path) -> Path | None:
+    """Where `finish` leaves its picture; None where the canvas itself is the picture."""
+    return folder / FINISHED if asked_effects(task) else None
+
+
+def _painted(
+    task: RenderTask,
+    source: Samples,
+    effects: Effects,
+    canvas: Samples,
+    folder: Path,
+    tick: Callable[[], None],
+) -> tuple[RowsOf, Samples]:
+    """The painting before colours and masks, by rows; and as samples, where statistics will be taken."""
+    own = _style_rows(canvas, effects.strokes, source, task.blend, folder / "own")
+    if not effects.canvases:
+        styled = own
+    else:
+        others = [
+            _style_rows(
+                np.load(one.path, mmap_mode="r"), one.strokes, source, task.blend, folder / f"region-{n}"
+            )
+            for n, one in enumerate(effects.canvases, start=1)
+        ]
+        shares = [np.load(path, mmap_mode="r") for path in effects.shares]
+
+        def styled(band: slice) -> Rows:
+            return composed([own, *others], shares, band)
+
+    counted = task.preserve_colour in (PreserveColour.HISTOGRAM, PreserveColour.COVARIANCE)
+    if counted and (effects.canvases or effects.strokes):
+        # Read twice, so it is made once.
+        made = written(
+            folder / "painted.npy", source.shape, np.uint16, lambda b: to_depth(styled(b), SIXTEEN), tick=tick
+        )
+        return as_rows(made), made
+    return styled, canvas
+
+
+def _style_rows(
+    canvas: Samples, strokes: Strokes | None, source: Samples, blend: float, folder: Path
+) -> RowsOf:
+    """One style's rows at the picture's size, mixed with the source by `blend` where tiles have not been."""
+    if strokes is None:
+        return as_rows(canvas)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = stroked(canvas, strokes, (source.shape[0], source.shape[1]), folder=folder)
+    if blend >= 1:
+        return rows
+    share = np.float32(blend)
+    return lambda band: share * rows(band) + (1 - share) * to_float(np.asarray(source[band]))
+
+
+class Finisher:
+    """Needs to paint again what came out less faithful than was asked."""
+
+    def __init__(self, shop: Workshop, preparer: Preparer, painter: Painter) -> None:
+        self.shop, self.preparer, self.painter = shop, preparer, painter
+
+    def finish(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        """Blend the strips, apply the effects, measure; render weaker what is less faithful than was asked.
+
+        Leaves the result to other outputs of the same picture. Raises `IncompleteCanvas`, `EffectRefused`,
+        `QualityRefused`.
+        """
+        if prepared.finished:
+            return prepared
+        for _ in range(ROUNDS):
+            prepared = self._finished(task, prepared)
+            if not _is_too_far(task, prepared):
+                break
+            prepared = self._weaker(task, prepared)
+        else:
+            prepared = self._finished(task, prepared)
+        refuse(task.source, picture_complaints(task, prepared.measures))
+        if task.siblings > 1:
+            self._share(task, prepared)
+        return prepared
+
+    def _finished(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        if prepared.finished:
+            return prepared
+        task, working = self.shop.told(task, prepared), prepared.working
+        canvas = self.shop.canvas(prepared, self.shop.grid(task, prepared)).finish()
+        place, tick = prepared.folder / "finish", self.shop.pulse.tick
+        styled = finish(task, working, prepared.effects, canvas, folder=place, tick=tick)
+        path = finished_path(task, place) or prepared.canvas_path
+        asked = task.checks is not None or task.min_ssim is not None
+        # Strokes of another size are painted on another grid, and resampled: no border of it is left.
+        grid = None if prepared.effects.painting else self.shop.grid(task, prepared)
+        measures = measure(styled, working.pixels, grid) if asked else None
+        self.shop.pulse.tick()
+        return prepared.model_copy(update={"canvas_path": path, "finished": True, "measures": measures})
+
+    def _weaker(self, task: RenderTask, prepared: Prepared) -> Prepared:
+        """The picture rendered again, here, with less strength."""
+        folder = Path(tempfile.mkdtemp(prefix="weaker-", dir=prepared.folder))
+        less = (prepared.strength or 0.0) * BACK
+        weaker = self.preparer.with_effects(task, prepared.working, folder, strength=less)
+        self.painter.paint_whole(task, weaker)
+        return weaker
+
+    def _share(self, task: RenderTask, prepared: Prepared) -> None:
+        """Leave a finished picture to its other outputs."""
+        working = prepared.working
+        files = {"canvas.npy": prepared.canvas_path, **working.files}
+
+        def record(folder: Path) -> str:
+            place = {"folder": folder, "canvas_path": folder / "canvas.npy", "lasting": False}
+            told = Effects(painting=prepared.effects.painting, warnings=prepared.effects.warnings)
+            moved = {**place, "effects": told, "working": working.moved(folder)}
+            return prepared.model_copy(update=moved).model_dump_json()
+
+        self.shop.masters.keep(task.master_key(), files, record)
+
+
+def _is_too_far(task: RenderTask, prepared: Prepared) -> bool:
+    if task.min_ssim is None or prepared.measures is None:
+        return False
+    return prepared.measures.ssim < task.min_ssim

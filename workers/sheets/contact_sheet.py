@@ -1,0 +1,197 @@
+"""Lays finished pictures out on one sheet with captions; reads our own outputs only.
+
+One contact sheet for each picture of a job, and the list on which those who see them say yes or no.
+"""
+
+import hashlib
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyvips
+from PIL import Image, ImageDraw, ImageFont
+
+from giornata.jobs.maintenance.orphans import SHEETS
+from giornata.jobs.model.paths import base_name, is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.assets import is_picture
+from giornata.jobs.spec.enums import FOLDER_FORMATS
+from giornata.jobs.spec.naming import safe_component
+from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.store.records import ItemRecord, destination_of
+from giornata.jobs.store.store import JobStore
+from giornata.workers.encoding.pyramid import small_copy
+from giornata.workers.errors import EncodeFailed
+from giornata.workers.sheets.approvals import APPROVALS, Approvals, read_approvals
+
+CELL_PX = 320
+GAP_PX = 16
+CAPTION_PX = 14
+PAPER = (250, 248, 244)
+INK = (40, 38, 36)
+FAINT = (200, 196, 190)
+JPEG_QUALITY = 90
+
+
+def contact_sheet(
+    entries: Sequence[tuple[Path | None, str]], target: Path, *, columns: int = 4, cell_px: int = CELL_PX
+) -> Path:
+    """Writes a sheet of `entries`, pictures and their captions, to `target` and returns it.
+
+    Every picture is fitted into a square of `cell_px`; one that is missing leaves an empty frame. Raises
+    `EncodeFailed`; then no file is left.
+    """
+    try:
+        pictures = [
+            (thumbnail(path, side_px=cell_px) if path else _frame(cell_px), caption)
+            for path, caption in entries
+        ]
+        rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+        heights = [max(picture.height for picture, _ in row) + GAP_PX + 2 * CAPTION_PX for row in rows]
+        width = GAP_PX + columns * (cell_px + GAP_PX)
+        sheet = Image.new("RGB", (width, GAP_PX + max(sum(heights), GAP_PX)), PAPER)
+        top = GAP_PX
+        for row, height in zip(rows, heights, strict=True):
+            _place(sheet, row, top=top, height=height - GAP_PX - 2 * CAPTION_PX, cell_px=cell_px)
+            top += height
+        _save(sheet, target)
+    except (pyvips.Error, OSError) as error:
+        raise EncodeFailed(str(target), " ".join(str(error).split())) from error
+    return target
+
+
+def _place(
+    sheet: Image.Image, row: Sequence[tuple[Image.Image, str]], *, top: int, height: int, cell_px: int
+) -> None:
+    """Put a row's pictures on one base line, their captions below it."""
+    font = ImageFont.load_default(CAPTION_PX)
+    for column, (picture, caption) in enumerate(row):
+        left = GAP_PX + column * (cell_px + GAP_PX)
+        sheet.paste(picture, (left + (cell_px - picture.width) // 2, top + height - picture.height))
+        words = _fitted(caption, font, cell_px)
+        ImageDraw.Draw(sheet).text((left + cell_px / 2, top + height + 4), words, INK, font, anchor="ma")
+
+
+def _frame(cell_px: int) -> Image.Image:
+    frame = Image.new("RGB", (cell_px, cell_px // 2), PAPER)
+    ImageDraw.Draw(frame).rectangle((0, 0, cell_px - 1, cell_px // 2 - 1), outline=FAINT)
+    return frame
+
+
+def thumbnail(path: Path, *, side_px: int) -> Image.Image:
+    """The picture at `path` within a square of `side_px`: 8-bit sRGB, on paper where transparent."""
+    image = pyvips.Image.thumbnail(str(path), side_px, height=side_px, size="down", output_profile="srgb")
+    if image.hasalpha():
+        image = image.flatten(background=list(PAPER))
+    if image.bands == 1:
+        image = image.bandjoin([image, image])
+    samples = np.ndarray((image.height, image.width, 3), np.uint8, image.cast("uchar").write_to_memory())
+    return Image.fromarray(samples)
+
+
+def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    """`words`, shortened in the middle until they fit: file names differ at both ends."""
+    shown, kept = words, len(words)
+    while font.getlength(shown) > width_px and kept > 2:
+        kept -= 1
+        shown = f"{words[: (kept + 1) // 2]}…{words[len(words) - kept // 2 :]}"
+    return shown
+
+
+def _save(sheet: Image.Image, target: Path) -> None:
+    part = target.with_name(f".{target.name}.part")
+    try:
+        sheet.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=JPEG_QUALITY)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+OPEN_PICTURES = 64  # whose outputs are gathered at once; a job has them a few pictures apart
+MOST_OUTPUTS = 60  # on one sheet
+COLUMNS = 4
+_THERE = (ItemState.DONE, ItemState.SKIPPED)
+
+
+def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
+    """Write a sheet for every picture of a job to `contact-sheets/` at its destination; how many.
+
+    Beside them goes `approvals.csv`, in which what people wrote before stays. Raises `TargetTaken` when
+    something of that name was not written here, `EncodeFailed`, `OSError`, `PlaceError`.
+    """
+    record = store.job(job_id)
+    destination = destination_of(record).rstrip("/")
+    place, count = files.places.at(destination, record.spec.storage), 0
+    table = f"{destination}/{SHEETS}/{APPROVALS}"
+    with (
+        tempfile.TemporaryDirectory(prefix="giornata-approvals-") as folder,
+        closing(Approvals(Path(folder) / APPROVALS, read_approvals(place, table))) as approvals,
+    ):
+        for source, items in by_source(store.items(job_id)):
+            _deliver_sheet(items, destination, place, f"{destination}/{SHEETS}/{sheet_name(source)}")
+            count += 1
+            for item in items:
+                if item.state in _THERE:
+                    approvals.add(item, destination)
+        approvals.close()
+        place.put(Path(folder) / APPROVALS, table)
+    return count
+
+
+def _deliver_sheet(items: Sequence[ItemRecord], destination: str, place: Place, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
+        entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
+        sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
+        place.put(sheet, name)
+
+
+def by_source(items: Iterator[ItemRecord]) -> Iterator[tuple[str, list[ItemRecord]]]:
+    """The items of each picture, together; few pictures are held at once."""
+    gathered: OrderedDict[str, list[ItemRecord]] = OrderedDict()
+    for item in items:
+        gathered.setdefault(item.source, []).append(item)
+        if len(gathered) > OPEN_PICTURES:
+            yield gathered.popitem(last=False)
+    yield from gathered.items()
+
+
+def sheet_name(source: str) -> str:
+    """The name of a picture's sheet: its own, and six digits for pictures of one name in two folders."""
+    tag = hashlib.blake2b(source.encode(), digest_size=3).hexdigest()
+    return safe_component(f"{base_name(source).rsplit('.', 1)[0]}~{tag}.jpg")
+
+
+def caption_of(item: ItemRecord, destination: str) -> str:
+    """The name people know it by, less its suffix, and what became of it when it was not delivered."""
+    name = item.target.removeprefix(f"{destination}/").rsplit(".", 1)[0]
+    return name if item.state in _THERE else f"{item.state}: {name}"
+
+
+def _entry(item: ItemRecord, destination: str, place: Place, folder: Path) -> tuple[Path | None, str]:
+    return (_shown(item, place, folder) if item.state in _THERE else None), caption_of(item, destination)
+
+
+def _shown(item: ItemRecord, place: Place, folder: Path) -> Path | None:
+    """The picture that stands for an output, as a local file: itself, or of one of tiles a small copy."""
+    if item.facts.get("format", "") in FOLDER_FORMATS:
+        small = small_copy(place, item.target, side_px=CELL_PX)
+        if small is None:
+            return None
+        path = folder / safe_component(f"{item.target}.jpg")
+        path.write_bytes(small)
+        return path
+    return _near(item.target, place, folder) if is_picture(item.target) else None
+
+
+def _near(target: str, place: Place, folder: Path) -> Path | None:
+    """An output as a local file; nothing when it is gone."""
+    if place.head(target) is None:
+        return None
+    if not is_url(target):
+        return Path(target)
+    path = folder / safe_component(target)
+    place.fetch(target, path)
+    return path

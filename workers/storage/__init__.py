@@ -1,0 +1,1 @@
+"""Buckets and local disks by URL: listing, reading, publishing."""

@@ -1,0 +1,324 @@
+"""`S3Publisher`: attempts in a bucket become deliveries, once, and never over an object that is not ours.
+
+`Mover`: an object from an attempt's name to its final one, inside of the service, never over another.
+
+How an endpoint refuses to write over an object that is there, tried on one of our own.
+"""
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlencode
+
+from giornata.jobs.errors import PlaceChanged, PlaceError, PlaceMissing, TargetTaken
+from giornata.jobs.model.attempt import Claim, Outcome, Published
+from giornata.jobs.model.paths import PREFIX, base_name, companion_names
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry
+from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.s3_client import split, translated
+from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_transfer import (
+    COPIED_BYTES,
+    ITEM,
+    SHA256,
+    begun,
+    content_type,
+    copy,
+    copy_in_parts,
+)
+from giornata.workers.storage.s3_tree import (
+    deliverable_head,
+    deliverable_heads,
+    deliverable_sha256,
+    each,
+    tree,
+)
+
+PROBE = f"{PREFIX}probe-"
+
+
+class Conditional(StrEnum):
+    """How an endpoint refuses to write over an object that is there."""
+
+    COPY = "copy"  # CopyObject heeds If-None-Match
+    PARTS = "parts"  # CompleteMultipartUpload does
+    NEVER = "never"  # neither: a look before, and a look after
+
+
+def probe_name(target: str) -> str:
+    """A name of our own beside a target."""
+    return f"{target.rpartition('/')[0]}/{PROBE}{secrets.token_hex(8)}"
+
+
+def probe(place: S3Place, name: str) -> Conditional:
+    """Which way of not writing over an object works, tried on `name`, which stays. Raises `PlaceError`."""
+    bucket, key = split(name)
+    with translated(name):
+        place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
+    return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
+
+
+def _copy_is_refused(place: S3Place, name: str) -> bool:
+    # Onto itself with other metadata: allowed without the condition, so only the condition can refuse it.
+    more = {"MetadataDirective": "REPLACE", "Metadata": {"probe": "copy"}}
+    return _is_refused(lambda: copy(place.client, name, name, 1, IfNoneMatch="*", **more))
+
+
+def _parts_are_refused(place: S3Place, name: str) -> bool:
+    def complete() -> None:
+        with begun(place.client, name, {}) as (request, upload_id), translated(name):
+            sent = place.client.upload_part(**request, UploadId=upload_id, PartNumber=1, Body=b"parts")
+            parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
+            place.client.complete_multipart_upload(
+                **request, UploadId=upload_id, MultipartUpload=parts, IfNoneMatch="*"
+            )
+
+    return _is_refused(complete)
+
+
+def _is_refused(act: Callable[[], None]) -> bool:
+    try:
+        act()
+    except PlaceChanged:
+        return True
+    except PlaceError as error:
+        if type(error) is not PlaceError:  # busy, away, or not allowed: that says nothing of the condition
+            raise
+        return False
+    return False
+
+
+_PROBES = {Conditional.COPY: _copy_is_refused, Conditional.PARTS: _parts_are_refused}
+
+
+class Mover:
+    """Moves within one place by the rule that its endpoint keeps; `storage` says what final objects carry."""
+
+    def __init__(self, place: S3Place, storage: Storage, rule: Conditional) -> None:
+        self._place, self._storage, self._rule = place, storage, rule
+
+    def move(self, source: str, target: str, *, size: int, over: bool) -> None:
+        """Copy under the final name; `over` the object that is seen there now, if any, and over no other.
+
+        Raises `TargetTaken`, `PlaceError`.
+        """
+        place = self._place
+        there = place.facts(target) if over else None
+        etag = str(there["ETag"]) if there else ""
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        try:
+            if self._rule is Conditional.COPY and size <= COPIED_BYTES:
+                copy(place.client, source, target, size, **carried(self._storage), **condition)
+            elif self._rule is not Conditional.NEVER:
+                headers = {**self._headers(source, target), **carried(self._storage, in_parts=True)}
+                copy_in_parts(place.client, source, target, size, headers=headers, **condition)
+            else:
+                self._look_and_copy(source, target, size=size, over=etag)
+        except PlaceChanged as error:
+            raise TargetTaken(target, "an object of that name exists and is left as it is") from error
+
+    def _look_and_copy(self, source: str, target: str, *, size: int, over: str) -> None:
+        """For endpoints without conditions; two that deliver at the same moment are told apart afterwards."""
+        place = self._place
+        there = place.facts(target)
+        if (there["ETag"] if there else "") != over:
+            raise PlaceChanged(target, "an object of that name exists")
+        copy(place.client, source, target, size, **carried(self._storage))
+        sent, found = place.facts(source), place.facts(target)
+        if sent and (found is None or found["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
+            raise PlaceChanged(target, "somebody else delivered it at the same moment")
+
+    def _headers(self, source: str, target: str) -> dict[str, Any]:
+        """What a copy made of parts does not take over by itself."""
+        found = self._place.facts(source) or {}
+        kept: dict[str, Any] = {name: found[name] for name in ("CacheControl", "Metadata") if name in found}
+        return {**kept, "ContentType": found.get("ContentType") or content_type(base_name(target))}
+
+
+def carried(storage: Storage, *, in_parts: bool = False) -> dict[str, Any]:
+    """What a final object has and an attempt does not: what costs by the day, or by the change."""
+    given = {
+        "StorageClass": storage.storage_class,
+        "ServerSideEncryption": storage.encryption and storage.encryption.value,
+        "SSEKMSKeyId": storage.kms_key_id,
+    }
+    if storage.tags:
+        given["Tagging"] = urlencode(storage.tags)
+        if not in_parts:
+            given["TaggingDirective"] = "REPLACE"
+    return {name: value for name, value in given.items() if value}
+
+
+Recorded = Callable[[str], Collection[tuple[int, str]]]
+MOST_OWED = 10_000  # names in mind; the others go with the next cleaning
+PAID_AT_ONCE = 20
+
+
+@dataclass
+class Shared:
+    """What the publishers of one process know together: how endpoints behave, and what is still to go."""
+
+    rules: dict[tuple[Storage, str], Conditional] = field(default_factory=dict)
+    owed: deque[tuple[Storage, str]] = field(default_factory=lambda: deque(maxlen=MOST_OWED))
+
+
+class S3Publisher:
+    """A `Publisher` for the buckets of one storage; `recorded` knows what we put at a name."""
+
+    def __init__(self, places: AllPlaces, storage: Storage, recorded: Recorded, shared: Shared) -> None:
+        self.places = places
+        self._storage, self._recorded, self._shared = storage, recorded, shared
+
+    def of(self, storage: Storage) -> "S3Publisher":
+        """See `Publisher.of`."""
+        return S3Publisher(self.places, storage, self._recorded, self._shared)
+
+    def publish(self, claim: Claim, outcome: Outcome) -> Published:
+        """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
+
+        Its companions go to their names just before; of a folder, what leads to the rest comes last, and of
+        an earlier delivery goes first: who looks finds a whole picture or none. Raises `TargetTaken`,
+        `PlaceError`.
+        """
+        source, target = claim.temporary, claim.task.target
+        place = self._place(target)
+        sent = self._sent(place, claim, outcome)
+        folder = sent[0].name != source
+        over = self._ours(place, claim, folder=folder)
+        self._publish_companions(place, claim)
+        mover = Mover(place, self._storage, self._rule(place, target))
+        if folder and over:
+            self._clear(place, target, but={target + one.name[len(source) :] for one in sent[:-1]})
+
+        def move(entry: Entry) -> None:
+            mover.move(entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
+
+        each(move, sent[:-1])
+        move(sent[-1])
+        each(lambda entry: self._drop(place, entry.name), sent)
+        self._pay()
+        return Published(str(outcome.sha256), int(outcome.bytes or 0))
+
+    def discard(self, claim: Claim) -> None:
+        """See `Publisher.discard`; ends what a killed process had begun to send, or to publish."""
+        place = self._place(claim.temporary)
+        target = claim.task.target
+        try:
+            place.delete(claim.temporary)
+            place.abort(target)
+            # A companion without its picture was on its way.
+            bare = (target,) if deliverable_head(place, target) is None else ()
+            for companion in (one for name in (claim.temporary, *bare) for one in companion_names(name)):
+                place.remove(companion)
+        except PlaceError:
+            sent = (claim.temporary, *companion_names(claim.temporary))
+            self._shared.owed.extend((self._storage, name) for name in sent)
+
+    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Publisher.heads`."""
+        return deliverable_heads(self._place(targets[0]), targets) if targets else []
+
+    def size(self, target: str) -> int | None:
+        """See `Publisher.size`."""
+        found = deliverable_head(self._place(target), target)
+        return found.bytes if found else None
+
+    def sha256(self, target: str) -> str:
+        """See `Publisher.sha256`: all of it is read again."""
+        return deliverable_sha256(self._place(target), target)
+
+    def _place(self, name: str) -> S3Place:
+        return self.places.bucket(name, self._storage)
+
+    def _sent(self, place: S3Place, claim: Claim, outcome: Outcome) -> list[Entry]:
+        """The objects of an attempt, what leads to the others last. Raises `PlaceError` when not all are."""
+        source = claim.temporary
+        found = place.facts(source)
+        if found is not None:
+            if (found["ContentLength"], found["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
+                words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
+                raise PlaceError(source, words)
+            return [Entry(source, found["ContentLength"], 0.0)]
+        inside = tree(place, source)
+        if not inside:
+            raise PlaceMissing(source, "what was sent is not there any more")
+        held = sum(one.bytes for one in inside)
+        if held != outcome.bytes:
+            raise PlaceError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
+        return sorted(inside, key=lambda one: -one.name.count("/"))
+
+    def _clear(self, place: S3Place, target: str, *, but: set[str]) -> None:
+        """Take away of an earlier delivery what leads to the rest, and then what nothing is moved over."""
+        stale = [one.name for one in tree(place, target) if one.name not in but]
+        for name in sorted(stale, key=lambda name: name.count("/")):
+            place.remove(name)
+
+    def _ours(self, place: S3Place, claim: Claim, *, folder: bool) -> bool:
+        """Whether what stands at the target is ours and may be replaced. Raises `TargetTaken` for others'."""
+        target = claim.task.target
+        there = deliverable_head(place, target) if claim.replace or folder else None
+        if there is None:
+            return False
+        if folder and _is_of_item(place, target, claim.task.item_id):
+            return True  # what a crash in the middle left, or an earlier delivery of ours
+        ours = self._recorded(target) if claim.replace else ()
+        sizes = {size for size, _ in ours}
+        if there.bytes not in sizes or (there.bytes, self._hash_of(place, target)) not in ours:
+            raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
+        return True
+
+    def _hash_of(self, place: S3Place, target: str) -> str:
+        found = place.facts(target)
+        return str(found["Metadata"].get(SHA256)) if found else deliverable_sha256(place, target)
+
+    def _publish_companions(self, place: S3Place, claim: Claim) -> None:
+        """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
+        target = claim.task.target
+        if not claim.replace and place.head(target) is not None:
+            raise TargetTaken(target, "an object of that name exists and is left as it is")
+        asked = (claim.task.sidecar, claim.task.credentials)
+        names = zip(companion_names(claim.temporary), companion_names(target), asked, strict=True)
+        for ours, final, wanted in names:
+            found = place.head(ours) if wanted else None
+            if found is not None:
+                copy(place.client, ours, final, found.bytes, **carried(self._storage))
+                self._drop(place, ours)
+            elif claim.replace:
+                place.remove(final)
+
+    def _drop(self, place: S3Place, name: str) -> None:
+        try:
+            place.remove(name)
+        except PlaceError:
+            self._shared.owed.append((self._storage, name))
+
+    def _pay(self) -> None:
+        """Remove what could not be removed before: the storage answers again."""
+        for _ in range(min(PAID_AT_ONCE, len(self._shared.owed))):
+            storage, name = self._shared.owed.popleft()
+            try:
+                self.places.bucket(name, storage).delete(name)
+            except PlaceError:
+                self._shared.owed.append((storage, name))
+                return
+
+    def _rule(self, place: S3Place, target: str) -> Conditional:
+        """What the endpoint can do, tried once on an object of our own beside the target."""
+        key = (place.storage, split(target)[0])
+        if key not in self._shared.rules:
+            name = probe_name(target)
+            try:
+                self._shared.rules[key] = probe(place, name)
+            finally:
+                self._drop(place, name)
+        return self._shared.rules[key]
+
+
+def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
+    """Whether all objects of a folder were made for this item, by what they carry."""
+    found = each(lambda one: place.facts(one.name), tree(place, folder))
+    return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)

@@ -1,0 +1,250 @@
+"""`S3Place`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag.
+
+`S3Listing`: what is in buckets, page by page: objects, folders of attempts, uploads nobody ended.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from giornata.jobs.errors import PlaceMissing
+from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.model.paths import PREFIX, base_name
+from giornata.jobs.spec.naming import safe_component
+from giornata.jobs.spec.storage import Storage
+from giornata.jobs.storage.base import Entry, Fetched
+from giornata.workers.storage.s3_client import S3Client, joined, new_client, split, translated
+from giornata.workers.storage.s3_transfer import Pin, S3Reader, abort, copy, upload
+
+FEW = 8  # names in a folder that are asked for one by one; a listing answers for more
+
+
+class S3Listing:
+    """Lists with one client, and asks again for a page as `ask` does."""
+
+    def __init__(self, client: S3Client, ask: Ask) -> None:
+        self._client, self._ask = client, ask
+
+    def below(self, bucket: str, prefix: str, depth: int | None = None) -> Iterator[Entry]:
+        """All objects under a prefix, by key, or level by level where there is a `depth`."""
+        inner = []
+        for page in self._pages(bucket, prefix, **({"Delimiter": "/"} if depth else {})):
+            yield from (_entry(bucket, one) for one in page.get("Contents", ()))
+            inner += [one["Prefix"] for one in page.get("CommonPrefixes", ())]
+        if depth and depth > 1:
+            for one in inner:
+                yield from self.below(bucket, one, depth - 1)
+
+    def answers(self, folder: str, names: Sequence[str]) -> dict[str, Entry | None]:
+        """What a listing says of sorted names of one folder, as far as it comes in a fair number of pages."""
+        bucket, above = split(folder)
+        first, last = split(names[0])[1], split(names[-1])[1]
+        found: dict[str, Entry | None] = dict.fromkeys(names)
+        pages = self._pages(bucket, f"{above}/" if above else "", Delimiter="/", StartAfter=first[:-1])
+        reached = ""
+        for page in islice(pages, 2 + len(names) // FEW):
+            for one in page.get("Contents", ()):
+                reached = one["Key"]
+                if (name := joined(bucket, reached)) in found:
+                    found[name] = _entry(bucket, one)
+            if reached >= last or not page.get("IsTruncated"):
+                return found
+        return {name: seen for name, seen in found.items() if split(name)[1] <= reached}
+
+    def attempted(self, bucket: str, prefix: str) -> Iterator[Entry]:
+        """Folders that attempts were filling."""
+        last = ""
+        for found in self.below(bucket, prefix):
+            parts = split(found.name)[1].split("/")
+            cut = next((number for number, part in enumerate(parts[:-1], 1) if part.startswith(PREFIX)), 0)
+            name = joined(bucket, "/".join(parts[:cut]))
+            if cut and name != last:
+                last = name
+                yield Entry(name, found.bytes, found.changed_at)
+
+    def uploads(self, bucket: str, prefix: str) -> Iterator[Entry]:
+        """Multipart uploads that have not ended, with their id for a version."""
+        pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
+        with translated(joined(bucket, prefix)):
+            for page in pages:
+                for found in page.get("Uploads", ()):
+                    begun_s = found["Initiated"].timestamp()
+                    yield Entry(joined(bucket, found["Key"]), 0, begun_s, version=found["UploadId"])
+
+    def _pages(self, bucket: str, prefix: str, **words: Any) -> Iterator[dict[str, Any]]:
+        """Page by page, each asked for when it is wanted: a page that fails does not lose those before it."""
+        while True:
+            page = self._ask(lambda words=words: self._page(bucket, prefix, words))  # type: ignore[misc]
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            words["ContinuationToken"] = page["NextContinuationToken"]
+
+    def _page(self, bucket: str, prefix: str, words: dict[str, Any]) -> dict[str, Any]:
+        with translated(joined(bucket, prefix)):
+            page: dict[str, Any] = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **words)
+        return page
+
+
+def _entry(bucket: str, found: dict[str, Any]) -> Entry:
+    etag = found["ETag"].strip('"')
+    changed_at = found["LastModified"].timestamp()
+    return Entry(joined(bucket, found["Key"]), found["Size"], changed_at, f"{found['Size']}-{etag}")
+
+
+ASKERS = 16  # questions about single objects at once
+
+
+class S3Place:
+    """A `Place` for the buckets of one storage, safe to share between threads.
+
+    `tick` hears of bytes; `ask` makes what only reads again where the storage asks to slow down.
+    """
+
+    def __init__(
+        self, storage: Storage, *, tick: Callable[[], None] = lambda: None, ask: Ask = at_once
+    ) -> None:
+        self.storage = storage
+        self.client: S3Client = new_client(storage)
+        self._tick, self._ask = tick, ask
+        self._listing = S3Listing(self.client, ask)
+        self._reader = S3Reader(self.client, ask, tick)
+
+    def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[Entry]:
+        """See `Place.list`; by key, or level by level where there is a `depth`."""
+        bucket, root = _prefix(folder)
+        for entry in self._listing.below(bucket, root, depth):
+            *folders, name = split(entry.name)[1][len(root) :].split("/")
+            shown = (hidden or not name.startswith(".")) and not any(part.startswith(".") for part in folders)
+            if name and shown:  # a key that ends in a slash is somebody's idea of a folder
+                yield entry
+
+    def head(self, name: str) -> Entry | None:
+        """See `Place.head`."""
+        found = self.facts(name)
+        return _headed(name, found) if found else None
+
+    def heads(self, names: Sequence[str]) -> Sequence[Entry | None]:
+        """See `Place.heads`: where many are wanted of one folder, that folder is listed."""
+        known: dict[str, Entry | None] = {}
+        folders: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            folders[name.rpartition("/")[0]].append(name)
+        for folder, wanted in folders.items():
+            if len(wanted) > FEW:
+                known |= self._listing.answers(folder, sorted(wanted))
+        rest = [name for name in dict.fromkeys(names) if name not in known]
+        with ThreadPoolExecutor(ASKERS) as pool:
+            known |= zip(rest, pool.map(self.head, rest), strict=True)
+        return [known[name] for name in names]
+
+    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """See `Place.read`."""
+        return self._reader.latest(name, start, length)
+
+    def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
+        """See `Place.fetch`; by ranges of one version, several at once, in order."""
+        pin = self._pin(name, stamp, version)
+        digest = hashlib.sha256()
+        with path.open("wb") as file:
+            for part in self._reader.parts(pin):
+                file.write(part)
+                digest.update(part)
+        return Fetched(pin.bytes, digest.hexdigest())
+
+    def sha256(self, name: str) -> str:
+        """The hash of all its bytes, read now, 64 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for part in self._reader.parts(self._pin(name, "", "")):
+            digest.update(part)
+        return digest.hexdigest()
+
+    def put(self, path: Path, name: str) -> None:
+        """See `Place.put`."""
+        self.send(path, name)
+
+    def send(self, path: Path, name: str, **more: Any) -> str:
+        """The same, with headers; the sha256 of what was sent."""
+        return upload(self.client, path, name, tick=self._tick, **more)
+
+    def delete(self, name: str) -> None:
+        """See `Place.delete`; of an attempt that is a folder, all of it."""
+        self.abort(name)
+        self.remove(name)
+        if base_name(name).startswith(PREFIX):
+            for entry in list(self.list(name, hidden=True)):
+                self.remove(entry.name)
+
+    def remove(self, name: str) -> None:
+        """Remove one object, and nothing else of that name."""
+        bucket, key = split(name)
+        with translated(name):
+            self.client.delete_object(Bucket=bucket, Key=key)
+
+    def move_aside(self, name: str) -> str:
+        """See `Place.move_aside`."""
+        folder, _, last = name.rpartition("/")
+        free = (f"{folder}/{safe_component(f'{last}.damaged-{number}')}" for number in count(1))
+        aside = next(one for one in free if not self._objects_of(one))
+        for entry in (objects := self._objects_of(name)):
+            copy(self.client, entry.name, aside + entry.name[len(name) :], entry.bytes)
+        if not objects:
+            raise PlaceMissing(name, "nothing is there")
+        self.abort(name)
+        for entry in objects:
+            self.remove(entry.name)
+        return aside
+
+    def _objects_of(self, name: str) -> Sequence[Entry]:
+        """The object of that name, or all objects of the folder."""
+        found = self.head(name)
+        return [found] if found else [*self.list(name, hidden=True)]
+
+    def uploads(self, folder: str) -> Iterator[Entry]:
+        """See `Place.uploads`; and folders that attempts were filling."""
+        bucket, root = _prefix(folder)
+        yield from self._listing.uploads(bucket, root)
+        yield from self._listing.attempted(bucket, root)
+
+    def abort(self, name: str) -> None:
+        """See `Place.abort`; of a folder, all that was being sent into it."""
+        abort(self.client, name, below=True)
+
+    def facts(self, name: str) -> dict[str, Any] | None:
+        """What the service says of an object; nothing when it is not there."""
+        try:
+            return self._ask(lambda: self._facts(name))
+        except PlaceMissing:
+            return None
+
+    def _facts(self, name: str) -> dict[str, Any]:
+        bucket, key = split(name)
+        with translated(name):
+            found: dict[str, Any] = self.client.head_object(Bucket=bucket, Key=key)
+        return found
+
+    def _pin(self, name: str, stamp: str, version: str) -> Pin:
+        if not stamp:
+            found = self.head(name)
+            if found is None:
+                raise PlaceMissing(name, "nothing is there")
+            stamp, version = found.stamp, found.version
+        size, _, etag = stamp.partition("-")
+        return Pin(name, int(size), etag, version)
+
+
+def _prefix(folder: str) -> tuple[str, str]:
+    bucket, key = split(folder)
+    return bucket, key.rstrip("/") + "/" if key else ""
+
+
+def _headed(name: str, found: dict[str, Any]) -> Entry:
+    size, etag = found["ContentLength"], found["ETag"].strip('"')
+    version = found.get("VersionId") or ""
+    return Entry(
+        name, size, found["LastModified"].timestamp(), f"{size}-{etag}", "" if version == "null" else version
+    )

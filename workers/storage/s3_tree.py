@@ -1,0 +1,78 @@
+"""Deliverables in a bucket: an object, or a folder of many, with one hash and one size as on a disk."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from giornata.jobs.model.paths import companion_names, companions_of
+from giornata.jobs.planning.assets import has_picture_suffix
+from giornata.jobs.storage.base import Entry
+from giornata.jobs.storage.hashing import tree_files
+from giornata.workers.storage.s3_store import S3Place
+
+AT_ONCE = 8
+ZIP = ".zip"
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def send_deliverable(place: S3Place, path: Path, name: str, **headers: Any) -> None:
+    """Send a file, or a folder as many objects, and what lies beside it. Raises `PlaceError`."""
+    if path.is_dir():
+        files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
+        each(lambda one: place.send(*one, **headers), files)
+    else:
+        place.send(path, name, **headers)
+    for companion, theirs in zip(companions_of(path), companion_names(name), strict=True):
+        if companion.is_file():
+            place.send(companion, theirs, **headers)
+
+
+def seems_a_folder(name: str) -> bool:
+    """Whether a deliverable is a folder, as far as its name tells: those seldom end like files."""
+    return not has_picture_suffix(name) and not name.lower().endswith(ZIP)
+
+
+def tree(place: S3Place, name: str) -> list[Entry]:
+    """All objects of a folder, as `tree_files` orders them, which is as keys are listed."""
+    return list(place.list(name, hidden=True))
+
+
+def deliverable_head(place: S3Place, name: str) -> Entry | None:
+    """What is known of a deliverable without reading it. Raises `PlaceError`."""
+    found = place.head(name)
+    if found is not None:
+        return found
+    inside = tree(place, name)
+    if not inside:
+        return None
+    return Entry(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
+
+
+def deliverable_heads(place: S3Place, names: Sequence[str]) -> Sequence[Entry | None]:
+    """The same of many, of which only those are looked for as folders whose names say so."""
+    found = place.heads(names)
+    return [
+        seen or (deliverable_head(place, name) if seems_a_folder(name) else None)
+        for name, seen in zip(names, found, strict=True)
+    ]
+
+
+def deliverable_sha256(place: S3Place, name: str) -> str:
+    """The hash of a deliverable, all of which is read now. Raises `PlaceError`."""
+    inside = tree(place, name) if place.head(name) is None else []
+    if not inside:
+        return place.sha256(name)
+    digest = hashlib.sha256()
+    for entry, sha256 in zip(inside, each(lambda one: place.sha256(one.name), inside), strict=True):
+        relative = entry.name[len(name) + 1 :]
+        digest.update(f"{sha256}  {relative}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def each(act: Callable[[T], R], things: Iterable[T]) -> list[R]:
+    """Do it for each, several at once; the first error is raised when all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(act, things))

@@ -1,0 +1,49 @@
+"""`Sender`: where an attempt writes its output, and how that reaches the bucket it is meant for."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.model.attempt import Claim
+from giornata.jobs.model.paths import base_name, companion_names, is_url
+from giornata.jobs.storage.local import discard
+from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.s3_transfer import ITEM
+from giornata.workers.storage.s3_tree import send_deliverable
+
+OUTBOX = "outbox"
+
+
+class Sender:
+    """Attempts for local disks are written in their place; those for buckets on scratch, and then sent."""
+
+    def __init__(self, places: AllPlaces) -> None:
+        self._places = places
+
+    def path(self, claim: Claim, folder: Path) -> Path:
+        """Where to write the output of an attempt that is worked on in `folder`."""
+        if not is_url(claim.temporary):
+            return Path(claim.temporary)
+        return folder / OUTBOX / base_name(claim.temporary)
+
+    def send(self, claim: Claim, path: Path) -> None:
+        """Bring a written output to the attempt's own name. Raises `PlaceError`."""
+        if not is_url(claim.temporary):
+            return
+        task, storage = claim.task, claim.task.storage
+        more = {"CacheControl": storage.cache_control} if storage.cache_control else {}
+        metadata = {ITEM: task.item_id, "giornata-key": task.content_key()}
+        place = self._places.bucket(claim.temporary, storage)
+        send_deliverable(place, path, claim.temporary, metadata=metadata, **more)
+        discard(path, path)
+
+    def discard(self, claim: Claim) -> None:
+        """Remove what an attempt wrote, as far as that can be done now."""
+        if not is_url(claim.temporary):
+            discard(Path(claim.temporary), Path(claim.task.target))
+            return
+        with suppress(PlaceError):
+            place = self._places.bucket(claim.temporary, claim.task.storage)
+            place.delete(claim.temporary)
+            for companion in companion_names(claim.temporary):
+                place.remove(companion)

@@ -1,0 +1,1 @@
+"""Tiles, the canvas, and what waits between phases."""
