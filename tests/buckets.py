@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from giornata.cluster.catalogue import LibraryStyles
-from giornata.cluster.handover import deliver_papers
-from giornata.cluster.render_actor import RenderActor
+from giornata.cluster.batch.artifacts import deliver_papers
+from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.execution.render_actor import RenderActor
 from giornata.jobs.maintenance.audit import audit
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.manager.timing import Ask, Pace, at_once

@@ -14,8 +14,8 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageFilter, ImageOps
 
-from giornata.cluster.service.access import Access
-from giornata.cluster.service.pages.around import Around
+from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.service.auth import Access
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import ClaimKey, WorkerView

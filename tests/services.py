@@ -8,12 +8,12 @@ from pathlib import Path
 
 import uvicorn
 
-from giornata.cluster.service.access import Access
-from giornata.cluster.service.app import create_app
-from giornata.cluster.service.desk import Desk
-from giornata.cluster.service.hub import Hub
-from giornata.cluster.service.pages.around import Around
-from giornata.cluster.service.upkeep import upkeep_in
+from giornata.cluster.app import create_app
+from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.service.auth import Access
+from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.maintenance import upkeep_in
 from giornata.jobs.manager.listing import Lister
 from giornata.jobs.planning.estimate import PlanReport, Size, plan
 from giornata.jobs.spec.job import JobSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from giornata.cluster.bench.pictures import photograph
+from giornata.cluster.bench.batch import photograph
 from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.library import Library
 from giornata.styles.loader import load_feedforward

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from giornata.cluster.bench.pictures import NAMES, photograph
+from giornata.cluster.bench.batch import NAMES, photograph
 from giornata.styles.optimization.coordinator import Round, Verb
 from giornata.styles.optimization.objective import LossParts
 from giornata.styles.optimization.options import (

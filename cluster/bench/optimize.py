@@ -1,6 +1,8 @@
 """`giornata bench optimize`: what a step of the optimisation engine costs by size, tile, workers and encoder.
 
 Every row has fresh workers, Ray actors like those of a batch, so that its peak memory is its own.
+
+The actor of `giornata bench optimize`: an easel in a process of its own, and the memory it has held.
 """
 
 import tempfile
@@ -13,17 +15,45 @@ from typing import Any
 
 import numpy as np
 
-from giornata.cluster.actors import ActorFactory, OutcomeKind, call, fetch, kill
-from giornata.cluster.bench.optimize_actor import BenchEasel
-from giornata.cluster.bench.pictures import photograph
-from giornata.cluster.runtime import Runtime
-from giornata.cluster.session import ROOMY_HEAP, WORKER_ENVIRONMENT
+from giornata.cluster.batch.session import ROOMY_HEAP, WORKER_ENVIRONMENT
+from giornata.cluster.bench.batch import photograph
+from giornata.cluster.ray_runtime.actors import ActorFactory, OutcomeKind, call, fetch, kill
+from giornata.cluster.ray_runtime.runtime import Runtime
 from giornata.cluster.settings import ClusterSettings
 from giornata.styles.optimization.coordinator import Conductor, Round, Verb
 from giornata.styles.optimization.options import GatysOptions, Growth, Scale
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
+from giornata.workers.device import keep_freed_memory
 from giornata.workers.optimization.runner import played
-from giornata.workers.optimization.scale import Optimisation, StyleSource, grid_of
+from giornata.workers.optimization.scale import Optimisation, StyleSource, grid_of, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import Easel
+
+
+class BenchEasel:
+    """Runs inside a Ray actor."""
+
+    def __init__(self, work: str, threads: int) -> None:
+        keep_freed_memory()
+        self.threads, self.work = threads, Optimisation.model_validate_json(work)
+        self.encoder = self.work.loaded_encoder()
+        self._easel: Easel | None = None
+
+    def lay_out(self) -> int:
+        """Write down the only scale; how many tiles it has."""
+        lay_out(self.work, 0, self.encoder)
+        return len(self.work.grid(0, self.encoder))
+
+    def play(self, asked: Round, tiles: tuple[int, ...]) -> Any:
+        """One round on these tiles, as a render actor plays it."""
+        if self._easel is None:
+            self._easel = open_scale(self.work, 0, self.encoder, lanes=self.threads)
+        return self._easel.play(asked, tiles)
+
+    def peak_mb(self) -> float:
+        """The most memory of this process so far, torch's own included."""
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
 
 STYLE_PX = 512
 VECTORS = 32  # of the picture's size: L-BFGS's ten steps and changes, and what is made of them

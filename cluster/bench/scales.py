@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from giornata.cluster.bench.pictures import photograph
+from giornata.cluster.bench.batch import photograph
 from giornata.styles.optimization.options import GatysOptions, Growth, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory

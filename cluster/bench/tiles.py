@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from giornata.cluster.bench.pictures import photograph
+from giornata.cluster.bench.batch import photograph
 from giornata.styles.engine import collect_totals, render_tile
 from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.library import Library

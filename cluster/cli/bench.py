@@ -23,7 +23,7 @@ from giornata.cluster.bench import manager as manager_bench
 from giornata.cluster.bench import optimize as optimize_bench
 from giornata.cluster.bench import scales as scales_bench
 from giornata.cluster.bench import tiles as tiles_bench
-from giornata.cluster.cli.memory import MemoryLimit
+from giornata.cluster.cli.options import MemoryLimit
 from giornata.cluster.settings import Machine
 from giornata.styles.optimization.options import Growth
 

@@ -9,8 +9,9 @@ import skimage.data
 import typer
 import yaml
 
+from giornata.cluster.batch.run import carry_out
 from giornata.cluster.cli.exits import code_of_state
-from giornata.cluster.cli.run import carry_out, tell
+from giornata.cluster.cli.run import tell
 from giornata.jobs.spec.loader import load_spec
 from giornata.workers.sheets.contact_sheet import contact_sheet
 

@@ -1,17 +1,169 @@
-"""`giornata doctor`: every check with its verdict."""
+"""`giornata doctor`: every check with its verdict.
+
+`examine`: looks over what the program stands on, one verdict per line, before a batch finds out.
+"""
 
 import json
+import platform
+import shutil
+import sqlite3
 import sys
-from dataclasses import asdict
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from giornata.cluster.catalogue import user_library
+from giornata.cluster.batch.catalog import user_library
 from giornata.cluster.cli.exits import Exit
-from giornata.cluster.doctor import Verdict, examine, worst
-from giornata.cluster.settings import Machine, settings_for
+from giornata.cluster.settings import GIB, ClusterSettings, Machine, settings_for
+
+# Ray, torch and pyvips are imported inside the checks: what does not import is a finding here, not a crash.
+
+PYTHON_NEEDED = (3, 11)
+RAY_NEEDED = (2, 60)
+SQLITE_SAFE = (3, 51, 3)  # before it, a checkpoint that meets a WAL reset can lose committed pages
+FORMATS = ("jpeg", "png", "webp", "tiff")
+DISK_BYTES = 5 * GIB  # one 400 Mpx picture as uncompressed 8-bit TIFF, its scratch tiles and its output
+SHARED_MEMORY_BYTES = GIB // 4  # Ray's object store as we start it; below, it goes to a disk
+
+
+class Verdict(StrEnum):
+    """How bad a finding is: `fail` means that rendering will not work."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+Finding = tuple[Verdict, str]
+
+
+def examine(settings: ClusterSettings, *, verify_styles: Callable[[], str] | None = None) -> list[Check]:
+    """Every check, in the order of the walk of one image; never raises.
+
+    `verify_styles` hashes the weights of the shipped styles and returns a summary, or raises.
+    """
+    return [_run(name, look) for name, look in _checks(settings, verify_styles)]
+
+
+def worst(checks: list[Check]) -> Verdict:
+    """The gravest verdict among `checks`."""
+    return max((check.verdict for check in checks), key=list(Verdict).index, default=Verdict.OK)
+
+
+def _checks(
+    settings: ClusterSettings, verify_styles: Callable[[], str] | None
+) -> Iterator[tuple[str, Callable[[], Finding]]]:
+    yield "python", check_python
+    yield "torch", lambda: check_torch(settings)
+    yield "ray", lambda: check_ray(version("ray"))
+    yield "pyvips", check_pyvips
+    yield "sqlite", lambda: check_sqlite(sqlite3.sqlite_version)
+    yield "home", lambda: check_writable(settings.home)
+    yield "home disk", lambda: check_disk(settings.home, needed_bytes=DISK_BYTES)
+    yield "scratch", lambda: check_writable(settings.scratch)
+    yield "scratch disk", lambda: check_disk(settings.scratch, needed_bytes=DISK_BYTES)
+    yield "shared memory", lambda: check_disk(Path("/dev/shm"), needed_bytes=SHARED_MEMORY_BYTES)  # noqa: S108
+    if verify_styles is not None:
+        yield "styles", lambda: (Verdict.OK, verify_styles())
+
+
+def _run(name: str, look: Callable[[], Finding]) -> Check:
+    try:
+        verdict, detail = look()
+    except Exception as error:
+        verdict, detail = Verdict.FAIL, f"{type(error).__name__}: {error}"
+    return Check(name, verdict, detail)
+
+
+def check_python() -> Finding:
+    """The interpreter's version."""
+    good = sys.version_info >= PYTHON_NEEDED
+    return Verdict.OK if good else Verdict.FAIL, _against(platform.python_version(), PYTHON_NEEDED, good)
+
+
+def check_torch(settings: ClusterSettings) -> Finding:
+    """That torch computes on the device that workers will use; allocates a few bytes there."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    device = "cuda" if cuda else "cpu"
+    if float(torch.ones(2, device=device).sum()) != 2.0:
+        return Verdict.FAIL, f"{torch.__version__} on {device}: 1 + 1 is not 2"
+    where = torch.cuda.get_device_name() if cuda else "CPU"
+    layout = f"{settings.workers} workers × {settings.threads_per_worker} threads"
+    if settings.gpus_per_worker and not cuda:
+        return Verdict.FAIL, f"{torch.__version__} sees no GPU, workers are set to use one"
+    return Verdict.OK, f"{torch.__version__} on {where}, {layout}"
+
+
+def check_ray(installed: str) -> Finding:
+    """Ray's version; starting it takes seconds and is left to the first batch."""
+    good = _numbers(installed)[:2] >= RAY_NEEDED
+    return Verdict.OK if good else Verdict.FAIL, _against(installed, RAY_NEEDED, good)
+
+
+def check_pyvips() -> Finding:
+    """That libvips is there and reads the formats we promise."""
+    import pyvips
+
+    found = f"libvips {pyvips.version(0)}.{pyvips.version(1)}.{pyvips.version(2)}"
+    missing = [name for name in FORMATS if not pyvips.type_find("VipsForeignLoad", f"{name}load")]
+    if missing:
+        return Verdict.FAIL, f"{found} cannot read {', '.join(missing)}"
+    return Verdict.OK, f"{found} reads {', '.join(FORMATS)}"
+
+
+def check_sqlite(installed: str) -> Finding:
+    """SQLite's version: older ones work, with a rare bug in the journal mode that we use."""
+    if _numbers(installed) >= SQLITE_SAFE:
+        return Verdict.OK, installed
+    return Verdict.WARNING, f"{_against(installed, SQLITE_SAFE, False)} to be safe from the WAL-reset bug"
+
+
+def check_writable(folder: Path) -> Finding:
+    """That files can be made and renamed in `folder`, which is created; leaves nothing in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as inside:
+        before, after = Path(inside, "before"), Path(inside, "after")
+        before.write_bytes(b"giornata")
+        before.rename(after)
+        intact = after.read_bytes() == b"giornata"
+    return (Verdict.OK if intact else Verdict.FAIL), f"{folder} {'is' if intact else 'is not'} writable"
+
+
+def check_disk(folder: Path, *, needed_bytes: int) -> Finding:
+    """Free space where `folder` is or will be."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    free_bytes = shutil.disk_usage(there).free
+    detail = f"{free_bytes / GIB:.1f} GiB free in {folder}"
+    if free_bytes >= needed_bytes:
+        return Verdict.OK, detail
+    return Verdict.WARNING, f"{detail}, advised {needed_bytes / GIB:g} GiB"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:3] if part.isdigit())
+
+
+def _against(installed: str, needed: tuple[int, ...], good: bool) -> str:
+    return installed if good else f"{installed}, needed {'.'.join(map(str, needed))}"
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAIL: "red"}

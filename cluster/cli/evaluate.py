@@ -1,15 +1,21 @@
 """`giornata evaluate`: how good the pictures are, measured, beside floors and other people's networks."""
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
+from giornata.cluster.cli.output import write_rows
 from giornata.cluster.evaluation.request import Request, with_data_folder
 
+if TYPE_CHECKING:  # measuring needs torch, `--help` does not
+    from giornata.cluster.evaluation.results import Evaluation
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+SHOWN = ("ssim", "lpips", "squeeze_3", "to_palette", "dots", "holes", "cpu_s_per_mpx")
 Places = Annotated[list[Path] | None, typer.Option(help="files or folders; may be given several times")]
 
 
@@ -74,9 +80,9 @@ def evaluate(
     request = with_data_folder(request, data) if data else request
     if not request.photos or not request.paintings:
         raise CommandRefused("evaluating: needed --photos and --paintings, or --data", Exit.USAGE)
-    from giornata.cluster.cli.evaluating import carry_out
+    from giornata.cluster.evaluation.run import carry_out
 
-    carry_out(request, as_json=as_json)
+    tell(*carry_out(request), as_json=as_json)
 
 
 def _listed(text: str) -> tuple[str, ...] | None:
@@ -86,7 +92,6 @@ def _listed(text: str) -> tuple[str, ...] | None:
 
 def _vote(out: Path, *, as_json: bool) -> None:
     """Write the page if there is none yet, read what answers there are, and write the table again."""
-    from giornata.cluster.cli.evaluating import tell
     from giornata.cluster.evaluation.results import read_json, write_json
     from giornata.cluster.evaluation.table import write_markdown
     from giornata.cluster.evaluation.vote import (
@@ -113,3 +118,27 @@ def _vote(out: Path, *, as_json: bool) -> None:
     result = f"not measured: {reason}" if reason else f"see {out / 'table.md'}"
     sys.stdout.write(f"open {page}, put the answers ({ANSWERS}) beside it, and ask again\n")
     sys.stdout.write(f"preference: {result}\n")
+
+
+def tell(evaluation: "Evaluation", folder: Path, *, as_json: bool) -> None:
+    """The rows as JSON, or the columns that matter most and where the rest is."""
+    from giornata.cluster.evaluation.table import RELATIVE, interval_words
+    from giornata.styles.evaluation.yardstick import MEASURES
+
+    if as_json:
+        data = evaluation.model_dump(mode="json", exclude={"readings"})
+        sys.stdout.write(json.dumps(data) + "\n")
+        return
+    columns = {name: MEASURES.get(name, RELATIVE) for name in SHOWN if name not in evaluation.missing}
+    headers = ["method", "paintings", *(measure.title for measure in columns.values())]
+    lines = []
+    for row in evaluation.rows:
+        name = f"{row.method} (unseen)" if row.unseen else row.method
+        cells = (interval_words(row.measures.get(key), column.digits) for key, column in columns.items())
+        lines.append([name, row.paintings, *cells])
+    write_rows(headers, lines)
+    for name, reason in evaluation.missing.items():
+        sys.stdout.write(f"{MEASURES[name].title}: not measured: {reason}\n")
+    for line in evaluation.left_out:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{folder / 'table.md'}; look at {folder}/sheet-*.jpg before you believe it\n")

@@ -1,4 +1,4 @@
-"""Exit codes, and which error means which: the one table between our errors and the shell."""
+"""Exit codes of commands, and the errors that they stand for."""
 
 from enum import IntEnum
 
@@ -56,7 +56,10 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (StyleError, Exit.REJECTED),
     (RenderError, Exit.FAILED),
 )
+
+
 EXPECTED: tuple[type[Exception], ...] = (CommandRefused, *(family for family, _ in _CODES))
+
 
 _STATES = {
     JobState.COMPLETED: Exit.DONE,

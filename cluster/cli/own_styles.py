@@ -7,9 +7,9 @@ from pathlib import Path
 
 import skimage.data
 
-from giornata.cluster.catalogue import user_library
+from giornata.cluster.batch.catalog import user_library
+from giornata.cluster.batch.single_image import render_and_publish
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.cluster.cli.render import render_and_publish
 from giornata.cluster.settings import home_folder
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask

@@ -1,24 +1,17 @@
 """`giornata render`: one picture in this process, no Ray."""
 
 import json
-import os
-import secrets
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
+from giornata.cluster.batch.single_image import render_and_publish
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.cluster.cli.style_flags import AUTO, StyleFlags, style_fields
-from giornata.cluster.optimising import work_words
-from giornata.cluster.settings import Machine, home_folder
+from giornata.cluster.cli.options import AUTO, StyleFlags, style_fields
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.maintenance.gc import PICTURES
-from giornata.jobs.model.paths import attempt_name, item_id_of
+from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import (
     DeviceChoice,
@@ -32,15 +25,9 @@ from giornata.jobs.spec.enums import (
     TransformKind,
     resolve_format,
 )
-from giornata.jobs.storage.local import discard, publish
-from giornata.workers.device import keep_freed_memory
-from giornata.workers.optimization.runner import OptimisationProgress
 from giornata.workers.rendering.prepared import Rendered
-from giornata.workers.rendering.renderer import Renderer
-from giornata.workers.settings import RenderSettings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
 
 
 def check_target(source: Path, target: Path, *, force: bool) -> None:
@@ -135,49 +122,11 @@ def render(
         format=format_ or resolve_format(PictureFormat.SAME, str(target))[0],
         quality=quality,
     )
-    rendered = render_and_publish(task, force=force)
-    report(task, rendered, as_json=as_json)
-
-
-def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
-    """Render to an attempt's name beside the target, then move it there."""
-    keep_freed_memory()
-    torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution
-    target = Path(task.target)
-    temporary = attempt_name(target, task.item_id, secrets.randbelow(1_000_000))
-    renderer = Renderer(settings_here())
-    console = Console(stderr=True)
     try:
-        with console.status(f"rendering {Path(task.source).name} …") as status:
-            renderer.shop.watch = lambda progress: status.update(progress_words(task, progress))
-            rendered = renderer.render(task, temporary)
-        try:
-            publish(temporary, target, replace=force)
-        except TargetTaken as error:
-            raise CommandRefused(str(error), Exit.FAILED) from error
-    finally:
-        discard(temporary, target)
-        renderer.close()
-    return rendered
-
-
-def settings_here() -> RenderSettings:
-    """What a renderer of this process may use: all of the machine."""
-    home = home_folder()
-    scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
-    return RenderSettings(
-        scratch=scratch,
-        pictures=scratch / PICTURES,
-        style_folders=(home / "styles",),
-        memory_bytes=MEMORY_BYTES,
-        lanes=Machine.detect().cpus,
-    )
-
-
-def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:
-    """How far an optimisation is, in the words of a batch."""
-    work = asdict(progress) | {"steps_per_s": 1 / progress.seconds if progress.seconds else None}
-    return f"optimising {work_words(Path(task.source).name, work)}"
+        rendered = render_and_publish(task, force=force)
+    except TargetTaken as error:
+        raise CommandRefused(str(error), Exit.FAILED) from error
+    report(task, rendered, as_json=as_json)
 
 
 def report(task: RenderTask, rendered: Rendered, *, as_json: bool) -> None:

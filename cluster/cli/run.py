@@ -7,20 +7,10 @@ from typing import Annotated
 
 import typer
 
-from giornata.cluster.batch import Ending, Watcher, run_batch
-from giornata.cluster.catalogue import LibraryStyles, user_library
-from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
+from giornata.cluster.batch.run import Ending, carry_out
 from giornata.cluster.cli.exits import code_of_state
-from giornata.cluster.cli.memory import MemoryLimit
-from giornata.cluster.cli.plan import make_plan, say
-from giornata.cluster.idle import ended_idle
-from giornata.cluster.progress import choose_reporter
-from giornata.cluster.session import batch_session
-from giornata.cluster.settings import Machine, settings_for
-from giornata.jobs.manager.timing import Patience
+from giornata.cluster.cli.options import EndpointUrl, MemoryLimit, load_spec_at
 from giornata.jobs.model.states import JobState
-from giornata.jobs.spec.enums import StartWhen
-from giornata.jobs.spec.job import JobSpec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,37 +36,6 @@ def run(
     )
     tell(ending, again=f"giornata run {spec_path}", as_json=as_json)
     raise typer.Exit(code_of_state(ending.state))
-
-
-def carry_out(
-    spec: JobSpec,
-    base: Path,
-    *,
-    workers: int | None = None,
-    memory_bytes: int | None = None,
-    address: str | None = None,
-    as_json: bool = False,
-) -> Ending:
-    """Plan, then run, where anything is left to render. Raises `PlanRefused` before it is, `ClusterError`.
-
-    A job that starts at once is not planned: what is wrong with an input fails that item.
-    """
-    if spec.policy.start is StartWhen.CHECKED:
-        make_plan(spec, base, measured=0)  # names and collisions: nobody reads an estimate of what begins
-    settings = settings_for(Machine.detect(), workers=workers, memory_bytes=memory_bytes, address=address)
-    # Events go where results go when they are for a program, and beside them when they are for people.
-    stream = sys.stdout if as_json else sys.stderr
-    watcher = Watcher(choose_reporter(stream, as_json=as_json))
-    folders = (settings.home / "styles",)
-    styles = LibraryStyles(user_library())
-    ask = Patience(say)
-    if spec.policy.start is StartWhen.CHECKED:
-        idle = ended_idle(spec, base=base, home=settings.home, styles=styles, watcher=watcher, ask=ask)
-        if idle:
-            return idle
-    with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
-        watcher.follow(session.store, settings.scratch)
-        return run_batch(session, spec, base=base, watcher=watcher, ask=ask)
 
 
 def tell(ending: Ending, *, again: str, as_json: bool) -> None:

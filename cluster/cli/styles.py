@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from giornata.cluster.catalogue import user_library
+from giornata.cluster.batch.catalog import user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.styles.library import Shelved
 
@@ -33,7 +33,7 @@ def list_styles(
     shelves = list(user_library().styles.values())
     if sheet is not None:
         # Loaded here because listing styles must not wait for torch.
-        module = import_module("giornata.cluster.cli.previewing")
+        module = import_module("giornata.cluster.cli.style_sheets")
         module.preview(None, sheet, strength=1.0, columns=SHEET_COLUMNS, cell_px=SHEET_CELL_PX)
     if as_json:
         sys.stdout.write(json.dumps([described(one) for one in shelves]) + "\n")
@@ -119,7 +119,7 @@ def preview(
 ) -> None:
     """One picture in every style of the library, on one sheet."""
     # Loaded here because listing styles must not wait for torch.
-    module = import_module("giornata.cluster.cli.previewing")
+    module = import_module("giornata.cluster.cli.style_sheets")
     sheet = module.preview(photo, output, strength=strength, columns=columns, cell_px=cell)
     sys.stdout.write(f"{sheet}\n")
 
@@ -141,7 +141,7 @@ def grid(
         if not path.is_file():
             raise CommandRefused(f"reading picture {path}: no such file", Exit.REJECTED)
     # Loaded here because listing styles must not wait for torch.
-    module = import_module("giornata.cluster.cli.gridding")
+    module = import_module("giornata.cluster.cli.style_sheets")
     options = module.GridOptions(side, steps, encoder, cell)
     for sheet in module.grid(out, options, contents=content or (), styles=style_image or ()):
         sys.stdout.write(f"{sheet}\n")
@@ -180,7 +180,7 @@ def train(
         if not folder.is_dir():
             raise CommandRefused(f"training: {folder} is not a folder", Exit.REJECTED)
     # Loaded here because listing styles must not wait for torch.
-    import_module("giornata.cluster.cli.training").train(
+    import_module("giornata.cluster.cli.style_training").train_painters(
         find_recipe(recipe),
         photos=tuple(photos),
         paintings=paintings,
@@ -217,7 +217,7 @@ def distill(
         steps=steps, batch=batch, peak_rate=rate
     )
     # Loaded here because listing styles must not wait for torch.
-    import_module("giornata.cluster.cli.distilling").distill(
+    import_module("giornata.cluster.cli.style_training").distill(
         plan,
         pictures=tuple(pictures),
         encoder=encoder,
@@ -237,5 +237,5 @@ def distill(
 def universal(context: typer.Context) -> None:
     """Train the network that any picture becomes a style by: train, publish, learn."""
     # Loaded here because listing styles must not wait for torch.
-    module = import_module("giornata.cluster.cli.universal_training")
+    module = import_module("giornata.cluster.cli.style_training")
     module.app(context.args, prog_name="giornata styles universal")

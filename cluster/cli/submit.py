@@ -1,18 +1,93 @@
-"""`giornata submit`: hand a batch to the service, and wait for it if asked."""
+"""`giornata submit`: hand a batch to the service, and wait for it if asked.
+
+`giornata watch` and `giornata wait`: follow a job to its end, whose kind is the exit code.
+"""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from giornata.cluster.cli.endpoint import EndpointUrl, load_spec_at
+from giornata.cluster.batch.progress import Reporter, choose_reporter
+from giornata.cluster.cli.exits import CommandRefused, Exit, code_of_state
+from giornata.cluster.cli.options import AsJson, EndpointUrl, Job, TokenFile, Url, load_spec_at, reached, verb
+from giornata.cluster.cli.output import write_json
 from giornata.cluster.cli.plan import show as show_plan
-from giornata.cluster.cli.reach import AsJson, TokenFile, Url, reached, verb
-from giornata.cluster.cli.tables import write_json
-from giornata.cluster.cli.waiting import Timeout, await_end, tell_end
-from giornata.cluster.progress import choose_reporter
-from giornata.cluster.service.verbs import PRIORITY
+from giornata.cluster.errors import ServiceError
+from giornata.cluster.service.api import PRIORITY, Verbs
+from giornata.cluster.service.client import AWAY_S, may_pass
+from giornata.cluster.service.rates import moment
+from giornata.cluster.service.schemas.jobs import JobView
+
+watch_app, wait_app = verb(), verb()
+LOOK_S = 1.0
+Timeout = Annotated[float | None, typer.Option("--timeout", min=0, help="seconds; then exit 101")]
+
+
+@watch_app.command()
+def watch(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
+    """Follow a job until it ends."""
+    with reached(url, token_file) as verbs:
+        reporter = choose_reporter(sys.stdout, as_json=as_json)
+        last = verbs.job(job).line
+        since = time.monotonic()
+        for last in verbs.follow(job):
+            reporter.show(moment(last, elapsed_s=time.monotonic() - since, listed=last.listed))
+        reporter.finish(moment(last, elapsed_s=time.monotonic() - since, listed=True))
+    raise typer.Exit(code_of_state(last.state, last.reason))
+
+
+@wait_app.command()
+def wait(
+    job: Job,
+    timeout_s: Timeout = None,
+    url: Url = None,
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait for a job; the exit code says how it ended."""
+    with reached(url, token_file) as verbs:
+        view = await_end(verbs, job, timeout_s=timeout_s)
+    tell_end(view, as_json=as_json)
+
+
+def await_end(
+    verbs: Verbs, job_id: str, *, timeout_s: float | None, reporter: Reporter | None = None
+) -> JobView:
+    """The job when it has ended. Raises `CommandRefused` with `NOT_FINISHED` when that takes too long."""
+    since = time.monotonic()
+    seen_at: float | None = None
+    while True:
+        now = time.monotonic()
+        try:
+            view = verbs.job(job_id).line
+            seen_at = now
+        except ServiceError as error:
+            if seen_at is None or now - seen_at > AWAY_S or not may_pass(error):
+                raise
+        else:
+            if reporter:
+                reporter.show(moment(view, elapsed_s=now - since, listed=view.listed))
+            if view.state.is_terminal:
+                if reporter:
+                    reporter.finish(moment(view, elapsed_s=now - since, listed=True))
+                return view
+        if timeout_s is not None and now - since >= timeout_s:
+            raise CommandRefused(f"{job_id} has not ended within {timeout_s:g} s", Exit.NOT_FINISHED)
+        time.sleep(LOOK_S if timeout_s is None else min(LOOK_S, max(0.0, timeout_s - (now - since))))
+
+
+def tell_end(job: JobView, *, as_json: bool) -> None:
+    """The last words about a job that was waited for; ends by `typer.Exit`."""
+    if as_json:
+        write_json(job)
+    else:
+        reason = f": {job.reason}" if job.reason else ""
+        sys.stdout.write(f"{job.job_id} is {job.state}, {job.lost} of {job.total} lost{reason}\n")
+    raise typer.Exit(code_of_state(job.state, job.reason))
+
 
 app = verb()
 

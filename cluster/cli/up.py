@@ -10,22 +10,19 @@ from typing import Annotated, TextIO
 
 import typer
 
-from giornata.cluster import actors
-from giornata.cluster.batch import StopFlag
-from giornata.cluster.catalogue import LibraryStyles, user_library
-from giornata.cluster.cli.local import database_place, desk_on
-from giornata.cluster.cli.memory import MemoryLimit
-from giornata.cluster.cli.reach import HOST, PORT, TokenFile, verb
-from giornata.cluster.service.access import Access, choose_access
-from giornata.cluster.service.addresses import TargetRule
-from giornata.cluster.service.app import create_app
-from giornata.cluster.service.manifests import Manifests
+from giornata.cluster.app import create_app
+from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.run import StopFlag
+from giornata.cluster.batch.session import managing
+from giornata.cluster.cli.options import HOST, PORT, MemoryLimit, TokenFile, verb
+from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.ray_runtime import actors
+from giornata.cluster.service.auth import Access, choose_access
+from giornata.cluster.service.leader import Manifests, Standing
+from giornata.cluster.service.local import database_place, desk_on
 from giornata.cluster.service.metrics import Metrics
-from giornata.cluster.service.pages.around import Around
 from giornata.cluster.service.server import Server
-from giornata.cluster.service.standing import Standing
-from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox
-from giornata.cluster.session import managing
+from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox, TargetRule
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.ports import Both

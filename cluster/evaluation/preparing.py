@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from giornata import __version__
-from giornata.cluster.catalogue import user_library
+from giornata.cluster.batch.catalog import user_library
 from giornata.cluster.evaluation.methods import (
     GATYS,
     Method,

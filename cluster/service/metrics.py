@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from giornata.cluster.service.desk import Desk
-from giornata.cluster.service.views import Role
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.schemas.base import Role
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import JobSnapshot

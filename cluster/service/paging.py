@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
-from giornata.cluster.service.verbs import Verbs
-from giornata.cluster.service.views_items import ItemView
-from giornata.cluster.service.views_jobs import JobView
+from giornata.cluster.service.api import Verbs
+from giornata.cluster.service.schemas.jobs import ItemView, JobView
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from giornata.cluster.errors import BadQuestion, ClusterError, UnknownWorker
-from giornata.cluster.service.views import Problem
+from giornata.cluster.service.schemas.base import Problem
 from giornata.jobs.errors import (
     BadSpec,
     IllegalTransition,

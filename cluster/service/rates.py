@@ -4,8 +4,8 @@ import threading
 import time
 from collections import deque
 
-from giornata.cluster.pace import Pace, Snapshot
-from giornata.cluster.service.views_jobs import JobView, RatesView, eta_view
+from giornata.cluster.batch.eta import Pace, Snapshot
+from giornata.cluster.service.schemas.jobs import JobView, RatesView, eta_view
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.store.records import JobLine

@@ -1,12 +1,14 @@
-"""One embedded Ray for all tests of this folder that need it."""
+"""One embedded Ray for all tests of this folder that need it, and services of a real store."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from giornata.cluster.runtime import Runtime
+from giornata.cluster.ray_runtime.runtime import Runtime
+from giornata.cluster.service.broadcaster import Hub
 from giornata.cluster.settings import ClusterSettings
+from tests.services import Place, serving
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,17 @@ def embedded_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     # pytest owns standard output, and a session outlives the capture of any one test.
     with Runtime(settings, guard_stdout=False) as runtime:
         yield runtime
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    with made.store:
+        yield made
+
+
+@pytest.fixture
+def url(place: Place) -> Iterator[str]:
+    """A service of the place without tokens, whose streams look ten times a second."""
+    with serving(place.desk, hub=Hub(place.desk, period_s=0.1)) as address:
+        yield address

@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from giornata.cluster.catalogue import LibraryStyles
-from giornata.cluster.session import managing
+from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.session import managing
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.manager.timing import Pace

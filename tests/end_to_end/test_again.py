@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import LibraryStyles, user_library
 from giornata.jobs.model.attempt import Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.task_builder import expand

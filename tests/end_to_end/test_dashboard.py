@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from giornata.cluster.service.access import Access, AccessRole, Person
+from giornata.cluster.service.auth import Access, AccessRole, Person
 from giornata.jobs.model.states import ItemState
 from tests.browsers import Browser, comes_true, ready
 from tests.galleries import COUNT, Gallery

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from giornata.cluster.service.access import Access, AccessRole, Person
-from giornata.cluster.service.views import Role
+from giornata.cluster.service.auth import Access, AccessRole, Person
+from giornata.cluster.service.schemas.base import Role
 from giornata.jobs.model.states import ItemState
 from giornata.styles.library import Library
 from tests.browsers import DOCS, NARROW, Browser, comes_true, keep_small, ready, serious

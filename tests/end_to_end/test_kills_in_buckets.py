@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.catalogue import LibraryStyles
+from giornata.cluster.batch.catalog import LibraryStyles
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobEvent, JobState

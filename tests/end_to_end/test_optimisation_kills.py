@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from giornata.workers.optimization.progress import read_course
+from giornata.workers.optimization.loss_history import read_course
 from tests.end_to_end.giants import LONG_CHAOS, PATIENCE_S, Giant
 
 pytestmark = LONG_CHAOS

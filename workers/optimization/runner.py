@@ -12,13 +12,8 @@ import torch
 from giornata.styles.optimization.coordinator import Conductor, Position, Round, StepDone, Verb
 from giornata.styles.optimization.objective import LossParts
 from giornata.styles.optimization.optimizer_shard import Products
-from giornata.workers.optimization.progress import (
-    LOSSES,
-    CourseWriter,
-    course_of,
-    small_picture,
-    write_course,
-)
+from giornata.workers.optimization.history_writer import LOSSES, CourseWriter, course_of, write_course
+from giornata.workers.optimization.loss_history import small_picture
 from giornata.workers.optimization.scale import DONE, Optimisation, lay_out, open_scale
 from giornata.workers.optimization.tile_optimizer import Easel, sum_products
 from giornata.workers.tiling.executor import silent

@@ -26,7 +26,8 @@ from giornata.workers.rendering.style_images import StyleImages
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.canvas import Canvas
 from giornata.workers.tiling.executor import TileDesk, grid_for
-from giornata.workers.tiling.features import FeatureFiles, Keep
+from giornata.workers.tiling.feature_plan import Keep
+from giornata.workers.tiling.features import FeatureFiles
 from giornata.workers.tiling.grid import TileGrid
 from giornata.workers.tiling.statistics_log import Workbook
 

@@ -17,7 +17,7 @@ from giornata.styles.universal.loader import universal_engine
 from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.transform import TransformKind
 from giornata.workers.device import pick_device
-from giornata.workers.effects.brush import engine_stroke_px
+from giornata.workers.effects.brush_sizes import engine_stroke_px
 from giornata.workers.errors import EffectRefused
 from giornata.workers.optimization.setup import StillEngine
 from giornata.workers.rendering.provenance import StyleImageRecord, UniversalRecord, file_name

@@ -27,7 +27,8 @@ from giornata.workers.source import Depth
 from giornata.workers.tiling.arrays import reduced
 from giornata.workers.tiling.canvas import new_canvas
 from giornata.workers.tiling.executor import styled_in_one
-from giornata.workers.tiling.features import SAY_AT_BYTES, Keep, Keeping, choose_keeping, room_for_features
+from giornata.workers.tiling.feature_plan import Keep, Keeping
+from giornata.workers.tiling.features import SAY_AT_BYTES, choose_keeping, room_for_features
 from giornata.workers.tiling.grid import TileGrid
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from giornata.workers.decoding.decoded import WorkingPicture
 from giornata.workers.effects.effects import Effects
 from giornata.workers.rendering.quality import Measures
-from giornata.workers.tiling.features import Keeping
+from giornata.workers.tiling.feature_plan import Keeping
 
 
 class Prepared(BaseModel):

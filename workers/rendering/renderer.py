@@ -17,7 +17,7 @@ from giornata.workers.device import pick_device
 from giornata.workers.effects.effects import bare
 from giornata.workers.errors import StillMade
 from giornata.workers.metadata.c2pa import give_credentials
-from giornata.workers.optimization.progress import course_fact
+from giornata.workers.optimization.loss_history import course_fact
 from giornata.workers.rendering.cache import RECORD, keep_totals, kept_totals, reference_task, totals_key
 from giornata.workers.rendering.context import Stopwatch, Workshop
 from giornata.workers.rendering.finish import Finisher
@@ -29,7 +29,7 @@ from giornata.workers.rendering.quality import output_complaints, refuse
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.canvas import painted_tiles
 from giornata.workers.tiling.executor import exact_totals
-from giornata.workers.tiling.features import Keep, Keeping
+from giornata.workers.tiling.feature_plan import Keep, Keeping
 
 
 class Renderer:

@@ -12,19 +12,18 @@ import os
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from giornata.styles.engine import Engine, Frozen
 from giornata.styles.moments import Moments
 from giornata.workers.errors import FULL, ScratchFull
+from giornata.workers.tiling.feature_plan import Keep, Keeping
 from giornata.workers.tiling.grid import Tile, TileGrid
 
 # How many multiplications the CPU does while the disk moves a byte; see docs/decisions/0007.
@@ -130,34 +129,6 @@ def _read(file: BinaryIO, phase: int) -> Frozen:
 def _native(array: np.ndarray) -> Tensor:
     tensor = torch.from_numpy(array)
     return tensor.view(torch.bfloat16) if tensor.dtype == torch.int16 else tensor
-
-
-class Keep(StrEnum):
-    """Where a picture's features are between phases."""
-
-    MEMORY = "memory"
-    DISK = "disk"
-    RECOMPUTE = "recompute"
-
-
-class Keeping(BaseModel):
-    """Where features wait: in memory, on disk at these `phases`, or nowhere; and the most they take there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    keep: Keep = Keep.MEMORY
-    phases: tuple[int, ...] = ()
-    disk_bytes: int = 0
-    memory_bytes: int = 0
-
-    @property
-    def words(self) -> str:
-        """For logs: what was chosen."""
-        if self.keep is Keep.DISK:
-            return f"features wait on scratch disk, at most {self.disk_bytes / 1e9:.1f} GB"
-        if self.keep is Keep.RECOMPUTE:
-            return "features are computed again for every phase: scratch has no room for them"
-        return f"features wait in memory, {self.memory_bytes / 1e9:.1f} GB"
 
 
 GIB = 1 << 30

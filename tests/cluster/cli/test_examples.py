@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from giornata.cluster.batch.planning import make_plan
 from giornata.cluster.cli.demo import write_inputs
-from giornata.cluster.cli.plan import make_plan
 from giornata.jobs.planning.estimate import PlanReport
 from giornata.jobs.spec.loader import load_spec
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import pyvips
 
-from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import LibraryStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.init import Starter, write_starter
 from giornata.cluster.cli.main import dispatch

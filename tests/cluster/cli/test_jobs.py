@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.cli import local, reach
+from giornata.cluster.cli import options as reach
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
+from giornata.cluster.service import local
 from giornata.jobs.manager.listing import REJECTED
 from giornata.jobs.model.states import ItemState, JobEvent
 from tests.services import Place, serving

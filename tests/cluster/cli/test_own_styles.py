@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from giornata.cluster.catalogue import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import LibraryStyles, user_library
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
 from giornata.jobs.spec.enums import EngineKind

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.cli.plan import make_plan
+from giornata.cluster.batch.planning import make_plan
 from giornata.jobs.errors import PlaceBusy
 from giornata.jobs.manager.timing import Patience
 from giornata.jobs.model.states import JobState

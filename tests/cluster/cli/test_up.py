@@ -14,7 +14,7 @@ import pyvips
 import skimage.data
 
 from giornata.cluster.cli.exits import Exit
-from giornata.cluster.client import Client
+from giornata.cluster.service.client import Client
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from giornata.cluster.service.access import Access
-from giornata.cluster.service.app import create_app
+from giornata.cluster.app import create_app
+from giornata.cluster.service.auth import Access
 from tests import postgres
 from tests.services import Place
 

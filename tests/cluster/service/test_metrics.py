@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from giornata.cluster.measured_actor import NAMES
-from giornata.cluster.service.access import Access, AccessRole, Person
+from giornata.cluster.execution.measured_actor import NAMES
+from giornata.cluster.service.auth import Access, AccessRole, Person
 from giornata.cluster.service.metrics import Metrics
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.retry import Decision

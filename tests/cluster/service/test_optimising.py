@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.cluster.client import Client
-from giornata.cluster.reporting.page import render_report
-from giornata.cluster.service.hub import Hub
-from giornata.cluster.service.pages.around import Around
+from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.reporting.html import render_report
+from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.client import Client
 from giornata.jobs.model.attempt import Claim
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
@@ -24,7 +24,7 @@ from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
-from giornata.workers.optimization.progress import course_at, course_from
+from giornata.workers.optimization.loss_history import course_at, course_from
 from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.prepared import Rendered
 from giornata.workers.rendering.renderer import Renderer

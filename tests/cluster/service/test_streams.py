@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from giornata.cluster.service.hub import Hub
+from giornata.cluster.service.broadcaster import Hub
 from giornata.jobs.model.states import JobEvent
 from tests.services import Place, serving
 

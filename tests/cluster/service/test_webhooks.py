@@ -12,8 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from giornata.cluster.errors import TargetForbidden, UnsafeService
-from giornata.cluster.service.addresses import TargetRule, is_public
-from giornata.cluster.service.webhooks import Outbox, signed
+from giornata.cluster.service.webhooks import Outbox, TargetRule, is_public, signed
 from giornata.jobs.model.states import JobEvent
 from tests.services import Place
 

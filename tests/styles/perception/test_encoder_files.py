@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from giornata.cluster.catalogue import LibraryStyles
+from giornata.cluster.batch.catalog import LibraryStyles
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
 from giornata.styles.library import Library

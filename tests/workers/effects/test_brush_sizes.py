@@ -6,7 +6,7 @@ import torch
 
 from giornata.styles.library import Library
 from giornata.styles.loader import load_engine
-from giornata.workers.effects.brush import (
+from giornata.workers.effects.brush_sizes import (
     SAMPLE_PX,
     engine_stroke_px,
     scale_free_picture,

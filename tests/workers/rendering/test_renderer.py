@@ -20,7 +20,8 @@ from giornata.workers.rendering.prepared import Rendered
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.rendering.workdir import folder_name
 from giornata.workers.settings import RenderSettings
-from giornata.workers.tiling.features import Keep, room_for_features
+from giornata.workers.tiling.feature_plan import Keep
+from giornata.workers.tiling.features import room_for_features
 from giornata.workers.tiling.grid import TileGrid
 
 torch.set_num_threads(1)

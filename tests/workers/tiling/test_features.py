@@ -15,9 +15,9 @@ from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.moments import Moments
 from giornata.workers.tiling import features
+from giornata.workers.tiling.feature_plan import Keep
 from giornata.workers.tiling.features import (
     FeatureFiles,
-    Keep,
     checkpoints,
     choose_keeping,
     input_pixels,

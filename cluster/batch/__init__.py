@@ -1,0 +1,1 @@
+"""One batch in one process: planning, the session, its progress, what it leaves."""

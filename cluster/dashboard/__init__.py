@@ -1,0 +1,1 @@
+"""The pages that people watch: images, previews, style trials, sign-in."""

@@ -1,0 +1,208 @@
+"""Routes of the pages about jobs, images, failures, workers and events.
+
+What pages say of a job beside the views: causes with samples, neighbours, the spec as it was written.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from giornata.cluster.dashboard.output_routes import is_kept
+from giornata.cluster.dashboard.templating import page
+from giornata.cluster.dashboard.zoom_files import zoom_file
+from giornata.cluster.reporting.html import spec_words
+from giornata.cluster.service.dependencies import After, Asked, ItemId, JobId, Limit
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.schemas.jobs import ItemView
+from giornata.cluster.service.validation import NAME
+from giornata.jobs.model.attempt import OutcomeClass
+from giornata.jobs.model.states import ItemState, JobState
+from giornata.jobs.store.records import ItemRecord
+from giornata.jobs.store.store import JobStore
+
+SAMPLES = 5
+LOOKED_INTO = 2000  # failures of one class that are read for their words
+REASONS = 8
+
+
+@dataclass
+class Words:
+    """Failures that were told in the same words."""
+
+    reason: str
+    count: int = 0
+    samples: list[ItemRecord] = field(default_factory=list)
+    first_at: float | None = None
+    last_at: float | None = None
+
+    def add(self, item: ItemRecord) -> None:
+        """Take in one failure."""
+        self.count += 1
+        if len(self.samples) < SAMPLES:
+            self.samples.append(item)
+        if item.finished_at is not None:
+            self.first_at = min(self.first_at or item.finished_at, item.finished_at)
+            self.last_at = max(self.last_at or item.finished_at, item.finished_at)
+
+
+@dataclass(frozen=True)
+class FailureCause:
+    """Failures of one class: how many, and of the first ones in what words."""
+
+    kind: str
+    count: int
+    looked_into: int
+    words: tuple[Words, ...]
+
+
+def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
+    """The failures of a job by cause, the most frequent first. Raises `UnknownJob`."""
+    counts = store.lost_by_class(job_id)
+    lost = [state for state in ItemState if state.is_lost]
+    causes = []
+    for kind, count in sorted(counts.items(), key=lambda one: -one[1]):
+        classes = [OutcomeClass(kind)] if kind else None
+        items = store.page(job_id, states=lost, classes=classes, limit=LOOKED_INTO)
+        items = [item for item in items if kind or item.outcome_class is None]
+        found: dict[str, Words] = {}
+        for item in items:
+            key = fingerprint(item)
+            found.setdefault(key, Words(key)).add(item)
+        ordered = sorted(found.values(), key=lambda words: -words.count)[:REASONS]
+        causes.append(FailureCause(kind or "other", count, len(items), tuple(ordered)))
+    return causes
+
+
+def fingerprint(item: ItemRecord) -> str:
+    """Why an item failed, without the names that are its own."""
+    words = item.reason
+    for path, word in ((item.source, "<source>"), (item.target, "<target>")):
+        words = words.replace(path, word).replace(path.rpartition("/")[2] or path, word)
+    return words
+
+
+def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]:
+    """The ids of the items before and after this one."""
+    after = store.page(item.job_id, after=(item.position, item.item_id), limit=1)
+    # Positions may have gaps where a listing met an item a second time.
+    before = None
+    for width in (1, 50, 1000):
+        start = (max(-1, item.position - width - 1), "~")
+        found = store.page(item.job_id, after=start, limit=width)
+        earlier = [one for one in found if one.position < item.position]
+        if earlier:
+            before = earlier[-1].item_id
+            break
+    return before, after[0].item_id if after else None
+
+
+def spec_text(desk: Desk, job_id: str) -> str:
+    """What was asked for, as one would write it."""
+    return spec_words(desk.job(job_id).spec)
+
+
+router = APIRouter(include_in_schema=False)
+ITEMS, EVENTS, JOBS = 60, 100, 50  # on one page
+LOOKED_AT = 200  # jobs in which the page of all failures searches
+States = Annotated[list[ItemState] | None, Query()]
+Classes = Annotated[list[OutcomeClass] | None, Query(alias="class")]
+Name = Annotated[str | None, Query(pattern=NAME)]
+
+
+@router.get("/")
+def jobs(request: Request, desk: Asked, state: Annotated[list[JobState] | None, Query()] = None) -> Response:
+    """The list of jobs."""
+    found = desk.jobs(states=state, limit=JOBS)
+    return page(request, "jobs.html", here="jobs", jobs=found, chosen=state or [], now=time.time())
+
+
+@router.get("/rows/{job_id}")
+def row(request: Request, job_id: JobId, desk: Asked) -> Response:
+    """One line of the list, for a page that is open when the job comes."""
+    return page(request, "job_row.html", job=desk.job(job_id), now=time.time())
+
+
+@router.get("/rows/jobs/{job_id}/items")
+def item_rows(
+    request: Request,
+    job_id: JobId,
+    desk: Asked,
+    state: States = None,
+    kind: Classes = None,
+    after: After = None,
+    limit: Limit = ITEMS,
+) -> Response:
+    """Some lines of a job's items; a header says how to go on."""
+    found = desk.items(job_id, states=state, classes=kind, after=after, limit=limit)
+    answer = page(request, "items_rows.html", items=found)
+    answer.headers["x-next"] = found.next or ""
+    return answer
+
+
+@router.get("/jobs/{job_id}")
+def job(request: Request, job_id: JobId, desk: Asked, state: States = None, kind: Classes = None) -> Response:
+    """One job: its numbers, its mosaic and its items."""
+    return page(
+        request,
+        "job.html",
+        here="jobs",
+        job=desk.job(job_id),
+        spec=spec_text(desk, job_id),
+        items=desk.items(job_id, states=state, classes=kind, limit=ITEMS),
+        chosen=state or [],
+        kinds=kind or [],
+        now=time.time(),
+    )
+
+
+@router.get("/jobs/{job_id}/items/{item_id}")
+def image(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
+    """One image: before and after, its tiles, its attempts."""
+    item = desk.item(job_id, item_id)
+    before, after = neighbours(desk.store, item)
+    return page(
+        request,
+        "image.html",
+        here="jobs",
+        job=desk.job(job_id),
+        item=item,
+        attempts=desk.attempts(job_id, item_id).attempts,
+        before=before,
+        after=after,
+        folder=zoom_file(Path(item.target)) if item.state is ItemState.DONE else "",
+        is_kept=is_kept(item),
+    )
+
+
+@router.get("/failures")
+def failures(request: Request, desk: Asked, job: Name = None) -> Response:
+    """What went wrong, by cause, in one job or in the newest ones."""
+    chosen = [desk.job(job)] if job else [one for one in desk.jobs(limit=LOOKED_AT).jobs if one.lost]
+    found = [(one, causes_of(desk.store, one.job_id)) for one in chosen if one.lost]
+    return page(request, "failures.html", here="failures", found=found, job=job)
+
+
+@router.get("/workers")
+def workers(request: Request, desk: Asked) -> Response:
+    """The workers, and what keeps work from them."""
+    return page(request, "workers.html", here="workers", list=desk.workers(), now=time.time())
+
+
+@router.get("/rows/workers/all")
+def worker_rows(request: Request, desk: Asked) -> Response:
+    """The lines of the workers' page, as they are now."""
+    return page(request, "worker_rows.html", list=desk.workers(), now=time.time())
+
+
+@router.get("/events")
+def events(
+    request: Request, desk: Asked, job: Name = None, before: Annotated[int | None, Query(ge=1)] = None
+) -> Response:
+    """Who did what when, the newest first."""
+    if job is not None:
+        desk.job(job)
+    found = desk.store.last_events(job_id=job, before=before, limit=EVENTS)
+    return page(request, "events.html", here="events", events=found, job=job, more=len(found) == EVENTS)

@@ -1,0 +1,96 @@
+"""Routes to what was delivered: the file to keep, how it was made, and the files of a deep zoom."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from giornata.cluster.dashboard.preview_routes import PRIVATE
+from giornata.cluster.dashboard.templating import leaf
+from giornata.cluster.dashboard.zoom_files import inside
+from giornata.cluster.service.dependencies import Asked, ItemId, JobId
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.problems import JsonText
+from giornata.cluster.service.schemas.jobs import ItemView
+from giornata.jobs.errors import PlaceError
+from giornata.jobs.model.paths import companion_names, is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.storage.base import Place
+from giornata.workers.storage.router import AllPlaces
+
+router = APIRouter(include_in_schema=False)
+SIDECAR_BYTES = 1024 * 1024
+PART_BYTES = 8 * 1024 * 1024
+BYTES = "application/octet-stream"  # a browser keeps it, and does not try to show it
+KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"} | {
+    ".dzi": "application/xml",
+    ".json": "application/json",
+}
+
+
+@router.get("/download/{job_id}/{item_id}")
+def download(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
+    """The delivered file, under its own name. Raises `PlaceError`."""
+    item = desk.item(job_id, item_id)
+    if not is_kept(item):
+        raise HTTPException(404, "no file was delivered")
+    if not is_url(item.target):
+        return FileResponse(item.target, media_type=BYTES, filename=leaf(item.target))
+    place = place_of(request, desk, item)
+    found = place.head(item.target)
+    if found is None:
+        raise HTTPException(404, "the file that was delivered is gone")
+    # A name of another alphabet is left to the browser, which has the address.
+    name = "".join(letter for letter in leaf(item.target) if letter.isascii() and letter not in '"\\')
+    headers = {"content-length": str(found.bytes), "content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_parts(place, item.target, found.bytes), media_type=BYTES, headers=headers)
+
+
+@router.get("/provenance/{job_id}/{item_id}")
+def provenance(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
+    """How a delivered picture was made, as the file beside it says; null where there is none."""
+    item = desk.item(job_id, item_id)
+    return JsonText(_sidecar(request, desk, item) if item.state is ItemState.DONE else None)
+
+
+@router.get("/zoom/{job_id}/{item_id}/{inner:path}")
+def zoom(job_id: JobId, item_id: ItemId, inner: str, desk: Asked) -> Response:
+    """A file of a delivered deep zoom or IIIF folder."""
+    item = desk.item(job_id, item_id)
+    folder = Path(item.target)
+    if item.state is not ItemState.DONE or not folder.is_dir():
+        raise HTTPException(404, "no folder was delivered")
+    path = folder / inner
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None or not inside(folder, path):
+        raise HTTPException(404, "no such file in it")
+    return FileResponse(path, media_type=kind, headers={"cache-control": PRIVATE})
+
+
+def is_kept(item: ItemView) -> bool:
+    """Whether there is one file of an item to keep; a folder of tiles is none."""
+    if item.state is not ItemState.DONE:
+        return False
+    return is_url(item.target) or Path(item.target).is_file()
+
+
+def place_of(request: Request, desk: Desk, item: ItemView) -> Place:
+    """Where the output of an item lies."""
+    places: AllPlaces = request.app.state.places
+    return places.at(item.target, desk.store.job(item.job_id).spec.storage)
+
+
+def _parts(place: Place, name: str, size: int) -> Iterator[bytes]:
+    for start in range(0, size, PART_BYTES):
+        yield place.read(name, start=start, length=min(PART_BYTES, size - start))
+
+
+def _sidecar(request: Request, desk: Desk, item: ItemView) -> Any:
+    try:
+        found = place_of(request, desk, item).read(companion_names(item.target)[0], length=SIDECAR_BYTES)
+        return json.loads(found)
+    except (PlaceError, OSError, ValueError):
+        return None

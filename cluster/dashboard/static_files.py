@@ -1,0 +1,98 @@
+"""`Shelf`: the dashboard's own style sheets, scripts and pictures, read once and named by what is in them.
+
+Routes for what pages are dressed with: style sheets, scripts, the icon; and for Prometheus.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+HERE = Path(__file__).resolve().parent
+OWN, VENDOR = HERE / "static", HERE / "vendor"
+KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+}
+ZOOM = "openseadragon.min.js"  # brought by the set-up; pages do without where it is missing
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file as it is sent."""
+
+    data: bytes
+    kind: str
+    packed: bytes | None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Files by name; `mark` changes whenever one of them does, so that browsers may keep them for ever."""
+
+    files: dict[str, Kept]
+    mark: str
+
+    @property
+    def zooms(self) -> bool:
+        """Whether deep zoom is installed."""
+        return ZOOM in self.files
+
+
+@cache
+def shelf() -> Shelf:
+    """What is installed."""
+    found = {
+        path.name: path.read_bytes()
+        for folder in (OWN, VENDOR)
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix in KINDS
+    }
+    digest = hashlib.sha256()
+    for name, data in found.items():
+        digest.update(name.encode() + b"\0" + data)
+    return Shelf({name: _kept(name, data) for name, data in found.items()}, digest.hexdigest()[:12])
+
+
+def _kept(name: str, data: bytes) -> Kept:
+    kind = KINDS[Path(name).suffix]
+    is_text = not kind.startswith("image/") or kind.endswith("xml")
+    return Kept(data, kind, gzip.compress(data, mtime=0) if is_text else None)
+
+
+router = APIRouter(include_in_schema=False)
+KEPT = "public, max-age=31536000, immutable"
+
+
+@router.get("/static/{mark}/{name}")
+def static(mark: str, name: str, request: Request) -> Response:
+    """One of our own files; its address changes when any of them does."""
+    file = shelf().files.get(name)
+    if file is None:
+        raise HTTPException(404, "no such file")
+    headers = {"cache-control": KEPT if mark == shelf().mark else "no-store", "vary": "accept-encoding"}
+    if file.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(file.packed, media_type=file.kind, headers={**headers, "content-encoding": "gzip"})
+    return Response(file.data, media_type=file.kind, headers=headers)
+
+
+@router.get("/favicon.ico")
+@router.get("/favicon.svg")
+def icon() -> Response:
+    """The mark of the house."""
+    file = shelf().files["mark.svg"]
+    return Response(file.data, media_type=file.kind, headers={"cache-control": "public, max-age=86400"})
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """Prometheus' series; a scraper brings a viewer's token."""
+    return Response(request.app.state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,211 @@
+"""`Studio`: styles tried out on small pictures, in a process of its own that comes and goes with the need."""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import selectors
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import giornata
+from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Never
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.model.task_style import TaskUniversal
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
+from giornata.jobs.spec.style import StyleImage
+from giornata.styles.library import EngineName, Library
+from giornata.styles.universal.network_files import load_network_card
+from giornata.workers.decoding.options import Limits
+from giornata.workers.decoding.sandbox import Sandbox
+from giornata.workers.errors import RenderError
+from giornata.workers.settings import RenderSettings
+
+SIDE_PX = 640  # of what styles are tried on
+THUMB_PX = 320  # the same for the small pictures of a page that shows every style
+MOST_BYTES = 128 * 1024**2
+WAITING = 24  # a page of styles at once; somebody who moves a slider goes first
+DEADLINE_S = 120.0  # the first one imports torch on a busy machine
+MEMORY_BYTES = 512 * 1024**2
+UPLOAD_PIXELS = 120_000_000
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A small picture and what is to be tried on it: a mix of styles by name, or the style of a picture."""
+
+    picture: Path
+    mix: tuple[tuple[str, float], ...]
+    strength: float
+    style: Path | None = None
+
+
+class Studio:
+    """The trials of one service; any thread may ask."""
+
+    def __init__(self, folder: Path, library: Library) -> None:
+        self._folder, self.library = folder, library
+        self._kept = BoundedFolder(folder / "trials", most_bytes=MOST_BYTES)
+        self._samples = BoundedFolder(folder / "samples", most_bytes=MOST_BYTES // 4)
+        self.line: Line[Trial] = Line(self._making, waiting=WAITING)
+
+    def ask(self, trial: Trial) -> "Future[Path]":
+        """The styled picture, now or later; the future raises `Never` for what cannot be done."""
+        cards = [self.library.find(name).card for name, _ in trial.mix]
+        versions = [card.version for card in cards]
+        if trial.style or any(card.engine is EngineName.UNIVERSAL for card in cards):
+            versions.append(load_network_card().sha256)
+        style = trial.style.name if trial.style else ""
+        words = repr((trial.picture.name, trial.mix, style, round(trial.strength, 3), versions))
+        key = hashlib.sha256(words.encode()).hexdigest()[:40]
+        return self._kept.found(key) or self.line.ask(self._kept.place(key), trial)
+
+    def sample(self, key: str) -> Path | None:
+        """A picture that was uploaded."""
+        place = self._samples.place(key)
+        return place if key.isalnum() and place.is_file() else None
+
+    def take(self, data: bytes) -> str:
+        """Keep an uploaded picture, small; its key. Raises `Rejected` for what is no picture we can read.
+
+        It is opened in the decoding process only, and what is kept is written there anew.
+        """
+        key = secrets.token_hex(16)
+        target = self._samples.place(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        given = target.with_suffix(".upload")
+        try:
+            given.write_bytes(data)
+            with Sandbox(Limits(max_pixels=UPLOAD_PIXELS)) as sandbox:
+                sandbox.thumbnail(given, target, side_px=SIDE_PX)
+            self._samples.count(target.stat().st_size)
+        finally:
+            given.unlink(missing_ok=True)
+        return key
+
+    def house_sample(self, side_px: int = SIDE_PX) -> Path:
+        """The photograph that styles are shown on when nobody brought one, within `side_px`."""
+        # Imported when it is needed: it costs half a second.
+        import skimage.data
+
+        target = self._folder / f"sample-{side_px}.jpg"
+        if not target.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = Path(skimage.data.__file__).parent / "coffee.png"
+            temporary = target.with_name(f".{secrets.token_hex(6)}.part")
+            with Sandbox() as sandbox:
+                sandbox.thumbnail(source, temporary, side_px=side_px)
+            temporary.replace(target)
+        return target
+
+    def close(self) -> None:
+        """End the process."""
+        self.line.close()
+
+    @contextmanager
+    def _making(self) -> Iterator[Maker[Trial]]:
+        with Easel(self._folder / "scratch", self.library.own_folders) as easel:
+            yield lambda target, trial: self._make(easel, target, trial)
+
+    def _make(self, easel: "Easel", target: Path, trial: Trial) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{secrets.token_hex(6)}.part.jpg")
+        task = RenderTask(
+            item_id=target.stem,
+            source=str(trial.picture),
+            target=str(temporary),
+            style_label="trial",
+            engine=EngineKind.UNIVERSAL if trial.style else EngineKind.FEEDFORWARD,
+            mix=dict(trial.mix),
+            universal=TaskUniversal(images=(StyleImage(path=str(trial.style)),)) if trial.style else None,
+            strength=trial.strength,
+            format=PictureFormat.JPEG,
+            sidecar=False,
+        )
+        try:
+            easel.paint(task, temporary)
+            self._kept.count(temporary.stat().st_size)
+            temporary.replace(target)
+        finally:
+            for left in target.parent.glob(f"{temporary.stem}*"):
+                left.unlink(missing_ok=True)
+
+
+class Easel:
+    """A child process with a renderer, started by the first picture; belongs to one thread."""
+
+    def __init__(self, scratch: Path, folders: tuple[Path, ...]) -> None:
+        self._settings = RenderSettings(scratch=scratch, style_folders=folders, memory_bytes=MEMORY_BYTES)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def paint(self, task: RenderTask, target: Path) -> None:
+        """Render a task to `target`. Raises `Never` with what went wrong."""
+        process = self._process = self._process or self._start()
+        assert process.stdin and process.stdout  # noqa: S101 - opened as pipes
+        request = json.dumps({"task": task.model_dump_json(), "target": str(target)})
+        try:
+            process.stdin.write(request.encode() + b"\n")
+            process.stdin.flush()
+            with selectors.DefaultSelector() as selector:
+                selector.register(process.stdout, selectors.EVENT_READ)
+                answer = process.stdout.readline() if selector.select(DEADLINE_S) else b""
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            self.close()
+            raise Never("the process that tries styles ended, or took too long")
+        if problem := json.loads(answer)["problem"]:
+            raise Never(problem)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+            self._process = None
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        environment = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+        environment |= {"PYTHONPATH": str(Path(giornata.__file__).parent.parent), "VIPS_CONCURRENCY": "1"}
+        command = [sys.executable, "-P", "-m", "giornata.cluster.dashboard.style_trial_worker"]
+        return subprocess.Popen(
+            [*command, self._settings.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+def studio_in(home: Path | None, library: Library | None) -> Studio | None:
+    """The studio of a service whose state lives in `home`."""
+    return None if home is None or library is None else Studio(home / "studio", library)
+
+
+def refusal_of(error: Exception) -> str:
+    """Why an upload was refused, without the names of our own files."""
+    return str(error.args[-1]) if isinstance(error, RenderError) and error.args else type(error).__name__

@@ -1,0 +1,158 @@
+"""`page`: a template filled in and sent with the headers that let nothing but our own files run on it.
+
+`Around`: what the dashboard says of the service that no job knows: what it runs on, and its neighbours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from giornata.cluster.dashboard.static_files import shelf
+from giornata.cluster.reporting import formatting as wording
+from giornata.cluster.service.auth import AccessRole, Person, SignedIn
+from giornata.cluster.service.schemas.jobs import JobView
+from giornata.jobs.model.states import ItemState
+from giornata.styles.library import Library
+
+
+@dataclass(frozen=True)
+class Around:
+    """`home` is where previews are kept, `scratch` where pictures are painted, `library` what may be tried.
+
+    The addresses are those of Ray's own dashboard and of Grafana.
+    """
+
+    home: Path | None = None
+    scratch: Path | None = None
+    library: Library | None = None
+    threads_per_worker: int = 1
+    gpus_per_worker: float = 0.0
+    ray_url: Callable[[], str] = lambda: ""
+    grafana_url: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What an hour of a worker is an hour of."""
+        return "GPU" if self.gpus_per_worker else "CPU"
+
+    def hours(self, busy_s: float) -> float:
+        """Hours of CPU cores or of GPUs in this many seconds of workers."""
+        return busy_s * (self.gpus_per_worker or self.threads_per_worker) / 3600
+
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {"content-security-policy": POLICY, "x-frame-options": "DENY"}
+# In the order of the bar, from what is good to what is not.
+STATES = (
+    ItemState.DONE,
+    ItemState.SKIPPED,
+    ItemState.LEASED,
+    ItemState.QUEUED,
+    ItemState.CANCELLED,
+    ItemState.FAILED,
+    ItemState.QUARANTINED,
+)
+ENOUGH_ITEMS, ENOUGH_S = 20, 120.0  # before which nobody should believe a range
+
+
+def page(request: Request, name: str, *, status: int = 200, **words: Any) -> Response:
+    """The template `name` with what every page knows and `words`."""
+    signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
+    person: Person | None = getattr(request.state, "person", None)
+    around: Around = request.app.state.around
+    text = (
+        environment()
+        .get_template(name)
+        .render(
+            around=around,
+            person=person,
+            may_change=person is not None and person.role is AccessRole.OPERATOR,
+            signs_in=request.app.state.access.needs_token,
+            csrf=signed_in.csrf if signed_in else "",
+            static=f"/static/{shelf().mark}",
+            zooms=shelf().zooms,
+            path=request.url.path,
+            **words,
+        )
+    )
+    return HTMLResponse(text.encode("utf-8", "backslashreplace"), status, HEADERS)
+
+
+def eta_words(view: JobView, now: float) -> str:
+    """When a job will have ended, as a range, or that nobody knows yet."""
+    if view.state.is_terminal or not view.total:
+        return wording.NOTHING
+    seen = now - view.started_at if view.started_at else 0.0
+    if view.rates.eta is None or (view.settled < ENOUGH_ITEMS and seen < ENOUGH_S):
+        return "unknown"
+    low, high = (wording.duration(one) for one in (view.rates.eta.low_s, view.rates.eta.high_s))
+    return low if low == high else f"{low} – {high}"
+
+
+def bar(counts: dict[ItemState, int]) -> list[tuple[ItemState, int, float, float]]:
+    """State, count, start and width of each part of a bar that is 1000 wide."""
+    total = sum(counts.values()) or 1
+    parts, start = [], 0.0
+    for state in STATES:
+        count = counts.get(state, 0)
+        width = 1000 * count / total
+        parts.append((state, count, round(start, 2), round(width, 2)))
+        start += width
+    return parts
+
+
+def leaf(path: str) -> str:
+    """The last part of a name, with whatever letters it has."""
+    return wording.visible(path.rstrip("/").rpartition("/")[2] or path)
+
+
+def clock(at: float | None) -> str:
+    """A moment as `<time>` wants it."""
+    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+@cache
+def environment() -> Environment:
+    """Templates that escape everything."""
+    made = Environment(
+        loader=PackageLoader("giornata.cluster.dashboard"),
+        autoescape=True,  # every name and reason on a page comes from somewhere else
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        whole=wording.whole,
+        figure=wording.figure,
+        duration=wording.duration,
+        size=wording.size,
+        moment=wording.moment,
+        visible=wording.visible,
+        cause=wording.cause_words,
+        state=wording.state_words,
+        bar=bar,
+        leaf=leaf,
+        clock=clock,
+        part=lambda text: quote(str(text), safe=""),
+    )
+    made.globals.update(eta_words=eta_words, STATES=STATES)
+    return made

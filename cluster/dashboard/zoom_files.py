@@ -1,0 +1,93 @@
+"""Which file of a delivered tile folder shows the whole picture, and which one a deep zoom begins with.
+
+Which picture stands for an item: its file, a level of a delivered pyramid, or an object in a bucket.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+from giornata.cluster.dashboard.previews import Far
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.schemas.jobs import ItemView
+from giornata.jobs.model.paths import is_url
+from giornata.jobs.model.states import ItemState
+from giornata.jobs.planning.assets import is_picture
+from giornata.jobs.spec.enums import Pages
+from giornata.jobs.spec.storage import HERE
+from giornata.workers.encoding.pyramid import ZIP
+
+ONE_FILE = ["0_0.jpg"]  # a Deep Zoom level that holds this alone is whole in it
+
+
+def zoom_file(folder: Path) -> str:
+    """The name of the .dzi or info.json in `folder`; empty where there is none."""
+    if not folder.is_dir():
+        return ""
+    found = [*sorted(folder.glob("*.dzi")), *sorted(folder.glob("info.json"))]
+    return found[0].name if found else ""
+
+
+def whole_file(folder: Path, *, side_px: int) -> Path | None:
+    """A JPEG in `folder` of all of the picture: the smallest that fills `side_px`, or the largest there is.
+
+    Deep Zoom has whole levels of up to 254 px only; IIIF lists sizes of up to 2048 px.
+    """
+    found = sorted((*_levels(folder), *_sizes(folder)))
+    fitting = [path for side, path in found if side >= side_px] or [path for _, path in found[-1:]]
+    return fitting[0] if fitting and inside(folder, fitting[0]) else None
+
+
+def inside(folder: Path, path: Path) -> bool:
+    """Whether `path` is a file in `folder`, and no link that leads out of it."""
+    real = Path(os.path.realpath(path))
+    return real.is_relative_to(os.path.realpath(folder)) and real.is_file()
+
+
+def _levels(folder: Path) -> list[tuple[int, Path]]:
+    """The longest side that each level of one file may have, and the file."""
+    found = []
+    for level in folder.glob("*_files/[0-9]*"):
+        if level.name.isdigit() and [path.name for path in level.glob("*")] == ONE_FILE:
+            found.append((2 ** min(int(level.name), 30), level / ONE_FILE[0]))
+    return found
+
+
+def _sizes(folder: Path) -> list[tuple[int, Path]]:
+    found = []
+    for path in folder.glob("full/*,*/0/default.jpg"):
+        width, _, height = path.parent.parent.name.partition(",")
+        if width.isdigit() and height.isdigit():
+            found.append((max(int(width), int(height)), path))
+    return found
+
+
+class Side(StrEnum):
+    """Which picture of an item."""
+
+    SOURCE = "source"
+    RESULT = "result"
+
+
+def page_of(desk: Desk, item: ItemView, side: Side) -> int | None:
+    """The full-size page of the source that an item is made from, where every page has an item of its own."""
+    if side is Side.RESULT or desk.store.job(item.job_id).spec.render.pages is not Pages.ALL:
+        return None
+    return desk.store.task(item.job_id, item.item_id).page
+
+
+def picture_of(desk: Desk, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
+    """What to show in a square of `side_px`; a target is only ours once it is delivered."""
+    if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
+        return None
+    name = item.source if side is Side.SOURCE else item.target
+    if is_url(name):
+        mark = item.content_key if side is Side.SOURCE else item.sha256 or str(item.finished_at)
+        tiles = side is Side.RESULT and not is_picture(name)
+        return Far(name, mark, desk.store.job(item.job_id).spec.storage.reach, tiles=tiles)
+    path = Path(name)
+    if side is Side.RESULT and path.suffix == ZIP:
+        return Far(name, item.sha256 or "", HERE, tiles=True)
+    if side is Side.RESULT and path.is_dir():
+        return whole_file(path, side_px=side_px)
+    return path if side is Side.SOURCE or path.is_file() else None

@@ -1,0 +1,1 @@
+"""Render workers on Ray: the pool, the actor, distributed renders."""

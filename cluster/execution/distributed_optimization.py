@@ -1,0 +1,211 @@
+"""One optimisation on many workers: the conductor's rounds as calls, checkpoints between them.
+
+Tiles stay with their worker, which holds their part of the optimiser. When a worker is lost all go back to
+the last checkpoint: at most so much is done again as lies between two of them.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from giornata.cluster.execution.distributed_render import PictureSpread, Spreading, SpreadKey, Step, Wanted
+from giornata.cluster.execution.optimization_actor import EaselOrder, EaselVerb, Opened
+from giornata.cluster.execution.worker import Call
+from giornata.jobs.model.attempt import Claim
+from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
+from giornata.workers.optimization.history_writer import CourseWriter
+from giornata.workers.optimization.runner import new_checkpoint, pause_after, progress_of, seal_checkpoint
+from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.optimization.tile_optimizer import sum_products
+
+log = logging.getLogger(__name__)
+SHARED = (EaselVerb.PLAY, EaselVerb.SAVE, EaselVerb.FINISH)
+SAY_EVERY_S = 30.0
+
+
+class OptimisationSpreading(Spreading):
+    """A picture to be optimised by several workers."""
+
+    optimisation: Optimisation
+    keep_every_s: float = 60.0
+
+    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
+        """See `Spreading.led`."""
+        return OptimisationSpread(claim, self, workers, started_s)
+
+
+@dataclass
+class OptimisationSpread:
+    """See `PictureSpread`: rounds of the conductor."""
+
+    claim: Claim
+    spreading: OptimisationSpreading
+    workers: Sequence[str]
+    started_s: float
+    position: Position | None = None
+    _generation: int = 0
+    _serial: int = 0
+    _scale: int = 0
+    _order: EaselOrder | None = None
+    _groups: list[tuple[int, ...]] = field(default_factory=list)
+    _holders: list[str | None] = field(default_factory=list)
+    _open: set[SpreadKey] = field(default_factory=set)
+    _answers: dict[int, Any] = field(default_factory=dict)
+    _conducting: Conducting | None = None
+    _broken: bool = False
+    _kept_s: float = 0.0
+    _said_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._course = CourseWriter(self.work)
+        self._pause_s = self.spreading.keep_every_s
+
+    @property
+    def work(self) -> Optimisation:
+        """What is being optimised."""
+        return self.spreading.optimisation
+
+    def begin(self) -> list[Wanted]:
+        """Open the scale that is not done, at its checkpoint."""
+        self._generation += 1
+        self._broken, self._conducting = False, None
+        return self._ask(EaselOrder(EaselVerb.OPEN))
+
+    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+        """Record a result; returns the calls it makes possible."""
+        if key not in self._open:
+            return []
+        self._open.discard(key)
+        self._answers[key.group] = value
+        return self._go_on()
+
+    def again(self, key: SpreadKey) -> list[Wanted]:
+        """Back to the checkpoint, after a worker was lost and as soon as the others are through."""
+        if key.step is Step.DELIVER:
+            return [self._deliver()]
+        self._open.discard(key)
+        self._broken = True
+        return self._go_on()
+
+    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+        """Remember which worker has a group."""
+        if key in self._open and self._order is not None and not done_once(self._order):
+            self._holders[key.group] = worker
+
+    def clear(self) -> None:
+        """Remove the picture's scratch files, unless they are to outlive this attempt."""
+        self.spreading.clear()
+
+    def _go_on(self) -> list[Wanted]:
+        if self._open:
+            return []
+        if self._broken:
+            log.warning("%s: a worker was lost, back to the last checkpoint", self.claim.task.item_id)
+            self._holders = [None] * len(self._groups)
+            return self.begin()
+        assert self._order is not None  # noqa: S101
+        match self._order.verb:
+            case EaselVerb.OPEN:
+                return self._opened(self._answers[0])
+            case EaselVerb.PLAY:
+                return self._advance(self._combined())
+            case EaselVerb.SAVE:
+                return self._saved()
+            case EaselVerb.FINISH:
+                return self._ask(EaselOrder(EaselVerb.CLOSE, self._scale, position=self.position))
+            case EaselVerb.CLOSE:
+                return self.begin()
+            case EaselVerb.HANG:
+                return [self._deliver()]
+
+    def _opened(self, opened: Opened) -> list[Wanted]:
+        if opened.standing is None:
+            return self._ask(EaselOrder(EaselVerb.HANG))
+        self._scale, self.position = opened.standing.scale, opened.standing.position
+        count = min(len(self.workers), opened.tiles)
+        cuts = [opened.tiles * i // count for i in range(count + 1)]
+        self._groups = [tuple(range(a, b)) for a, b in pairwise(cuts)]
+        lost = len(self._holders) == count and not any(self._holders)
+        self._holders = [None] * count if lost else list(self.workers[:count])
+        steps = self.work.scales[self._scale].steps
+        conductor = Conductor(self.work.options, steps=steps, position=self.position)
+        self._conducting, self._kept_s = conductor.run(), time.monotonic()
+        return self._advance(None)
+
+    def _advance(self, answer: Any) -> list[Wanted]:
+        """Let the conductor decide, up to the next thing that workers must do."""
+        assert self._conducting is not None  # noqa: S101
+        while True:
+            try:
+                said = self._conducting.send(answer)
+            except StopIteration as end:
+                self.position = end.value
+                return self._ask(EaselOrder(EaselVerb.FINISH, self._scale, self._generation))
+            answer = None
+            if isinstance(said, Round):
+                return self._ask(EaselOrder(EaselVerb.PLAY, self._scale, self._generation, asked=said))
+            self.position = said.position
+            self._say(said)
+            if time.monotonic() - self._kept_s >= self._pause_s:
+                self._kept_s = time.monotonic()
+                part = new_checkpoint(self.work, self._scale, said.position.step)
+                return self._ask(EaselOrder(EaselVerb.SAVE, self._scale, self._generation, folder=part))
+
+    def _saved(self) -> list[Wanted]:
+        assert self._order is not None  # noqa: S101
+        assert self._order.folder is not None  # noqa: S101
+        assert self.position is not None  # noqa: S101
+        seal_checkpoint(Path(self._order.folder), self.position)
+        now = time.monotonic()
+        self._pause_s = pause_after(now - self._kept_s, least_s=self.spreading.keep_every_s)
+        self._kept_s = now
+        return self._advance(None)
+
+    def _say(self, done: StepDone) -> None:
+        now = progress_of(self.work, self._scale, done)
+        self._course.write(self._scale, done, now.left_s)
+        if time.monotonic() - self._said_s >= SAY_EVERY_S:
+            self._said_s = time.monotonic()
+            log.info(
+                "%s: scale %d of %d, step %d of %d, loss %.4g, %.2f s a step, %.0f s left",
+                self.claim.task.item_id,
+                *(now.scale, now.scales, now.step, now.steps, now.loss.total, now.seconds, now.left_s),
+            )
+
+    def _combined(self) -> Any:
+        """The answers of all groups as the conductor wants them."""
+        assert self._order is not None  # noqa: S101
+        asked = self._order.asked
+        if asked is not None and asked.verb is Verb.TAKE:
+            return sum_products(
+                {index: one for part in self._answers.values() for index, one in part.items()}
+            )
+        return self._answers[0]
+
+    def _ask(self, order: EaselOrder) -> list[Wanted]:
+        """The calls of an order: one for each group, or one for any worker."""
+        self._order, self._answers = order, {}
+        self._serial += 1
+        groups = [()] if done_once(order) else self._groups
+        return [self._wanted(replace(order, tiles=tiles), group) for group, tiles in enumerate(groups)]
+
+    def _wanted(self, order: EaselOrder, group: int) -> Wanted:
+        key = SpreadKey(self.claim.key, Step.OPTIMISE, self._serial, group)
+        self._open.add(key)
+        args = (self.claim, self.spreading.prepared, order)
+        holder = self._holders[group] if self._holders and order.verb in SHARED else None
+        return Wanted(Call(key, "optimise", args, self.claim.task.timeout_s), holder)
+
+    def _deliver(self) -> Wanted:
+        key = SpreadKey(self.claim.key, Step.DELIVER, self._serial + 1)
+        args = (self.claim, self.spreading.prepared, ())
+        return Wanted(Call(key, "deliver", args, self.claim.task.timeout_s))
+
+
+def done_once(order: EaselOrder) -> bool:
+    """Whether one worker does this for all tiles."""
+    return order.verb not in SHARED or (order.asked is not None and order.asked.verb is Verb.EVALUATE)

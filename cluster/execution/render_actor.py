@@ -1,0 +1,179 @@
+"""The render actor: a thin shell on `Renderer` that the pool calls for a picture or for some of its tiles."""
+
+import shutil
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from giornata.cluster.execution.distributed_optimization import OptimisationSpreading
+from giornata.cluster.execution.distributed_render import Spreading
+from giornata.cluster.execution.optimization_actor import EaselOrder, Easels
+from giornata.jobs.maintenance.gc import FETCHED
+from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import Statistics
+from giornata.styles.moments import Moments, Totals
+from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.rendering import outcomes as report
+from giornata.workers.rendering.heartbeat import Beat, ClaimKey, Dropped
+from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.renderer import Renderer
+from giornata.workers.settings import RenderSettings
+from giornata.workers.storage.input_cache import Fetcher
+from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.uploader import Sender
+from giornata.workers.tiling.executor import TileDesk
+
+DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
+
+
+class RenderActor:
+    """Runs inside a Ray actor. Every method is safe to call again after a lost worker."""
+
+    def __init__(self, settings: RenderSettings, threads: int, spread: bool) -> None:
+        torch.set_num_threads(1)
+        # Blocks on lanes scale better than threads inside one small convolution.
+        self.renderer = Renderer(settings.model_copy(update={"lanes": threads}))
+        self.spread = spread
+        places = AllPlaces(tick=self.renderer.shop.pulse.tick)
+        root = settings.pictures.parent if settings.pictures else settings.scratch
+        self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
+        self._desks: OrderedDict[tuple[str, int], TileDesk] = OrderedDict()
+        self.easels = Easels(self.renderer)
+
+    def render(self, claim: Claim) -> Outcome | Spreading:
+        """Render a claim whole, or decode it and hand it back when it has tiles for several workers."""
+        torch.set_num_threads(1)  # a setting of the thread, and this is not the constructor's
+        started = time.monotonic()
+        try:
+            with self._at(claim), self.fetcher.naming():
+                return self._render(claim, started)
+        except Dropped:
+            self.sender.discard(claim)
+            seconds = time.monotonic() - started
+            return report.ended(claim, OutcomeClass.CANCELLED, "dropped between two tiles", seconds=seconds)
+        except Exception as error:
+            self.sender.discard(claim)
+            return report.failed(claim, error, seconds=time.monotonic() - started)
+
+    def control(self, dropped: tuple[ClaimKey, ...]) -> Beat:
+        """Let claims go, and say how the one at hand is doing; runs on a thread beside the work."""
+        self.renderer.shop.pulse.drop(dropped)
+        return self.renderer.shop.pulse.beat()
+
+    @contextmanager
+    def _at(self, claim: Claim) -> Iterator[None]:
+        """The claim at hand, for whoever asks."""
+        self.renderer.shop.pulse.begin(claim.key)
+        try:
+            yield
+            self.renderer.shop.pulse.check()  # dropped while the file was written: it must not stay
+        finally:
+            self.renderer.shop.pulse.end()
+
+    def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
+        task, renderer = self.fetcher.local(claim.task), self.renderer
+        with renderer.shared(task) as master, ExitStack() as cleanup:
+            if master is not None:
+                return self._cut(claim, task, master, started)
+            folder, lasting = renderer.preparer.workplace(task)
+            if not lasting:  # a lasting one goes when its item has come to its end
+                cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
+            prepared = renderer.preparer.prepare(task, folder, lasting=lasting)
+            work = renderer.painter.optimisation(task, prepared) if task.optimise else None
+            tiles = work.tiles if work else len(renderer.shop.grid(task, prepared))
+            # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
+            if tiles > 1 and (self.spread or lasting):
+                cleanup.pop_all()  # whoever leads the spread removes the folder
+                renderer.hand_out(task, prepared)
+                return self._handed_back(task, prepared, tiles, work, time.monotonic() - started)
+            totals = renderer.painter.paint_whole(task, prepared)
+            target = self.sender.path(claim, folder)
+            rendered = renderer.deliver(task, prepared, target, totals=totals)
+            self.sender.send(claim, target)
+        return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+
+    def _cut(self, claim: Claim, task: RenderTask, master: Prepared, started: float) -> Outcome:
+        """Another output of a picture that is styled already."""
+        with self.renderer.shop.folder() as folder:
+            target = self.sender.path(claim, folder)
+            rendered = self.renderer.deliver(task, master, target)
+            self.sender.send(claim, target)
+        return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+
+    def _handed_back(
+        self, task: RenderTask, prepared: Prepared, tiles: int, work: Optimisation | None, seconds: float
+    ) -> Spreading:
+        shop = self.renderer.shop
+        if work is not None:
+            every_s = shop.settings.keep_every_s
+            return OptimisationSpreading(
+                prepared=prepared, tiles=tiles, seconds=seconds, optimisation=work, keep_every_s=every_s
+            )
+        book = shop.book(prepared)
+        return Spreading(
+            prepared=prepared,
+            tiles=tiles,
+            seconds=seconds,
+            phases=shop.engine(task).phases,
+            needs_totals=task.statistics is Statistics.EXACT,
+            totals=book.totals() if book else (),
+        )
+
+    def borrowed(self, claim: Claim, prepared: Prepared) -> Totals | None:
+        """Totals of a thumbnail or a reference picture."""
+        with self.fetcher.naming():
+            return self.renderer.painter.borrowed_totals(self.fetcher.local(claim.task), prepared)
+
+    def partials(
+        self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
+    ) -> dict[int, Moments]:
+        """Moments of these tiles for the phase that follows `totals`. Raises `Dropped`."""
+        with self._at(claim):
+            desk = self._desk(claim, prepared)
+            if desk.book:
+                desk.book.learn(totals)
+                desk.book.look()
+            return {index: desk.partial(desk.grid[index], totals) for index in tiles}
+
+    def paint(self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals) -> int:
+        """Render these tiles into the shared canvas. Raises `Dropped`."""
+        with self._at(claim):
+            desk = self._desk(claim, prepared)
+            if desk.book:
+                desk.book.learn(totals)
+            painted = self.renderer.painter.paint(claim.task, prepared, desk, tiles, totals)
+        self._desks.pop(claim.key, None)
+        return painted
+
+    def deliver(self, claim: Claim, prepared: Prepared, totals: Totals) -> Outcome:
+        """Blend, encode to the attempt's own name and report. Raises `Dropped`."""
+        try:
+            with self._at(claim), self.fetcher.naming():
+                target = self.sender.path(claim, prepared.folder)
+                rendered = self.renderer.deliver(
+                    self.fetcher.local(claim.task), prepared, target, totals=totals
+                )
+                self.sender.send(claim, target)
+        except Dropped:
+            self.sender.discard(claim)
+            raise
+        return report.delivered(claim, rendered, seconds=0.0)
+
+    def optimise(self, claim: Claim, prepared: Prepared, order: EaselOrder) -> Any:
+        """One call of a spread optimisation, on tiles that stay here. Raises `Dropped`."""
+        with self._at(claim), self.fetcher.naming():
+            return self.easels.do(self.fetcher.local(claim.task), prepared, order)
+
+    def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:
+        desk = self._desks.pop(claim.key, None)
+        if desk is None:
+            desk = self.renderer.shop.desk(self.fetcher.with_styles(claim.task), prepared)
+        self._desks[claim.key] = desk
+        while len(self._desks) > DESKS:
+            self._desks.popitem(last=False)
+        return desk

@@ -1,0 +1,175 @@
+"""`Hub`: one look at the store a second for everyone who watches, told as what has changed."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from giornata.cluster.batch.progress import Optimising
+from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.mosaic import Mosaics
+from giornata.jobs.errors import StoreUnavailable, UnknownJob
+from giornata.jobs.model.states import JobState
+
+PERIOD_S = 1.0
+HEARTBEAT_S = 15.0
+KEPT = 2000  # events that a listener who was cut off can still be told
+MOST_STREAMS = 200
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event of a stream: ids increase, also from one service to the next."""
+
+    number: int
+    kind: str  # snapshot, change, items, optimising or end
+    job_id: str
+    data: Fields
+
+    @cached_property
+    def text(self) -> str:
+        """As server-sent events put it (WHATWG HTML, section 9.2); made once for all who listen."""
+        return f"id: {self.number}\nevent: {self.kind}\ndata: {json.dumps(self.data)}\n\n"
+
+
+class Hub:
+    """Belongs to one event loop; looks at the store from a thread."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        scratch: Path | None = None,
+        period_s: float = PERIOD_S,
+        heartbeat_s: float = HEARTBEAT_S,
+        kept: int = KEPT,
+    ) -> None:
+        """`scratch` is where pictures are painted, if that is on this machine."""
+        self._desk, self._period_s, self._heartbeat_s = desk, period_s, heartbeat_s
+        self.mosaics = Mosaics(desk.store)
+        self._optimising = Optimising(desk.store, scratch)
+        self._known: dict[str, Fields] = {}
+        self._told: deque[Told] = deque(maxlen=kept)
+        # Later than any id of a service that ran before on this machine at less than 1000 events a second.
+        self._number = int(time.time() * 1000)
+        self._first = self._number
+        self._news = asyncio.Event()
+        self.streams = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more listeners are taken."""
+        return self.streams >= MOST_STREAMS
+
+    async def run(self, active: Callable[[], bool]) -> None:
+        """Look once a second until cancelled."""
+        while True:
+            if active():
+                # While the database is away there is nothing to tell.
+                with contextlib.suppress(StoreUnavailable):
+                    found = await run_in_threadpool(self._look)
+                    items = await run_in_threadpool(self._look_at_items, found)
+                    moved = await run_in_threadpool(self._optimising.look, tuple(found))
+                    self._compare(found, items, moved)
+            await asyncio.sleep(self._period_s)
+
+    async def feed(
+        self, job_id: str | None, last: int | None, *, ends: bool = True, items: bool = False
+    ) -> AsyncIterator[str]:
+        """The text of a stream: what was missed since event `last`, or a snapshot, then every change.
+
+        The stream of one job ends when the job does, unless it never `ends`; `items` adds what changes in
+        its mosaic. Steps of an optimisation are told as they are found. Raises `UnknownJob` before the
+        first word.
+        """
+        current = await run_in_threadpool(self._current, job_id)
+        kinds = ("change", "optimising", *(("items",) if items and job_id else ()))
+        return self._feed(job_id, last, current, ends=ends, kinds=kinds)
+
+    async def _feed(
+        self, job_id: str | None, last: int | None, current: list[Fields], *, ends: bool, kinds: Sequence[str]
+    ) -> AsyncIterator[str]:
+        self.streams += 1
+        try:
+            place = self._number if last is None or not self._reaches(last) else last
+            if place != last:
+                yield Told(place, "snapshot", job_id or "", {"jobs": current}).text
+            while True:
+                news = self._news
+                for one in [told for told in self._told if told.number > place]:
+                    place = one.number
+                    if job_id in (None, one.job_id) and one.kind in kinds:
+                        yield one.text
+                if job_id and "items" in kinds:
+                    self.mosaics.keep(job_id)
+                ended = self._ended(job_id, current) if job_id and ends else None
+                if ended:
+                    yield Told(place, "end", job_id or "", ended).text
+                    return
+                try:
+                    await asyncio.wait_for(news.wait(), self._heartbeat_s)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            self.streams -= 1
+
+    def _reaches(self, last: int) -> bool:
+        oldest = self._told[0].number - 1 if self._told else self._number
+        return max(oldest, self._first) <= last <= self._number
+
+    def _ended(self, job_id: str, current: list[Fields]) -> Fields | None:
+        fields = self._known.get(job_id, current[0])
+        return fields if JobState(fields["state"]).is_terminal else None
+
+    def _current(self, job_id: str | None) -> list[Fields]:
+        if job_id is None:
+            return list(self._read().values())
+        return [self._desk.job(job_id).line.model_dump(mode="json")]
+
+    def _read(self) -> dict[str, Fields]:
+        return {job_id: view.model_dump(mode="json") for job_id, view in self._desk.live().items()}
+
+    def _look(self) -> dict[str, Fields]:
+        found = self._read()
+        for job_id in self._known.keys() - found.keys():
+            if not JobState(self._known[job_id]["state"]).is_terminal:
+                with contextlib.suppress(UnknownJob):
+                    found[job_id] = self._desk.job(job_id).line.model_dump(mode="json")
+        return found
+
+    def _look_at_items(self, found: dict[str, Fields]) -> dict[str, Fields]:
+        return self.mosaics.look({job_id: fields["counts"] for job_id, fields in found.items()})
+
+    def _compare(
+        self, found: dict[str, Fields], items: dict[str, Fields], moved: Sequence[tuple[str, Fields]]
+    ) -> None:
+        before_all = self._number
+        for job_id, fields in found.items():
+            before = self._known.get(job_id, {})
+            changed = {name: value for name, value in fields.items() if before.get(name) != value}
+            if changed.keys() <= {"rates"}:
+                found[job_id] = before or fields  # told along with the next real change
+            else:
+                self._tell("change", job_id, {"job_id": job_id} | changed)
+        for job_id, runs in items.items():
+            self._tell("items", job_id, runs)
+        for job_id, fields in moved:
+            self._tell("optimising", job_id, fields)
+        self._known = found
+        if self._number > before_all:  # or else nobody would ever be silent for long enough to be told so
+            self._news.set()
+            self._news = asyncio.Event()
+
+    def _tell(self, kind: str, job_id: str, data: Fields) -> None:
+        self._number += 1
+        self._told.append(Told(self._number, kind, job_id, data))

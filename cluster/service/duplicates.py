@@ -1,0 +1,29 @@
+"""Which jobs of a store go on, and which of them is the batch that somebody hands in once more."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from giornata.cluster.service import validation as questions
+from giornata.jobs.model.states import JobState
+from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.records import JobLine
+from giornata.jobs.store.store import JobStore
+
+LIVE = tuple(state for state in JobState if not state.is_terminal)
+
+
+def going_on(store: JobStore) -> Iterator[JobLine]:
+    """Every job that has not ended, the newest first."""
+    after: str | None = None
+    while lines := store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
+        yield from lines
+        after = lines[-1].job_id
+
+
+def known(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str) -> str | None:
+    """The job of this token, or without one the job that goes on with the same spec. Raises `BadQuestion`."""
+    if token:
+        return store.by_token(questions.name_of("client_token", token), owner)
+    asked = (spec.name, spec.digest(base=base))
+    same = (line.job_id for line in going_on(store) if (line.name, line.spec_digest) == asked)
+    return next(same, None)

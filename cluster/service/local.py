@@ -1,0 +1,55 @@
+"""`local_desk`: the verbs on this machine's own store, for when no service is up."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.planning import STORE_NAME, plan_on
+from giornata.cluster.reporting.html import render_report
+from giornata.cluster.service.job_service import Accept, Desk
+from giornata.cluster.service.maintenance import upkeep_in
+from giornata.cluster.service.schemas.base import Role
+from giornata.cluster.settings import home_folder
+from giornata.jobs.store.store import JobStore
+from giornata.workers.storage.publisher import new_publisher
+
+
+@contextmanager
+def local_desk() -> Iterator[Desk]:
+    """A desk on the store that `GIORNATA_DATABASE` or `GIORNATA_HOME` names. Raises `StoreUnavailable`."""
+    home = home_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    with JobStore(database_place(home)) as store:
+        yield desk_on(store)
+
+
+def desk_on(
+    store: JobStore,
+    *,
+    accept: Accept | None = None,
+    role: Callable[[], Role] = lambda: Role.ACTIVE,
+    scratch: Path | None = None,
+) -> Desk:
+    """The desk of a store with the user's styles and the real keepers."""
+    place = scratch or scratch_folder()
+    return Desk(
+        store,
+        LibraryStyles(user_library()),
+        new_publisher(store.put_at),
+        upkeep_in(place, lambda store, job_id: render_report(store, job_id, scratch=place)),
+        accept or store.create_job,
+        lambda spec, base: plan_on(store, spec, base),
+        role=role,
+    )
+
+
+def database_place(home: Path, given: str | None = None) -> str | Path:
+    """The store: as given, that of `GIORNATA_DATABASE`, or the file in `home`."""
+    return given or os.environ.get("GIORNATA_DATABASE") or home / STORE_NAME
+
+
+def scratch_folder() -> Path:
+    """Where sessions keep their scratch."""
+    return Path(os.environ.get("GIORNATA_SCRATCH") or home_folder() / "scratch").expanduser()

@@ -1,0 +1,124 @@
+"""The verbs that look at files as well as rows: verify, recover, and clearing what dead processes left.
+
+`Upkeep`: what a desk needs for reading again, auditing, cleaning and reporting, each replaceable.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from giornata.cluster.service.schemas.service import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
+from giornata.jobs.maintenance.audit import audit
+from giornata.jobs.maintenance.gc import Leftover, find_leftovers, remove
+from giornata.jobs.maintenance.verify import Verified
+from giornata.jobs.maintenance.verify import verify as verify_outputs
+from giornata.jobs.manager.recovery import take_over
+from giornata.jobs.model.states import JobEvent, JobState
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.store.records import destination_of
+from giornata.jobs.store.store import JobStore
+from giornata.workers.storage.publisher import new_publisher
+
+
+class Verify(Protocol):
+    """Reads every delivered file of a job again."""
+
+    def __call__(
+        self, store: JobStore, publisher: Publisher, job_id: str, *, repair: bool = False, actor: str
+    ) -> Verified: ...
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """The keepers of a store's files, one callable each."""
+
+    report: Callable[[JobStore, str], str]
+    leftovers: Callable[[JobStore], list[Leftover]]
+    verify: Verify = verify_outputs
+    audit: Callable[[JobStore, str], list[str]] = lambda store, job_id: audit(
+        store, job_id, destination=destination_of(store.job(job_id))
+    )
+    remove: Callable[[Sequence[Leftover]], int] = remove
+
+
+def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
+    """The real thing, for a process whose sessions use this scratch folder."""
+    files = new_publisher()
+    return Upkeep(
+        report,
+        lambda store: find_leftovers(store, scratch=scratch, alive=is_alive, files=files),
+        audit=lambda store, job_id: audit(
+            store, job_id, destination=destination_of(store.job(job_id)), files=files
+        ),
+        remove=lambda leftovers: remove(leftovers, files=files),
+    )
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+_LEFT_BY = {
+    JobState.RUNNING: JobEvent.INTERRUPT,
+    JobState.PAUSING: JobEvent.DRAIN,
+    JobState.CANCELLING: JobEvent.DRAIN,
+}
+
+
+def verify(
+    store: JobStore, publisher: Publisher, upkeep: Upkeep, job_id: str, *, repair: bool, actor: str
+) -> VerifiedView:
+    """Read every delivered file of a job again, and queue what is not whole when `repair`."""
+    store.snapshot(job_id)
+    view = VerifiedView.model_validate(upkeep.verify(store, publisher, job_id, repair=repair, actor=actor))
+    words = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
+    store.note("verify", actor=actor, detail=words, job_id=job_id)
+    return view
+
+
+def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str) -> Recovered:
+    """Take over what a dead manager left, when no manager is alive, and audit every job."""
+    lock = store.manager_lock()
+    taken: list[str] = []
+    if lock.acquire(exclusive=True):
+        try:
+            taken = [job_id for job_id in store.job_ids() if _take(store, publisher, job_id, actor)]
+        finally:
+            lock.release()
+    findings = [
+        Finding(job_id=job_id, words=words)
+        for job_id in store.job_ids()
+        for words in upkeep.audit(store, job_id)
+    ]
+    store.note("recover", actor=actor, detail=f"{len(taken)} taken over, {len(findings)} findings")
+    return Recovered(taken_over=tuple(taken), findings=tuple(findings))
+
+
+def clean(store: JobStore, upkeep: Upkeep, *, dry_run: bool, actor: str) -> Cleaned:
+    """Find what dead processes left behind, and remove it unless `dry_run`."""
+    found = upkeep.leftovers(store)
+    removed = 0 if dry_run else upkeep.remove(found)
+    if removed:
+        store.note("gc", actor=actor, detail=f"{removed} leftovers removed")
+    views = (LeftoverView(path=str(one.path), bytes=one.bytes, why=one.why) for one in found)
+    return Cleaned(leftovers=tuple(views), removed=removed)
+
+
+def _take(store: JobStore, publisher: Publisher, job_id: str, actor: str) -> bool:
+    state = store.snapshot(job_id).state
+    if state not in _LEFT_BY:
+        return False
+    take_over(store, publisher, job_id)
+    if state is JobState.CANCELLING:
+        store.cancel_items(job_id)
+    store.move_job(job_id, _LEFT_BY[state], actor=actor, reason="its manager died")
+    return True

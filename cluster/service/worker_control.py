@@ -1,0 +1,46 @@
+"""The verbs that keep work from workers, and the list of workers with what keeps it from them."""
+
+from collections.abc import Collection
+
+from giornata.cluster.errors import UnknownWorker
+from giornata.cluster.service import validation as questions
+from giornata.cluster.service.schemas.service import BlockView, WorkerList, WorkerView
+from giornata.jobs.manager.worker_health import place_of
+from giornata.jobs.store.records import BlockKind
+from giornata.jobs.store.store import JobStore
+
+
+def listed(store: JobStore) -> WorkerList:
+    """The workers there are, and blocks of workers that are not there now."""
+    blocks = [BlockView.model_validate(block) for block in store.blocks()]
+    views = tuple(_worker_view(record, blocks) for record in store.workers())
+    seen = {place_of(view.worker) for view in views}
+    return WorkerList(workers=views, absent=tuple(one for one in blocks if one.worker not in seen))
+
+
+def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: str) -> WorkerList:
+    """Keep work from a worker. Raises `UnknownWorker`, `BadQuestion`."""
+    _check(store, questions.name_of("worker", worker))
+    words = questions.words_of("reason", reason) or f"asked for by {actor}"
+    store.block(place_of(worker), kind, reason=words, by=actor)
+    return listed(store)
+
+
+def let_go(store: JobStore, worker: str, *, actor: str) -> WorkerList:
+    """Give a worker work again. Raises `UnknownWorker`, `BadQuestion`."""
+    place = place_of(questions.name_of("worker", worker))
+    if not store.unblock(place, by=actor):
+        _check(store, worker)
+    return listed(store)
+
+
+def _check(store: JobStore, worker: str) -> None:
+    known = [record.worker for record in store.workers()]
+    if place_of(worker) not in map(place_of, known):
+        raise UnknownWorker(worker, known)
+
+
+def _worker_view(record: object, blocks: Collection[BlockView]) -> WorkerView:
+    view = WorkerView.model_validate(record)
+    mine = tuple(block for block in blocks if block.worker == place_of(view.worker))
+    return view.model_copy(update={"blocks": mine})
