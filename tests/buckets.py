@@ -17,8 +17,8 @@ from giornata.cluster.execution.render_actor import RenderActor
 from giornata.jobs.maintenance.audit import audit
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.manager.timing import Ask, Pace, at_once
-from giornata.jobs.model.attempt import Claim, Outcome
-from giornata.jobs.model.ports import ClaimKey, TaskRunner, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
+from giornata.jobs.model.ports import TaskRunner, WorkerView
 from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.job import JobSpec

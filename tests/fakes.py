@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from giornata.jobs.errors import TargetTaken
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
-from giornata.jobs.model.ports import ClaimKey, JobSnapshot, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass, Published
+from giornata.jobs.model.ports import JobSnapshot, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.storage import Storage
@@ -62,6 +62,7 @@ def done(claim: Claim) -> Outcome:
     Path(claim.temporary).parent.mkdir(parents=True, exist_ok=True)
     Path(claim.temporary).write_bytes(data)
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=claim.attempt,
         outcome_class=OutcomeClass.DONE,
@@ -77,6 +78,7 @@ def done(claim: Claim) -> Outcome:
 def ended(claim: Claim, kind: OutcomeClass, reason: str = "it went wrong", worker: str = "w1") -> Outcome:
     """A report of an attempt that delivered nothing."""
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=claim.attempt,
         outcome_class=kind,
@@ -107,6 +109,10 @@ class FakeRunner:
         self.views: list[WorkerView] = []
         self.aside: set[str] = set()
         self._abandoned: list[Outcome] = []
+
+    def widen(self, window: int) -> None:
+        """Take so many claims at once from now on."""
+        self._window = window
 
     def capacity(self) -> int:
         """Window less what is in flight."""

@@ -17,8 +17,8 @@ from PIL import Image, ImageFilter, ImageOps
 from giornata.cluster.dashboard.templating import Around
 from giornata.cluster.service.auth import Access
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
-from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
+from giornata.jobs.model.ports import WorkerView
 from giornata.styles.library import Library
 from tests.fakes import ended
 from tests.services import STYLES, Place, serving
@@ -106,6 +106,7 @@ class Painter:
         made.save(temporary, "PNG" if claim.task.target.endswith(".png") else "JPEG")
         data = temporary.read_bytes()
         return Outcome(
+            job_id=claim.job_id,
             item_id=claim.task.item_id,
             attempt=claim.attempt,
             outcome_class=OutcomeClass.DONE,

@@ -21,8 +21,8 @@ from giornata.cluster.batch.session import STORE_NAME, Session, batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.manager.manager import JobManager, Submission
 from giornata.jobs.manager.timing import Ask, Patience, at_once
-from giornata.jobs.model.attempt import Claim, Outcome
-from giornata.jobs.model.ports import ClaimKey, JobSnapshot, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
+from giornata.jobs.model.ports import JobSnapshot, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.planning.style_resolver import StyleCheck

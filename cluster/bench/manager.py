@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
-from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass, Published
+from giornata.jobs.model.ports import WorkerView
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.loader import parse_spec
@@ -228,6 +228,7 @@ def _row(phase: str, items: int, seconds: float, watch: MemoryWatch) -> ManagerR
 
 def _done(claim: Claim) -> Outcome:
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=claim.attempt,
         outcome_class=OutcomeClass.DONE,

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from giornata.cluster.execution.worker import Call
-from giornata.jobs.model.attempt import Claim
+from giornata.jobs.model.attempt import Claim, ClaimKey
 from giornata.styles.moments import Moments, Totals, summed
 from giornata.workers.rendering.prepared import Prepared
 from giornata.workers.tiling.feature_plan import Keep
@@ -38,7 +38,7 @@ class Step(StrEnum):
 class SpreadKey:
     """Names one call of a spread picture; equal keys mean the same work."""
 
-    claim_key: tuple[str, int]
+    claim_key: ClaimKey
     step: Step
     phase: int = 0
     group: int = 0

@@ -13,13 +13,13 @@ from giornata.cluster.execution.distributed_optimization import OptimisationSpre
 from giornata.cluster.execution.distributed_render import Spreading
 from giornata.cluster.execution.optimization_actor import EaselOrder, Easels
 from giornata.jobs.maintenance.gc import FETCHED
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
 from giornata.workers.optimization.scale import Optimisation
 from giornata.workers.rendering import outcomes as report
-from giornata.workers.rendering.heartbeat import Beat, ClaimKey, Dropped
+from giornata.workers.rendering.heartbeat import Beat, Dropped
 from giornata.workers.rendering.prepared import Prepared
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
@@ -42,7 +42,7 @@ class RenderActor:
         places = AllPlaces(tick=self.renderer.shop.pulse.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
         self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
-        self._desks: OrderedDict[tuple[str, int], TileDesk] = OrderedDict()
+        self._desks: OrderedDict[ClaimKey, TileDesk] = OrderedDict()
         self.easels = Easels(self.renderer)
 
     def render(self, claim: Claim) -> Outcome | Spreading:

@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar
 from giornata.cluster.errors import ClusterError
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.runner import PoolRunner
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
-from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
+from giornata.jobs.model.ports import WorkerView
 from giornata.workers.rendering import outcomes as report
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class SturdyRunner:
         none: list[Outcome] = []
         outcomes = self._on(lambda inner: inner.collect(timeout_s), none)
         for outcome in outcomes:
-            self._claims.pop((outcome.item_id, outcome.attempt), None)
+            self._claims.pop(outcome.key, None)
         if self._inner is None:
             outcomes += [_returned(claim) for claim in self._claims.values()]
             self._claims.clear()

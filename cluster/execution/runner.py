@@ -13,8 +13,8 @@ from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.worker import Call, Result, WorkerStatus, ended
 from giornata.cluster.ray_runtime.actors import OutcomeKind
 from giornata.jobs.manager.worker_health import place_of
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
-from giornata.jobs.model.ports import ClaimKey, WorkerView
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
+from giornata.jobs.model.ports import WorkerView
 from giornata.workers.rendering import outcomes as report
 
 LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few before it is the suspect
@@ -72,7 +72,7 @@ class Spreads:
         return self.drop([self._line[0].claim.key])
 
 
-NOBODY: ClaimKey = ("", 0)
+NOBODY = ClaimKey("", "", 0)
 
 
 class PoolRunner:
@@ -133,7 +133,7 @@ class PoolRunner:
             self._dropped[key] = self._claims.pop(key)
         self._waiting = deque(one for one in self._waiting if _owner(one.call.key) not in wanted)
         self._waiting.extend(self._spreads.drop(wanted))
-        self._ready = [outcome for outcome in self._ready if (outcome.item_id, outcome.attempt) not in wanted]
+        self._ready = [outcome for outcome in self._ready if outcome.key not in wanted]
         self._ask()
 
     def beats(self) -> Mapping[ClaimKey, float]:
@@ -239,4 +239,4 @@ def _owner(key: object) -> ClaimKey:
     """The claim that a call is about."""
     if isinstance(key, SpreadKey):
         return key.claim_key
-    return key if isinstance(key, tuple) else NOBODY
+    return key if isinstance(key, ClaimKey) else NOBODY

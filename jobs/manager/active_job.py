@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from giornata.jobs.manager.completion import Settler
 from giornata.jobs.manager.timing import Silence
-from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
-from giornata.jobs.model.ports import ClaimKey, Clock
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
+from giornata.jobs.model.ports import Clock
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.records import JobRecord
 from giornata.jobs.store.store import JobStore
@@ -53,7 +53,7 @@ class JobRun:
 
     def is_making(self, item_id: str) -> bool:
         """Whether this item is in flight."""
-        return any(item_id == making for making, _ in self.in_flight)
+        return any(key.item_id == item_id for key in self.in_flight)
 
     def claim(self, count: int) -> list[Claim]:
         """Lease up to `count` items. Raises `Superseded`."""
@@ -64,7 +64,7 @@ class JobRun:
 
     def take(self, outcome: Outcome) -> bool:
         """Accept a report if it is about a claim of this job."""
-        key = (outcome.item_id, outcome.attempt)
+        key = outcome.key
         claim, _ = self.in_flight.pop(key, (self._given_up.pop(key, None), 0.0))
         if claim is None:
             return False
@@ -145,10 +145,4 @@ class JobRun:
         reason = f"no report within {self.lease_s:g} s"
         for claim, deadline in self.in_flight.values():
             if deadline <= now:
-                item_id, attempt = claim.key
-                yield (
-                    claim,
-                    Outcome(
-                        item_id=item_id, attempt=attempt, outcome_class=OutcomeClass.TIMEOUT, reason=reason
-                    ),
-                )
+                yield claim, Outcome(**claim.key._asdict(), outcome_class=OutcomeClass.TIMEOUT, reason=reason)

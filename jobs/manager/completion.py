@@ -77,6 +77,7 @@ class Settler:
 
 def _turned(outcome: Outcome, into: OutcomeClass, error: Exception) -> Outcome:
     return Outcome(
+        job_id=outcome.job_id,
         item_id=outcome.item_id,
         attempt=outcome.attempt,
         outcome_class=into,

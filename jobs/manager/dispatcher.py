@@ -159,7 +159,9 @@ class Window:
             self._runner.submit(claim)
 
     def _take(self, outcome: Outcome) -> None:
-        any(run.take(outcome) for run in self.runs.values())
+        run = self.runs.get(outcome.job_id)
+        if run is not None:
+            run.take(outcome)
 
     def _settle(self) -> None:
         for run in self.runs.values():

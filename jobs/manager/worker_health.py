@@ -6,8 +6,8 @@
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 
-from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, Outcome, OutcomeClass
-from giornata.jobs.model.ports import ClaimKey, Clock, JobSnapshot, TaskRunner, WorkerView
+from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, ClaimKey, Outcome, OutcomeClass
+from giornata.jobs.model.ports import Clock, JobSnapshot, TaskRunner, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.store.records import BlockKind, BlockRecord, WorkerRecord
 from giornata.jobs.store.store import JobStore

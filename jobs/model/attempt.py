@@ -5,12 +5,20 @@ What a worker reports about one attempt, and what the batch calls it.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from giornata.jobs.model.paths import attempt_place
 from giornata.jobs.model.task import RenderTask
+
+
+class ClaimKey(NamedTuple):
+    """What tells one attempt from all others of a manager: jobs with the same outputs share their items."""
+
+    job_id: str
+    item_id: str
+    attempt: int
 
 
 class Claim(BaseModel):
@@ -30,9 +38,9 @@ class Claim(BaseModel):
     replace: bool = False
 
     @property
-    def key(self) -> tuple[str, int]:
-        """Item and attempt, which a report repeats."""
-        return self.task.item_id, self.attempt
+    def key(self) -> ClaimKey:
+        """Job, item and attempt, which a report repeats."""
+        return ClaimKey(self.job_id, self.task.item_id, self.attempt)
 
     @property
     def temporary(self) -> str:
@@ -94,6 +102,7 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    job_id: str
     item_id: str
     attempt: int
     outcome_class: OutcomeClass
@@ -108,6 +117,11 @@ class Outcome(BaseModel):
     facts: Annotated[dict[str, str | int | float], Field(max_length=MAX_FACTS)] = {}
     worker: str = ""
     log: Annotated[str, StringConstraints(max_length=MAX_LOG)] = ""  # the end of what it said, for people
+
+    @property
+    def key(self) -> ClaimKey:
+        """The key of the claim that this is the report of."""
+        return ClaimKey(self.job_id, self.item_id, self.attempt)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobState
-
-ClaimKey = tuple[str, int]  # item and attempt
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, String, Update, bindparam, insert, select, update
 
-from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, Outcome, OutcomeClass
+from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.retry import History
 from giornata.jobs.model.states import ItemEvent, ItemState, JobState, advance
 from giornata.jobs.store.records import Settlement
@@ -38,15 +38,13 @@ _LEASED = select(
 )
 
 
-def prepare(
-    connection: Connection, reports: Sequence[tuple[Claim, Outcome]]
-) -> dict[tuple[str, int], History]:
+def prepare(connection: Connection, reports: Sequence[tuple[Claim, Outcome]]) -> dict[ClaimKey, History]:
     """Which reports are of the newest attempt, by claim key, with what their items have been through.
 
     Delivered files are written down as intents, so that publishing can begin. Stale reports change nothing
     but a counter.
     """
-    fresh: dict[tuple[str, int], History] = {}
+    fresh: dict[ClaimKey, History] = {}
     intents = []
     gate = _Gate(connection, [claim for claim, _ in reports])
     for claim, outcome in reports:
@@ -104,7 +102,7 @@ class _Gate:
         place = (claim.job_id, claim.task.item_id)
         row = self._leased.get(place)
         held = row is not None and (row.lease_epoch, row.attempt) == (claim.epoch, claim.attempt)
-        reported = (outcome.item_id, outcome.attempt) == claim.key
+        reported = outcome.key == claim.key
         if not (held and reported and self._jobs[claim.job_id].epoch == claim.epoch):
             self._stale[claim.job_id] += 1
             return None

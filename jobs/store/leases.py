@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from giornata.jobs.errors import Superseded
-from giornata.jobs.model.attempt import Claim, Outcome
+from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
 from giornata.jobs.model.ports import Clock
 from giornata.jobs.model.retry import History
 from giornata.jobs.model.states import ItemEvent, ItemState, JobState, advance
@@ -136,7 +136,7 @@ class StoredAttempts:
                 connection, job_id, epoch=epoch, count=count, lease_s=lease_s, worker=worker, now=now
             )
 
-    def prepare(self, reports: Sequence[tuple[Claim, Outcome]]) -> dict[tuple[str, int], History]:
+    def prepare(self, reports: Sequence[tuple[Claim, Outcome]]) -> dict[ClaimKey, History]:
         """Sort out stale reports and note the files about to be published; histories by claim key."""
         with self._database.write() as connection:
             return fencing.prepare(connection, reports)

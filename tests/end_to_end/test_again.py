@@ -54,7 +54,10 @@ def deliver_all(store: JobStore, folder: Path) -> None:
         path = Path(claim.temporary)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
-        words = {"item_id": claim.task.item_id, "attempt": claim.attempt, "bytes": len(data)}
+        words = {
+            **claim.key._asdict(),
+            "bytes": len(data),
+        }
         kind = {"outcome_class": OutcomeClass.DONE, "sha256": file_sha256(path), "seconds": 1}
         return Outcome.model_validate({**words, **kind})
 

@@ -141,7 +141,11 @@ def _delivered_before(batch: Batch, store: JobStore, spec: JobSpec) -> str:
 
 def _styled(claim: Claim) -> Outcome:
     sha256 = hashlib.sha256(b"styled").hexdigest()
-    words = {"item_id": claim.task.item_id, "attempt": claim.attempt, "sha256": sha256, "bytes": 6}
+    words = {
+        **claim.key._asdict(),
+        "sha256": sha256,
+        "bytes": 6,
+    }
     return Outcome.model_validate({**words, "outcome_class": OutcomeClass.DONE})
 
 

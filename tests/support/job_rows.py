@@ -27,6 +27,7 @@ def task(name: str) -> RenderTask:
 
 def good(claim: Claim, *, attempt: int | None = None) -> Outcome:
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=attempt or claim.attempt,
         outcome_class=OutcomeClass.DONE,

@@ -6,8 +6,9 @@ from collections import OrderedDict
 
 from pydantic import BaseModel, ConfigDict
 
+from giornata.jobs.model.attempt import ClaimKey
+
 REMEMBERED = 10_000  # dropped claims a worker keeps in mind: far more than can be in line
-ClaimKey = tuple[str, int]
 
 
 class Dropped(Exception):

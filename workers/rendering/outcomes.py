@@ -64,6 +64,7 @@ def classify(error: BaseException) -> OutcomeClass:
 def delivered(claim: Claim, rendered: Rendered, *, seconds: float, worker: str = "") -> Outcome:
     """The report of a finished attempt."""
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=claim.attempt,
         outcome_class=OutcomeClass.DONE,
@@ -90,6 +91,7 @@ def ended(
 ) -> Outcome:
     """The report of an attempt that did not deliver."""
     return Outcome(
+        job_id=claim.job_id,
         item_id=claim.task.item_id,
         attempt=claim.attempt,
         outcome_class=kind,

@@ -1,11 +1,13 @@
 """Several jobs on one manager."""
 
 from collections.abc import Callable
+from itertools import count
 
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.spec.job import JobSpec
 from tests.support.manager_harness import Bench
 
+MOST_TURNS = 500
 SpecOf = Callable[..., JobSpec]
 
 
@@ -65,3 +67,37 @@ def test_a_cancelled_job_ends_while_others_go_on(bench: Bench, spec_of: SpecOf) 
     assert bench.store.snapshot(gone).state is JobState.CANCELLED
     assert bench.store.snapshot(kept).state is JobState.COMPLETED
     assert not list(bench.base.rglob(".giornata-*"))
+
+
+def test_a_report_belongs_to_the_job_whose_claim_it_ends(bench: Bench, spec_of: SpecOf) -> None:
+    """Same outputs, so the same items: the report of one job's attempt must never end the other's."""
+    manager = bench.manager()
+    jobs: list[str] = []
+    turns = count()
+
+    def accept(name: str, priority: int) -> None:
+        spec = spec_of(name=name, policy={"on_existing": "replace"})
+        jobs.append(manager.accept(spec, base=bench.base, priority=priority))
+
+    def is_over() -> bool:
+        if len(jobs) == 1 and bench.store.snapshot(jobs[0]).state is JobState.RUNNING:
+            accept("high", 90)
+        if len(jobs) == 2 and bench.store.snapshot(jobs[1]).state is JobState.RUNNING:
+            bench.runner.widen(20)  # room for all of both jobs
+        if next(turns) > MOST_TURNS:
+            return True  # a report that went astray is waited for until its lease is over
+        return len(jobs) == 2 and all(bench.store.snapshot(one).state.is_terminal for one in jobs)
+
+    bench.runner.widen(0)
+    accept("low", 10)
+    manager.serve(is_over)
+    low, high = jobs
+    for job_id in (low, high):
+        snapshot = bench.store.snapshot(job_id)
+        assert snapshot.state is JobState.COMPLETED
+        assert snapshot.stale_reports == 0
+        assert {item.attempt for item in bench.store.items(job_id)} == {1}
+    assert len(bench.runner.submitted) == 18
+    assert len(bench.recorder.decisions) == 18
+    assert all(claim.key == outcome.key for claim, outcome, _ in bench.recorder.decisions)
+    assert not list((bench.base / "out").glob(".giornata-*"))

@@ -14,7 +14,13 @@ def outcome(
 ) -> Outcome:
     file = {"sha256": "0" * 64, "bytes": 1} if kind is C.DONE else {}
     return Outcome(
-        item_id=item_id, attempt=attempt, outcome_class=kind, reason="it was so", tile_px=tile_px, **file
+        job_id="j",
+        item_id=item_id,
+        attempt=attempt,
+        outcome_class=kind,
+        reason="it was so",
+        tile_px=tile_px,
+        **file,
     )
 
 
@@ -91,9 +97,9 @@ def test_no_retries_means_the_first_failure_counts() -> None:
 
 def test_an_outcome_says_what_its_class_needs() -> None:
     with pytest.raises(ValidationError, match="needed sha256 and bytes"):
-        Outcome(item_id="a", attempt=1, outcome_class=C.DONE)
+        Outcome(job_id="j", item_id="a", attempt=1, outcome_class=C.DONE)
     with pytest.raises(ValidationError, match="needed a reason"):
-        Outcome(item_id="a", attempt=1, outcome_class=C.BUG)
+        Outcome(job_id="j", item_id="a", attempt=1, outcome_class=C.BUG)
 
 
 def test_a_reason_fits_on_one_line() -> None:

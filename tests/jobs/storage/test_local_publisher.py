@@ -21,7 +21,10 @@ def attempt(folder: Path, *, replace: bool = False) -> tuple[Claim, Outcome]:
     temporary = Path(claim.temporary)
     temporary.write_bytes(b"rendered!")
     outcome = Outcome(
-        item_id="i", attempt=1, outcome_class=OutcomeClass.DONE, sha256=file_sha256(temporary), bytes=9
+        **claim.key._asdict(),
+        outcome_class=OutcomeClass.DONE,
+        sha256=file_sha256(temporary),
+        bytes=9,
     )
     return claim, outcome
 
@@ -66,7 +69,7 @@ def test_a_folder_is_published_and_known_by_all_its_files(tmp_path: Path) -> Non
     (folder / "out.dzi").write_text("12 bytes of.")
     (folder / "out_files" / "0_0.jpeg").write_text("tile")
     whole = deliverable_sha256(folder)
-    outcome = Outcome(item_id="i", attempt=1, outcome_class=OutcomeClass.DONE, sha256=whole, bytes=16)
+    outcome = Outcome(**claim.key._asdict(), outcome_class=OutcomeClass.DONE, sha256=whole, bytes=16)
     publisher = LocalPublisher()
     assert publisher.publish(claim, outcome) == Published(whole, 16)
     assert (publisher.size(str(target)), publisher.sha256(str(target))) == (16, whole)

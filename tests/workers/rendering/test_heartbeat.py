@@ -2,23 +2,26 @@ import threading
 
 import pytest
 
+from giornata.jobs.model.attempt import ClaimKey
 from giornata.workers.rendering.heartbeat import Dropped, Pulse
+
+KEY = ClaimKey("job", "a", 1)
 
 
 def test_a_claim_is_let_go_at_its_next_step() -> None:
     pulse = Pulse()
-    pulse.begin(("a", 1))
+    pulse.begin(KEY)
     pulse.tick()
-    pulse.drop((("a", 1),))
+    pulse.drop((KEY,))
     with pytest.raises(Dropped):
         pulse.tick()
 
 
 def test_a_claim_dropped_while_it_waited_never_begins() -> None:
     pulse = Pulse()
-    pulse.drop((("a", 1),))
+    pulse.drop((KEY,))
     with pytest.raises(Dropped):
-        pulse.begin(("a", 1))
+        pulse.begin(KEY)
     pulse.begin(("a", 2))  # another attempt is another claim
     pulse.tick()
 
@@ -26,11 +29,11 @@ def test_a_claim_dropped_while_it_waited_never_begins() -> None:
 def test_the_beat_tells_the_claim_and_its_steps() -> None:
     pulse = Pulse()
     assert pulse.beat().key is None
-    pulse.begin(("a", 1))
+    pulse.begin(KEY)
     pulse.tick()
     pulse.tick()
     beat = pulse.beat()
-    assert (beat.key, beat.steps) == (("a", 1), 2)
+    assert (beat.key, beat.steps) == (KEY, 2)
     assert 0 <= beat.quiet_s < 5
     pulse.end()
     assert pulse.beat().key is None
@@ -38,7 +41,7 @@ def test_the_beat_tells_the_claim_and_its_steps() -> None:
 
 def test_one_thread_works_while_another_asks() -> None:
     pulse = Pulse()
-    pulse.begin(("a", 1))
+    pulse.begin(KEY)
     ended = threading.Event()
 
     def work() -> None:
@@ -50,6 +53,6 @@ def test_one_thread_works_while_another_asks() -> None:
     worker = threading.Thread(target=work)
     worker.start()
     assert pulse.beat().steps >= 0
-    pulse.drop((("a", 1),))
+    pulse.drop((KEY,))
     worker.join(5)
     assert ended.is_set()

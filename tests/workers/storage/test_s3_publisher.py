@@ -100,7 +100,10 @@ def attempt(
     headers = {"CacheControl": reach.cache_control} if reach.cache_control else {}
     sha256 = S3Place(reach).send(path, claim.temporary, **headers)
     outcome = Outcome(
-        item_id="i", attempt=number, outcome_class=OutcomeClass.DONE, sha256=sha256, bytes=len(data)
+        **claim.key._asdict(),
+        outcome_class=OutcomeClass.DONE,
+        sha256=sha256,
+        bytes=len(data),
     )
     return claim, outcome
 

@@ -43,7 +43,7 @@ def sent(url: str, folder: Path) -> tuple[Claim, Outcome]:
     record.write_text("how it was made")
     manifest.write_bytes(b"signed")
     outcome = Outcome(
-        item_id="i", attempt=1, outcome_class=OutcomeClass.DONE, sha256=file_sha256(path), bytes=9
+        **claim.key._asdict(), outcome_class=OutcomeClass.DONE, sha256=file_sha256(path), bytes=9
     )
     sender.send(claim, path)
     assert not list(path.parent.iterdir())

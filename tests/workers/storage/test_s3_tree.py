@@ -77,7 +77,7 @@ def attempt(
     send_deliverable(S3Place(reach), made, claim.temporary, metadata={ITEM: item})
     sha256, size = tree_sha256(made), tree_bytes(made)
     outcome = Outcome(
-        item_id=item, attempt=number, outcome_class=OutcomeClass.DONE, sha256=sha256, bytes=size
+        job_id="j", item_id=item, attempt=number, outcome_class=OutcomeClass.DONE, sha256=sha256, bytes=size
     )
     return claim, outcome
 
