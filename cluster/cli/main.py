@@ -46,7 +46,9 @@ COMMANDS = {
     "recover": Command("maintenance", "Take over what a dead manager left; audit all jobs.", "recover_app"),
     "gc": Command("maintenance", "Remove what dead processes left behind.", "gc_app"),
     "workers": Command("control", "List, drain, block and unblock workers."),
-    "plan": Command("plan", "Say what a batch would do: names, collisions, tiles, time. Renders nothing."),
+    "plan": Command(
+        "run", "Say what a batch would do: names, collisions, tiles, time. Renders nothing.", "plan_app"
+    ),
     "styles": Command("styles", "List, show, verify and train styles."),
     "doctor": Command("doctor", "Check what the program stands on."),
     "demo": Command("demo", "Render a batch of real photographs in several styles."),

