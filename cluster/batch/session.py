@@ -33,10 +33,11 @@ FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest
 WORKER_ENVIRONMENT = {"VIPS_CONCURRENCY": "1", "OMP_WAIT_POLICY": "passive"}
 # glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU.
 ROOMY_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
-# Where memory is short: a heap that keeps what is freed grows by half over a large picture.
+# Where memory is short: a heap that keeps all that is freed grows by half over a large picture. Maps of whole
+# tiles go back at once; those of blocks, which come and go by the thousand, do not.
 SHORT_HEAP = {
-    "MALLOC_MMAP_THRESHOLD_": "1048576",
-    "MALLOC_TRIM_THRESHOLD_": "16777216",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "67108864",
     "MALLOC_ARENA_MAX": "2",
 }
 
