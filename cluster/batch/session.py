@@ -11,7 +11,7 @@ from typing import TextIO
 
 from giornata.cluster.errors import StoreServed
 from giornata.cluster.execution.connection import WatchedCluster
-from giornata.cluster.execution.render_entrance import RenderEntrance
+from giornata.cluster.execution.render_actor import RenderActor
 from giornata.cluster.execution.resilient_runner import SturdyRunner
 from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import StdoutGuard
@@ -138,7 +138,7 @@ def actor_factory(
         memory_bytes=int(settings.worker_bytes * FEATURES_SHARE),
     )
     return ActorFactory(
-        RenderEntrance,
+        RenderActor,
         num_cpus=settings.threads_per_worker,
         num_gpus=settings.gpus_per_worker,
         prefix="render",

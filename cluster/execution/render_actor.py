@@ -1,32 +1,35 @@
-"""The render actor: a thin shell on `Renderer` that the pool calls for a picture or for some of its tiles."""
+"""The render actor: a thin shell on `Renderer` that the pool calls for a picture or for some of its tiles.
+
+The engine is loaded when an actor is made, and not with this file: torch's CUDA build takes 0.4 GB and two
+seconds of every process that imports it, and a manager only hands out work.
+"""
 
 import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from giornata.cluster.execution.distributed_optimization import OptimisationSpreading
+from giornata.cluster.execution.actor_metrics import measured, metrics_here
 from giornata.cluster.execution.distributed_render import Spreading
-from giornata.cluster.execution.optimization_actor import EaselOrder, Easels
 from giornata.jobs.maintenance.gc import FETCHED
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
-from giornata.workers.optimization.scale import Optimisation
 from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.heartbeat import Beat, Dropped
 from giornata.workers.rendering.prepared import Prepared
-from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.storage.input_cache import Fetcher
 from giornata.workers.storage.router import AllPlaces
 from giornata.workers.storage.uploader import Sender
-from giornata.workers.tiling.executor import TileDesk
+
+if TYPE_CHECKING:  # what these files import is heavy
+    from giornata.cluster.execution.optimization_actor import EaselOrder
+    from giornata.workers.optimization.scale import Optimisation
+    from giornata.workers.tiling.executor import TileDesk
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 
@@ -35,9 +38,16 @@ class RenderActor:
     """Runs inside a Ray actor. Every method is safe to call again after a lost worker."""
 
     def __init__(self, settings: RenderSettings, threads: int, spread: bool) -> None:
+        import torch
+
+        from giornata.cluster.execution.optimization_actor import Easels
+        from giornata.workers.rendering.renderer import Renderer
+
         torch.set_num_threads(1)
+        self.metrics = metrics_here()
         # Blocks on lanes scale better than threads inside one small convolution.
-        self.renderer = Renderer(settings.model_copy(update={"lanes": threads}))
+        own = {"lanes": threads, "worker": self.metrics.worker or settings.worker}
+        self.renderer = Renderer(settings.model_copy(update=own))
         self.spread = spread
         places = AllPlaces(tick=self.renderer.shop.pulse.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
@@ -45,10 +55,18 @@ class RenderActor:
         self._desks: OrderedDict[ClaimKey, TileDesk] = OrderedDict()
         self.easels = Easels(self.renderer)
 
+    @measured("whole")
     def render(self, claim: Claim) -> Outcome | Spreading:
         """Render a claim whole, or decode it and hand it back when it has tiles for several workers."""
+        import torch
+
         torch.set_num_threads(1)  # a setting of the thread, and this is not the constructor's
-        started = time.monotonic()
+        ended = self._attempt(claim, time.monotonic())
+        if isinstance(ended, Outcome):
+            self.metrics.count(ended.outcome_class)
+        return ended
+
+    def _attempt(self, claim: Claim, started: float) -> Outcome | Spreading:
         try:
             with self._at(claim), self.fetcher.naming():
                 return self._render(claim, started)
@@ -106,10 +124,12 @@ class RenderActor:
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _handed_back(
-        self, task: RenderTask, prepared: Prepared, tiles: int, work: Optimisation | None, seconds: float
+        self, task: RenderTask, prepared: Prepared, tiles: int, work: "Optimisation | None", seconds: float
     ) -> Spreading:
         shop = self.renderer.shop
         if work is not None:
+            from giornata.cluster.execution.distributed_optimization import OptimisationSpreading
+
             every_s = shop.settings.keep_every_s
             return OptimisationSpreading(
                 prepared=prepared, tiles=tiles, seconds=seconds, optimisation=work, keep_every_s=every_s
@@ -129,6 +149,7 @@ class RenderActor:
         with self.fetcher.naming():
             return self.renderer.painter.borrowed_totals(self.fetcher.local(claim.task), prepared)
 
+    @measured("statistics")
     def partials(
         self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
     ) -> dict[int, Moments]:
@@ -140,6 +161,7 @@ class RenderActor:
                 desk.book.look()
             return {index: desk.partial(desk.grid[index], totals) for index in tiles}
 
+    @measured("paint")
     def paint(self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals) -> int:
         """Render these tiles into the shared canvas. Raises `Dropped`."""
         with self._at(claim):
@@ -164,12 +186,12 @@ class RenderActor:
             raise
         return report.delivered(claim, rendered, seconds=0.0)
 
-    def optimise(self, claim: Claim, prepared: Prepared, order: EaselOrder) -> Any:
+    def optimise(self, claim: Claim, prepared: Prepared, order: "EaselOrder") -> Any:
         """One call of a spread optimisation, on tiles that stay here. Raises `Dropped`."""
         with self._at(claim), self.fetcher.naming():
             return self.easels.do(self.fetcher.local(claim.task), prepared, order)
 
-    def _desk(self, claim: Claim, prepared: Prepared) -> TileDesk:
+    def _desk(self, claim: Claim, prepared: Prepared) -> "TileDesk":
         desk = self._desks.pop(claim.key, None)
         if desk is None:
             desk = self.renderer.shop.desk(self.fetcher.with_styles(claim.task), prepared)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from giornata.cluster.execution.measured_actor import NAMES
+from giornata.cluster.execution.actor_metrics import NAMES
 from giornata.cluster.service.auth import Access, AccessRole, Person
 from giornata.cluster.service.metrics import Metrics
 from giornata.jobs.model.attempt import OutcomeClass

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from giornata.cluster.execution.measured_actor import ENDED, STAGE_SECONDS
-from giornata.cluster.execution.render_entrance import RenderEntrance
+from giornata.cluster.execution.actor_metrics import ENDED, STAGE_SECONDS
+from giornata.cluster.execution.render_actor import RenderActor
 from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import Runtime
 from giornata.jobs.model.attempt import Claim, OutcomeClass
@@ -41,7 +41,7 @@ def test_the_series_of_a_render_actor_are_served_by_ray(embedded_ray: Runtime, t
     task = wave_of(source, target)
     claim = Claim(job_id="job", task=task, attempt=1, epoch=1)
     args = (RenderSettings(scratch=tmp_path / "scratch"), 1, False)
-    actor = ActorFactory(RenderEntrance, num_cpus=1, prefix="seen", args=args)("seen-0")
+    actor = ActorFactory(RenderActor, num_cpus=1, prefix="seen", args=args)("seen-0")
     before = counted(SERIES)
     assert ray.get(actor.render.remote(claim)).outcome_class is OutcomeClass.DONE
     until = time.monotonic() + PATIENCE_S
