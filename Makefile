@@ -1,11 +1,11 @@
-# The six words of this repository; `.ci/run` says the same ones.
+# The words of this repository; `.ci/run` says the same ones.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WEB := $(VENV)/.web
 
-.PHONY: setup demo test test-long lint fmt bench clean
+.PHONY: setup demo test test-long lint docs fmt bench clean
 
 setup: $(STAMP) $(WEB)
 
@@ -33,6 +33,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python infra/docs/reference.py docs/reference
 
 fmt: setup
 	$(BIN)/ruff check --fix .

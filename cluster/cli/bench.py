@@ -1,4 +1,4 @@
-"""`giornata bench`: the tables of the README, each measured in one run."""
+"""`giornata bench`: the tables of docs/benchmarks.md, each measured in one run."""
 
 import json
 import math

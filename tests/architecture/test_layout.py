@@ -5,6 +5,8 @@ The order of the rooms is checked by the import linter (`make lint`).
 
 import ast
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("cluster", "jobs", "styles", "workers")
 MOST_FILES = 20  # of a folder, its `__init__.py` aside
 MOST_LINES = 420
+MOST_WORDS = 700
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 MENTIONED = re.compile(r"\b((?:cluster|jobs|styles|workers|tests)/[\w/]+\.py)\b")
 
 
@@ -75,3 +79,23 @@ def test_documents_name_files_that_exist(where: str) -> None:
         if not (ROOT / name).is_file()
     ]
     assert missing == []
+
+
+def test_the_front_page_is_short_and_its_links_lead_somewhere() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= MOST_WORDS
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    dead = [
+        f"{page.name}: {target}"
+        for page in pages
+        for target in LINK.findall(page.read_text(encoding="utf-8"))
+        if not target.startswith(("http:", "https:")) and not (page.parent / target).exists()
+    ]
+    assert dead == []
+
+
+def test_the_reference_is_what_models_and_commands_say(tmp_path: Path) -> None:
+    script = ROOT / "infra" / "docs" / "reference.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path)], cwd=ROOT, check=True, timeout=120)
+    for name in ("spec.md", "cli.md"):
+        published = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+        assert published == (tmp_path / name).read_text(encoding="utf-8"), f"{name} is stale: make docs"

@@ -1,4 +1,4 @@
-"""The table of tiles says what the README says it does."""
+"""The table of tiles says what docs/benchmarks.md says it does."""
 
 from pathlib import Path
 

@@ -1,0 +1,114 @@
+"""The reference pages of the documents, written from the models and the commands: `make docs`."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from giornata.cluster.cli.main import COMMANDS
+from giornata.jobs.spec.job import JobSpec
+
+NOTE = "<!-- written by `make docs` -->"
+Schema = Mapping[str, Any]
+
+
+def spec_page() -> str:
+    """Every key of a spec: one table for the job, and one for each group below it."""
+    schema = JobSpec.model_json_schema()
+    groups = {name: one for name, one in schema["$defs"].items() if "properties" in one}
+    parts = [f"# The keys of a spec\n\n{NOTE}\n", *_group("The job", schema, schema["$defs"])]
+    for name in sorted(groups):
+        parts += _group(name, groups[name], schema["$defs"])
+    return "\n".join(parts)
+
+
+def _group(name: str, group: Schema, definitions: Schema) -> Iterator[str]:
+    words = group.get("description", "").split("\n\n")[0].replace("\n", " ")
+    needed = group.get("required", ())
+    yield f"## {name}\n\n{words}\n"
+    yield "| key | value | default |\n|---|---|---|"
+    for key, field in group["properties"].items():
+        default = "needed" if key in needed else _default(field)
+        yield f"| `{key}` | {_cell(_value(field, definitions))} | {_cell(default)} |"
+    yield ""
+
+
+def _value(field: Schema, definitions: Schema) -> str:
+    """What a key takes, in words: its own, those of a choice, or the group that it is."""
+    if "description" in field:
+        return str(field["description"]) + _of_group(field)
+    for name in _names(field):
+        if "enum" in definitions[name]:
+            return ", ".join(f"`{one}`" for one in definitions[name]["enum"])
+    return (_of_group(field) or str(field.get("type", "any value"))).removeprefix("; ")
+
+
+def _of_group(field: Schema) -> str:
+    names = [name for name in _names(field) if name != "Share"]
+    return "".join(f"; see {name}" for name in names)
+
+
+def _names(field: Schema) -> list[str]:
+    """The definitions that a field refers to, directly, in a list or as one of several."""
+    places = [field, field.get("items", {}), *field.get("anyOf", ())]
+    places += [one.get("items", {}) for one in field.get("anyOf", ())]
+    return list(dict.fromkeys(one["$ref"].rpartition("/")[2] for one in places if "$ref" in one))
+
+
+def _default(field: Schema) -> str:
+    default = field.get("default")
+    if default in (None, [], {}, ""):
+        return ""
+    return "each key's own" if isinstance(default, dict | list) else f"`{json.dumps(default).strip(chr(34))}`"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|").replace("\n", " ")
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    parts = [f"# The commands\n\n{NOTE}\n"]
+    for word, entry in COMMANDS.items():
+        app: typer.Typer = getattr(import_module(f"giornata.cluster.cli.{entry.module}"), entry.app)
+        parts += _command(f"giornata {word}", typer.main.get_command(app), entry.purpose)
+    return "\n".join(parts)
+
+
+def _command(name: str, command: Any, purpose: str = "") -> Iterator[str]:
+    words = purpose or (command.help or "").split("\n\n")[0].replace("\n", " ")
+    yield f"## {name}\n\n{words}\n"
+    if hasattr(command, "commands"):  # Typer brings a click of its own, so types tell nothing
+        for sub, found in command.commands.items():
+            if not found.hidden:
+                yield from _command(f"{name} {sub}", found)
+        return
+    rows = [_row(one) for one in command.params if not getattr(one, "hidden", False) and one.name != "help"]
+    if rows:
+        yield "| option | what |\n|---|---|"
+        yield from rows
+        yield ""
+
+
+def _row(parameter: Any) -> str:
+    names = [parameter.name] if parameter.param_type_name == "argument" else parameter.opts
+    words = " or ".join(f"`{one}`" for one in (*names, *parameter.secondary_opts))
+    return f"| {words} | {_cell(getattr(parameter, 'help', None) or '')} |"
+
+
+PAGES = {"spec.md": spec_page, "cli.md": cli_page}
+
+
+def main(folder: Path) -> None:
+    """Write the pages into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
