@@ -1,7 +1,4 @@
-"""The style card: what a style is called, where its weights are, and what they were made from.
-
-The library: cards on disk by name, without loading torch, so that listing styles is instant.
-"""
+"""Style cards and the library of them on disk, read without torch, so that listing styles is instant."""
 
 import hashlib
 import json

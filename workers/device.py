@@ -1,9 +1,7 @@
-"""Where an engine computes, how large its tiles may be there, and what a refusal of memory looks like.
-
-How the C library deals with large tensors: kept for the next one, not handed back to the system.
+"""The device of an engine, tile sizes that fit its memory, and how the C library keeps freed memory.
 
 glibc returns every large tensor and faults it in again, a third of the time of an optimisation on a CPU.
-Workers get the same by their environment; this is for a process that is running already.
+Workers get the same by their environment; `keep_freed_memory` is for a process that is running already.
 """
 
 import ctypes

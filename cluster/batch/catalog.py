@@ -1,7 +1,4 @@
-"""The styles a job may name: a library as planning sees it, without loading any weights.
-
-What a styled picture takes on this machine, for estimates: by its pixels, and by its steps.
-"""
+"""The installed styles as planning sees them, without loading weights, and the cost model of estimates."""
 
 import hashlib
 from collections.abc import Callable, Mapping

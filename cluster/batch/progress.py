@@ -1,6 +1,6 @@
-"""Progress as people and scripts see it: a bar on a terminal, sparse lines in a log, JSON for programs.
+"""Progress of a batch for people and scripts: a bar on a terminal, sparse lines in a log, JSON for programs.
 
-Optimisations at work on this machine, as streams, terminals and logs tell them.
+Running optimisations are read from their loss histories on scratch.
 """
 
 import json

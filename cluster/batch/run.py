@@ -1,6 +1,6 @@
-"""One batch from spec to manifest, watched: what `run` and `demo` have in common.
+"""Run one batch from spec to manifest, watched: what `run` and `demo` have in common.
 
-`ended_idle`: a batch of which nothing is left to render ends without a cluster to do nothing on.
+A batch that is already complete ends without starting Ray (`ended_idle`).
 """
 
 import signal

@@ -1,6 +1,6 @@
 """`giornata bench batch`: pictures a second of a plain loop, of one at a time, and of the batch system.
 
-Photographs to measure on: scikit-image's own, sized and cropped so that no two are alike.
+The photographs are scikit-image's own, sized and cropped so that no two are alike.
 """
 
 import time

@@ -1,7 +1,4 @@
-"""The verbs that change a job: pause, resume, cancel, retry, skip, set.
-
-`giornata workers`: who renders, and who gets no more work.
-"""
+"""`giornata pause, resume, cancel, retry, skip, set`: change a job. `workers`: list, drain, block."""
 
 import sys
 from typing import Annotated

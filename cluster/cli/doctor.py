@@ -1,7 +1,4 @@
-"""`giornata doctor`: every check with its verdict.
-
-`examine`: looks over what the program stands on, one verdict per line, before a batch finds out.
-"""
+"""`giornata doctor`: checks what the program stands on, one verdict a line, before a batch finds out."""
 
 import json
 import platform

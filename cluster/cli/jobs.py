@@ -1,7 +1,4 @@
-"""`giornata ls` and `giornata show`: jobs as lines, and one job in full.
-
-`giornata items` and `giornata logs`: the items of a job, and what happened to one of them.
-"""
+"""`giornata ls`, `show`, `items` and `logs`: jobs and items as lines, and one of them in full."""
 
 import sys
 from itertools import islice

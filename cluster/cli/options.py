@@ -1,11 +1,4 @@
-"""Which manager a verb talks to: the service at a URL, or the store of this machine when none is up.
-
-The option `--memory`: how much of the machine a command may use.
-
-`--endpoint-url`: where the buckets of a batch are, for specs that leave it to whoever runs them.
-
-What the flags of `giornata render` say about its style, and what of a task follows from them.
-"""
+"""Options that several commands share, and the connection to a service or to the store of this machine."""
 
 import socket
 import sys

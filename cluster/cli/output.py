@@ -1,7 +1,4 @@
-"""Rows as people and scripts read them: a table on a terminal, aligned lines in a pipe, JSON for programs.
-
-Exit codes, and which error means which: the one table between our errors and the shell.
-"""
+"""Rows for people and scripts: a table on a terminal, aligned lines in a pipe, JSON for programs."""
 
 import sys
 import time

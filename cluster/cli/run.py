@@ -1,7 +1,4 @@
-"""`giornata run`: a whole batch in one process on an embedded Ray, or on a cluster.
-
-`giornata plan`: what a batch would do, before anything costly.
-"""
+"""`giornata run`: a whole batch in one process. `giornata plan`: what it would do, before anything costly."""
 
 import json
 import sys

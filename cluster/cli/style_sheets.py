@@ -1,9 +1,7 @@
-"""The sheets of `giornata styles grid`: what the optimisation makes of some pictures, and what its knobs do.
+"""Contact sheets of styles: `giornata styles preview`, `ls --sheet` and `grid`.
 
-Without pictures of your own the contents are scikit-image's photographs, and the style pictures are others
-of them that styles of the library have painted: all of it may be shown anywhere.
-
-The sheets of `giornata styles preview` and `ls --sheet`: one picture in every style, with captions.
+Without pictures of your own, `grid` takes scikit-image's photographs as contents, and others of them, painted
+in styles of the library, as style pictures: all of it may be shown anywhere.
 """
 
 import sys

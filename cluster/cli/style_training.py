@@ -1,9 +1,4 @@
-"""The showing of a training: a bar with the loss parts, previews on the way, a library when asked for one.
-
-The showing of a distillation: a line now and then, the encoder and its card at the end.
-
-Training the universal network and learning paintings by it, with progress for people.
-"""
+"""Trainings with progress for people: painters, encoders, and the universal network with its styles."""
 
 import sys
 import time

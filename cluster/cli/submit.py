@@ -1,7 +1,4 @@
-"""`giornata submit`: hand a batch to the service, and wait for it if asked.
-
-`giornata watch` and `giornata wait`: follow a job to its end, whose kind is the exit code.
-"""
+"""`giornata submit`, `watch` and `wait`: hand a batch to a service and follow it to its end."""
 
 import sys
 import time

@@ -1,7 +1,4 @@
-"""Routes of the pages about jobs, images, failures, workers and events.
-
-What pages say of a job beside the views: causes with samples, neighbours, the spec as it was written.
-"""
+"""Routes of the pages about jobs, images, failures, workers and events."""
 
 import time
 from dataclasses import dataclass, field

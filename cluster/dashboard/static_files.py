@@ -1,7 +1,4 @@
-"""`Shelf`: the dashboard's own style sheets, scripts and pictures, read once and named by what is in them.
-
-Routes for what pages are dressed with: style sheets, scripts, the icon; and for Prometheus.
-"""
+"""Static files of the dashboard, named by their content, and their routes; `/metrics` for Prometheus."""
 
 import gzip
 import hashlib

@@ -1,7 +1,4 @@
-"""`page`: a template filled in and sent with the headers that let nothing but our own files run on it.
-
-`Around`: what the dashboard says of the service that no job knows: what it runs on, and its neighbours.
-"""
+"""Templates of the pages: what every page knows, and headers that let only our own files run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

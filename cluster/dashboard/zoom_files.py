@@ -1,7 +1,4 @@
-"""Which file of a delivered tile folder shows the whole picture, and which one a deep zoom begins with.
-
-Which picture stands for an item: its file, a level of a delivered pyramid, or an object in a bucket.
-"""
+"""The files that show an item: its output, a level of a delivered pyramid, or an object in a bucket."""
 
 import os
 from enum import StrEnum

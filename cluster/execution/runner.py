@@ -1,6 +1,6 @@
-"""`PoolRunner`: the manager's runner on a pool of render actors; large pictures go to all of them.
+"""`PoolRunner`: the manager's `TaskRunner` on a pool of render actors.
 
-`Spreads`: the large pictures in line, one at a time on all workers, and what each of them has cost.
+Large pictures stand in line and go to all workers one at a time (`Spreads`).
 """
 
 import time

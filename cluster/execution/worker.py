@@ -1,9 +1,4 @@
-"""`PooledWorker`: one actor of a pool and the line of calls sent to it, in the order it runs them.
-
-`Result`: what became of one call on a pool of workers.
-
-What the manager is told of a call that did not come back with a value.
-"""
+"""`PooledWorker`: one actor of a pool, its calls in order, their results, and the outcomes they mean."""
 
 from collections import deque
 from collections.abc import Callable, Hashable

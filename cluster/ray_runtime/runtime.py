@@ -1,6 +1,6 @@
 """`Runtime`: one running Ray, embedded or a cluster's, from its environment to its orderly end.
 
-`StdoutGuard`: keeps standard output for what the program itself prints, whatever Ray writes to it.
+`StdoutGuard` keeps standard output for what the program itself prints.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""`render_report` and `write_report`: facts and pictures of a job, laid out by the templates here.
-
-The pictures of a contact sheet as data that travels inside the page.
-"""
+"""The HTML report of a job: facts, and pictures of its contact sheet as data inside the page."""
 
 import base64
 import os

@@ -1,8 +1,7 @@
-"""Who may ask: tokens with names and roles, where a service may listen, and which hosts it answers for.
+"""Authentication: tokens with names and roles, sealed cookies of browsers, addresses and hosts of a service.
 
-Sign-ins of browsers: a cookie sealed by a token's own hash, which every service with that token knows.
-
-Nothing is kept: a service that restarts, or its standby, lets people stay; a token that is gone ends them.
+Cookies are sealed by the hash of their token, so they outlive a restart and are valid at a standby; removing
+the token ends them.
 """
 
 import getpass

@@ -1,7 +1,4 @@
-"""`Client`: the verbs of a service behind a URL, with the same names and the same views as in its process.
-
-`Wire`: how a service behind a URL is asked: requests, their answers as models, and streams of events.
-"""
+"""`Client`: the API of a service over HTTP, with the same names and models as in its process."""
 
 import json
 import time

@@ -1,7 +1,4 @@
-"""What routes have in common: the desk of whoever asks, and the kinds of their parameters.
-
-Page after page: everything a paged verb has, one by one.
-"""
+"""FastAPI dependencies of the routes: the job service, the person who asks, kinds of parameters."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""`Standing`: one service manages a store, others stand by and take over when it goes.
+"""Leader election: one service manages a store, others stand by and take over.
 
-`Manifests`: writes the manifest of a job beside its outputs when it has ended, beside the manager.
+Manifests of ended jobs are written beside it.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""The verbs that look at files as well as rows: verify, recover, and clearing what dead processes left.
-
-`Upkeep`: what a desk needs for reading again, auditing, cleaning and reporting, each replaceable.
-"""
+"""Verify, recover and clean, as the API offers them; the tools they use can be replaced (`Upkeep`)."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -1,7 +1,4 @@
-"""`Outbox`: tells webhooks what became of jobs: signed, tried again, logged, and never to private places.
-
-`TargetRule`: which addresses a webhook may go to, decided on what a name leads to, not on the name.
-"""
+"""Webhooks: signed, tried again and logged; never sent to private addresses (`TargetRule`)."""
 
 import asyncio
 import base64

@@ -1,7 +1,4 @@
-"""What killed processes left on disk: found, explained and, when asked, removed; never what may be in use.
-
-Work on large pictures that outlives its process: where it lies, whose it is, and who still wants it.
-"""
+"""Garbage of dead processes: sessions, temporary files and work directories, removed when asked."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""Pictures in a destination that no job accounts for, and records of deliveries that are not there.
-
-Files under `.giornata-` names: which of them somebody still writes, and which were left behind.
-"""
+"""Orphans in a destination: outputs without a row, rows without an output, temporary files of nobody."""
 
 import os
 import time

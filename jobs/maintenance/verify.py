@@ -1,7 +1,4 @@
-"""`verify`: every delivered file is read again and compared with its record; what is amiss can be remade.
-
-One delivered output against its record: is the file there, as long as it was, the same to the last bit?
-"""
+"""`verify`: reads every delivered file again and compares it with its record; damaged ones are made again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

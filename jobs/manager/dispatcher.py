@@ -1,7 +1,4 @@
-"""`Window`: the claims in flight of all jobs; fills it in the order of the queue, collects and settles.
-
-The queue between jobs: priority first, then fair shares between jobs of equal priority.
-"""
+"""The claims in flight of all jobs: fills the window by priority and fair share, collects and completes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
-"""From a stored spec to stored items: expand, check, and insert in one pass that holds no list of them.
+"""Lists a job: expands its spec into items of the store in one pass that holds no list of them.
 
-`Relisted`: tasks of a job that was listed before, and what it knows of them, asked for many at once.
-
-`Listing`: jobs of a service are listed one after the other, while those that are listed run.
+Items that were listed before are recognised in bulk; the jobs of a service are listed one after another on a
+thread of their own, while those that are listed run.
 """
 
 import queue

@@ -1,7 +1,4 @@
-"""How patient a manager is.
-
-`Patience`: what a storage that asks to slow down was asked is asked again, for a while; said once.
-"""
+"""Timeouts of a manager, and retries with back-off of throttled storage requests (`Patience`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""`Supervisor`: once a second, what the workers do, who is set aside, and who has fallen silent.
-
-`Blame`: tells a sick worker from a sick picture, and says which worker to set aside.
-"""
+"""Health of workers: heartbeats, stalled claims, and the exclusion of workers that fail several items."""
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""What a runner is handed and what publishing gives back.
-
-What a worker reports about one attempt, and what the batch calls it.
-"""
+"""One attempt at an item: `Claim`, which a worker is handed, and `Outcome`, which it reports."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,4 @@
-"""`Asset`: one picture of a batch, and the absolute names that paths stand for.
-
-What a name says: whether it is a picture's, whether it is a glob, and whether it matches one.
-"""
+"""`Asset`: one input picture of a batch. Helpers for suffixes, globs and patterns of names."""
 
 import fnmatch
 import os

@@ -1,6 +1,6 @@
-"""Finding targets that would fall on each other or on a source, in memory a million names do not grow.
+"""Conflicts of targets: two outputs with one name, an output over a source, a file that is not ours.
 
-`Ahead`: tasks, and what stands at their targets already, asked for many at once.
+Memory does not grow with the number of names; existing targets are looked up many at once (`Ahead`).
 """
 
 import hashlib

@@ -1,15 +1,8 @@
-"""Listing inputs lazily and in a fixed order: files, folders, globs and manifests become assets.
+"""Inputs as assets, lazily and in a fixed order: files, folders, globs, manifests, and prefixes of buckets.
 
-Pictures in buckets come with the stamp of the version that was listed.
-
-A file that is named outright is taken as it is.
-
-Folders and globs on a disk as assets, lazily and in the order of their names.
-
-Hidden names and the destination are skipped, symlinked folders are not entered, and a symlinked file is taken
-only when it leads to a place inside the folder walked.
-
-Inputs in buckets: a prefix is a folder, a key is a picture, and globs match keys as they match paths.
+A file that is named outright is taken as it is. In folders, hidden names and the destination are skipped,
+linked folders are not entered, and a linked file is taken only when it leads inside the folder walked.
+Objects come with the ETag of the version that was listed.
 """
 
 import os

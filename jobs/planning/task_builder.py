@@ -1,7 +1,4 @@
-"""`TaskMaker`: one picture, style, shape and output of a spec as a task, with its name and what it reads.
-
-From a spec to tasks: assets × styles × outputs, lazily, in a fixed order.
-"""
+"""From a spec to tasks: assets × styles × outputs, lazily, in a fixed order."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,11 +1,7 @@
-"""Reads the directories of a TIFF: how many pages there are, and what their tags claim before it is believed.
+"""TIFF directories: the number of pages, their tags, and the levels of a pyramid, without a decoder.
 
-TIFF 6.0 section 2, and the BigTIFF extension of it.
-
-The levels of a pyramid in a TIFF: reduced copies of a page, which stand for it where little is shown.
-
-Copies follow their page in the file, marked as reduced (TIFF 6.0, NewSubfileType), or hang below it (Adobe's
-SubIFDs, TIFF Technical Note 1).
+TIFF 6.0 section 2 and BigTIFF. Reduced copies follow their page in the file (NewSubfileType) or hang below it
+(SubIFDs, Adobe's TIFF Technical Note 1).
 """
 
 import os

@@ -1,6 +1,6 @@
-"""`check_whole`: what is wrong with every picture of a spec alike, said once before anything is listed.
+"""Checks of a spec as a whole before anything is listed, and the files that sign Content Credentials.
 
-Who signs Content Credentials: two files that the environment names, and never a spec or a database.
+The certificate and key are named by the environment, never by a spec or a database.
 """
 
 import difflib

@@ -1,7 +1,4 @@
-"""What is told and kept when a job has ended: the summary in numbers, and the manifest of its outputs.
-
-A job's manifest at its destination, be that a folder or a prefix in a bucket.
-"""
+"""The manifest of a job, `manifest.csv` and `manifest.json`, on disk or in a bucket, and its summary."""
 
 import csv
 import json

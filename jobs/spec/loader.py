@@ -1,7 +1,4 @@
-"""Reading YAML or JSON together with the line on which each field stands, which plain loading throws away.
-
-Turning pydantic's findings into lines a person can act on: file, line, field, got, needed.
-"""
+"""Loads a spec from YAML or JSON, and tells errors with file, line, field, what came and what was needed."""
 
 import difflib
 import reprlib

@@ -1,6 +1,4 @@
-"""The entries of a spec's two lists: what is to be rendered, and in which styles.
-
-What a person says about an optimisation, and what of it travels with a task.
+"""Inputs and styles of a spec, and the settings of an optimisation.
 
 Whatever is left out keeps the engine's own default, so that a content key stays the same when there is more
 to say.

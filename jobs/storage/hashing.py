@@ -1,7 +1,4 @@
-"""A deliverable is a file or a folder: its hash and its size, the same on every machine.
-
-The hashes of deliverables, which jobs check and workers take; kept under this name for workers.
-"""
+"""SHA-256 and size of a deliverable, which is a file or a folder: the same on every machine."""
 
 import hashlib
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""Names of files and objects, and the local disk as a `Place`; what speaks to buckets is handed in.
-
-The manager's `Publisher` for local disks: attempts become deliveries, once.
-
-Puts finished deliverables under their final names, once and whole, and clears away what attempts left.
+"""The local disk: files as a `Place`, and `LocalPublisher`, which moves attempts to their final names once.
 
 A deliverable is a file, or a folder that is renamed as one. Its companions, a record and a signed manifest,
 go to their own names just before.

@@ -1,9 +1,4 @@
-"""`StoredItems`: the items of a store, put in, looked at and moved by people, as whole transactions.
-
-`StoredRenewals`: items that are listed a second time, and those that have to be made anew.
-
-The deliveries in a `JobStore`: whose file stands at a name.
-"""
+"""Items of the store: inserted, paged and moved as whole transactions; who delivered what to which target."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence

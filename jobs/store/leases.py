@@ -1,7 +1,4 @@
-"""Handing items out and taking them back, inside a transaction the caller holds.
-
-`StoredAttempts`: what only the active manager does with items: hand out, take in, fence.
-"""
+"""Leases: claiming items, returning them, raising the epoch, and completing them behind the fence."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,4 @@
-"""What differs between the databases a store may live in: opening, locks, and which errors pass.
-
-Running one statement for many rows, compiled once, because compiling costs more than a row does.
-"""
+"""Differences between SQLite and PostgreSQL, and statements for many rows, compiled once."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

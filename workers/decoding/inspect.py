@@ -1,8 +1,6 @@
-"""Looks at a source's header: its facts if it can be rendered, a typed refusal if it cannot.
+"""Inspects a source's header: its facts, or a typed refusal when it cannot be rendered or breaks a limit.
 
 Runs inside the decoding process only: even a header is not to be trusted to a render worker.
-
-What in a source's header is refused: sizes, samples, pages and memory beyond what its job allows.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""Reads picture sizes from headers, for planning: thousands a second, in the decoding process.
-
-`NearMeasure`: picture sizes for planning, of local files and of a few objects, from their headers.
-"""
+"""Sizes of pictures for planning, from headers, thousands a second: local files, and objects by ranges."""
 
 import tempfile
 from pathlib import Path

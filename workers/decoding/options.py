@@ -1,7 +1,4 @@
-"""How one source is to be read: what its task says about pages, ranges and limits.
-
-What a source may ask of us, checked against its header before a pixel is decoded.
-"""
+"""How one source is to be decoded, and the limits that its header is checked against first."""
 
 import re
 from collections.abc import Mapping

@@ -1,9 +1,7 @@
-"""A disposable process that looks at and decodes sources, so that no hostile file can harm the worker.
+"""A disposable process that inspects and decodes sources, so that no hostile file can harm the worker.
 
 One `Sandbox` belongs to one thread. It keeps its process for many files and throws it away after a crash,
 a timeout or a limit.
-
-The process behind a `Sandbox`: its start, one question and its answer, its end.
 """
 
 import contextlib

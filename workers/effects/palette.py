@@ -1,7 +1,4 @@
-"""Brand colours: where the source shows one of them, the styled picture is held close to it.
-
-CIELAB and CIEDE2000: how different two colours look.
-"""
+"""Brand colours: where the source shows one, the styled picture is held close to it (CIEDE2000 in CIELAB)."""
 
 from typing import Any
 

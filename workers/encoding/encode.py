@@ -1,7 +1,4 @@
-"""Writes a finished canvas in the source's own colours or sRGB: streamed, tagged, checked, or not at all.
-
-Brings a finished picture to an asked size: Lanczos, proportions kept, transparency respected.
-"""
+"""Encodes a finished canvas in the source's own colours or sRGB: resized, streamed, tagged and checked."""
 
 import math
 import shutil

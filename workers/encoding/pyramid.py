@@ -1,9 +1,4 @@
-"""Writes one picture as a pyramid of JPEG tiles: Deep Zoom, or IIIF Image 3.0 level 0, as folder or zip.
-
-Which file of a delivered folder or zip of tiles shows the whole picture small: for sheets and lists.
-
-`ZippedFolder`: what lies in a delivered zip, read by ranges where it is, without a copy of the whole.
-"""
+"""Pyramids of JPEG tiles, as folder or zip: Deep Zoom and IIIF Image 3.0 level 0, written and read back."""
 
 import io
 import json

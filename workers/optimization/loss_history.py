@@ -1,9 +1,7 @@
-"""The course of an optimisation: how far it is and how its loss fell, as a small file beside its work.
+"""The loss history of an optimisation: how far it is and how its loss fell, as a small file beside its work.
 
-Whoever conducts writes it (`course_log`); anybody who sees the scratch may read it at any time, without
+Whoever conducts writes it (`history_writer`); anybody who sees the scratch may read it at any time, without
 loading torch. At the end it becomes a fact of the delivered picture.
-
-Writes the course of an optimisation while it runs: about once a second, and at the end of every scale.
 """
 
 import json

@@ -1,9 +1,7 @@
-"""Styled pictures that wait on scratch for their other outputs: each is rendered once and cut many times.
+"""Caches on scratch: styled pictures that wait for their other outputs, and statistics that pictures borrow.
 
-A master is kept under the key of what was styled, and shared by all processes of one session on one host. It
-is a cache: when it is gone, or its space is needed, the picture is rendered again and comes out the same.
-
-Totals that many pictures borrow, found once and kept on scratch: a set is tied to one mapping.
+A styled picture is kept under the key of what was styled and shared by all processes of one session on one
+host. When it is gone, or its space is needed, it is rendered again and comes out the same.
 """
 
 import fcntl

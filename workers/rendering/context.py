@@ -1,7 +1,4 @@
-"""What every step of a render shares: styles, the decoding process, scratch, and the parts of a picture.
-
-Wall time by step.
-"""
+"""`Workshop`: what every step of a render shares: styles, the decoding process, scratch, the heartbeat."""
 
 import shutil
 import tempfile

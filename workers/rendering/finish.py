@@ -1,9 +1,7 @@
-"""Finish: the effects that turn a styled canvas into the picture, by rows, in one fixed order.
+"""Finishes a painted canvas: strips blended, effects applied by rows in one fixed order, measured.
 
 Brush detail, regions, colour preservation, brand colours, masks. Every step is a function of a pixel's
 neighbourhood and of statistics of whole pictures: one canvas gives the same bytes whoever finishes it.
-
-Finishes a painted canvas: strips blended, effects applied, measured, and left to its other outputs.
 """
 
 import tempfile

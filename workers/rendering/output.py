@@ -1,7 +1,4 @@
-"""Hands one picture over: colours back, metadata in, the deliverable on disk, and the record beside it.
-
-Finds the best quality at which a file is small enough, by writing it a few times.
-"""
+"""Writes one output: colours back, metadata in, within `max_bytes`, and the record beside it."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,10 +1,6 @@
-"""The record of how an output was made, as it lies beside it: `<target>.provenance.json`.
+"""The record of how an output was made, `<target>.provenance.json`: its model, and its builder.
 
 Its form is `provenance.schema.json`, which is published with the package and made from the models here.
-
-Fills the record of an output: from its task, source, styles and tiles, and from what computed it here.
-
-`build_provenance` is pure; what it cannot know is handed to it by the functions before.
 """
 
 import hashlib

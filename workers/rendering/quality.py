@@ -1,13 +1,4 @@
-"""Quality checks of one output: what is measured, and the sentence for each bound it does not keep.
-
-What is measured of a styled picture.
-
-Measures of a render: how far it is from another, and whether tile borders can be seen in it.
-
-Structural similarity of two pictures: how much of one can still be recognised in the other.
-
-Lowers a style's strength until a picture is as close to its source as was asked.
-"""
+"""Quality of an output: SSIM, seams, clipping, the bounds on them, and the strength that keeps a bound."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence

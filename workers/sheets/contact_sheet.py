@@ -1,7 +1,4 @@
-"""Lays finished pictures out on one sheet with captions; reads our own outputs only.
-
-One contact sheet for each picture of a job, and the list on which those who see them say yes or no.
-"""
+"""Contact sheets of finished pictures, one an asset, with captions; the list of approvals beside them."""
 
 import hashlib
 import tempfile

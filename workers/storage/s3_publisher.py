@@ -1,8 +1,6 @@
 """`S3Publisher`: attempts in a bucket become deliveries, once, and never over an object that is not ours.
 
-`Mover`: an object from an attempt's name to its final one, inside of the service, never over another.
-
-How an endpoint refuses to write over an object that is there, tried on one of our own.
+Whether an endpoint refuses to write over an object that is there is tried on one of our own.
 """
 
 import secrets

@@ -1,7 +1,4 @@
-"""`S3Place`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag.
-
-`S3Listing`: what is in buckets, page by page: objects, folders of attempts, uploads nobody ended.
-"""
+"""`S3Place`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag."""
 
 import hashlib
 from collections import defaultdict

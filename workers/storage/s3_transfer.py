@@ -1,7 +1,4 @@
-"""`S3Reader`: the bytes of one version of an object, by ranges that are whole or read again.
-
-Sending a file to a bucket, and copying inside of one: in parts where it is large, and never half.
-"""
+"""Transfers: ranged reads of one version of an object, multipart uploads and copies that are never half."""
 
 import base64
 import hashlib

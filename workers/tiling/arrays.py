@@ -1,13 +1,7 @@
-"""Memory maps that give their pages back, so that a large picture's files do not count as our memory.
+"""Memory-mapped arrays by rows and boxes, whose pages are given back: a large file does not count as memory.
 
-The pages stay in the system's cache, where a later read finds them, as long as nobody needs the room more.
-
-Bands of rows: how effects walk a picture of any size in bounded memory.
-
-A band holds about half a megapixel whatever the picture's width, so that integer statistics of one band are
-exact in float64 and nothing depends on how much memory there is.
-
-Reading a decoded picture: any box of it as floats, and a small copy of the whole.
+Pages stay in the system's cache as long as nobody needs the room more. A band of rows holds about half a
+megapixel whatever the picture's width, so that integer statistics of one band are exact in float64.
 """
 
 import mmap

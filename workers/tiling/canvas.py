@@ -1,14 +1,8 @@
 """The canvas: takes tiles in any order, writes what one tile owns at once, blends shared strips at the end.
 
 Writing cores directly and blending only strips needs a fraction of the memory of a weighted sum over the
-whole picture. Strips wait in a folder, so that several processes may add tiles to one canvas.
-
-Blending ramps: how much each of two neighbours counts inside the strip they share.
-
-The two ramps of a strip are `r` and `1 - r`, so weights sum to one by construction: no weight
-map and no division.
-
-Who painted which tile of a picture, and how long it took: what lies in the tiles' strip files.
+whole picture. The two ramps of a strip are `r` and `1 - r`, so weights sum to one by construction.
+Strips wait in a folder, so that several processes may add tiles; their files say who painted which tile.
 """
 
 import os

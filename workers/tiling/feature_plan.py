@@ -1,4 +1,4 @@
-"""Where a picture's features wait between phases."""
+"""Where the features of a picture wait between phases, as a plan."""
 
 from enum import StrEnum
 

@@ -1,11 +1,7 @@
-"""Tiles' features between phases, when they outgrow memory: which phases are worth the disk, and the files.
+"""Features of tiles between phases, when they outgrow memory: which phases are worth the disk, and the files.
 
 Without them every phase begins again at the pixels, which costs seven times the work of the network. With
 all of them the disk is the slow part. `checkpoints` weighs one against the other.
-
-What one picture takes on scratch, checked before it starts, and the choice of where its features wait.
-
-Where a picture's features wait between phases.
 """
 
 import os

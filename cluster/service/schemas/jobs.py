@@ -1,7 +1,4 @@
-"""What the service says of jobs: models with the store's own words, the same over HTTP and in Python.
-
-What the service says of items and their attempts.
-"""
+"""Models of jobs, items and attempts in answers: the store's own words, the same over HTTP and in Python."""
 
 from typing import Self
 
