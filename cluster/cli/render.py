@@ -125,7 +125,8 @@ def render(
     try:
         rendered = render_and_publish(task, force=force)
     except TargetTaken as error:
-        raise CommandRefused(str(error), Exit.FAILED) from error
+        name, reason = error.args
+        raise CommandRefused(f"publishing {name}: {reason}", Exit.FAILED) from error
     report(task, rendered, as_json=as_json)
 
 
