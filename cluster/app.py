@@ -37,7 +37,7 @@ from giornata.cluster.service.routes import service as routes_service
 from giornata.cluster.service.routes import streams as routes_streams
 from giornata.cluster.service.schemas.base import Problem, Role
 from giornata.jobs.spec.loader import dotted
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 
 logger = logging.getLogger(__name__)
 SHOWN = 3  # findings about one request
@@ -55,7 +55,7 @@ def create_app(
     """The service of `desk`; one look at the store a second starts and ends with it."""
     around = around or Around()
     watching = hub or Hub(desk, scratch=around.scratch)
-    places = AllPlaces()
+    places = StorageRouter()
     previews, studio = previews_in(around.home, places), studio_in(around.home, around.library)
 
     @contextlib.asynccontextmanager

@@ -111,8 +111,8 @@ class QualityRefused(RenderError):
         return f"checking the output of {source}: {'; '.join(complaints)}"
 
 
-class StillMade(RenderError):
-    """`StillMade(source)`: nothing is wrong, and soon there will be something to cut from."""
+class AlreadyInProgress(RenderError):
+    """`AlreadyInProgress(source)`: nothing is wrong, and soon there will be something to cut from."""
 
     def __str__(self) -> str:
         return f"waiting for the styled picture of {self.args[0]}"

@@ -79,9 +79,9 @@ def _megapixel_steps(task: RenderTask, size: Size) -> float:
     from giornata.styles.optimization.options import scales_of
     from giornata.styles.perception.vgg import COMPACT, VGG19
     from giornata.workers.optimization.scale import LEAST_CELLS
-    from giornata.workers.optimization.setup import options_of
+    from giornata.workers.optimization.setup import optimization_options
 
-    options = options_of(task)
+    options = optimization_options(task)
     architecture = COMPACT if encoder_file(task.optimise.encoder) == SHIPPED else VGG19  # type: ignore[union-attr]
     least_px = LEAST_CELLS * architecture.common_stride(options.layers)
     scales = scales_of(size.width, size.height, options, least_px=least_px)

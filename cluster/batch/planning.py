@@ -10,7 +10,7 @@ from giornata.jobs.planning.estimate import PlanReport, plan
 from giornata.jobs.spec.collection import Price
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from giornata.workers.decoding.measure import NearMeasure
+from giornata.workers.decoding.measure import ImageSizer
 from giornata.workers.storage.publisher import new_publisher
 
 STORE_NAME = "jobs.sqlite"
@@ -49,7 +49,7 @@ def plan_on(
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.put_at, ask=ask)
-    with NearMeasure(files.places, spec.storage) as measure:
+    with ImageSizer(files.places, spec.storage) as measure:
         known = store.find_job(spec, base=base) is not None
         return plan(
             spec,

@@ -18,7 +18,7 @@ from giornata.jobs.maintenance.gc import PICTURES
 from giornata.jobs.model.paths import base_name
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.store import JobStore
-from giornata.workers.optimization.loss_history import COURSE, WORK, Course, read_course
+from giornata.workers.optimization.loss_history import HISTORY, WORK, LossHistory, read_history
 
 Fields = dict[str, Any]
 
@@ -38,7 +38,7 @@ class Optimising:
         self._seen = present
         for path in moved:
             folder = path.parent.parent
-            course, item_id = read_course(folder), folder.name.partition("-")[0]
+            course, item_id = read_history(folder), folder.name.partition("-")[0]
             if course is not None:
                 found += [(job, told(job, item_id, course)) for job in jobs if self._is_made(job, item_id)]
         return found
@@ -47,7 +47,7 @@ class Optimising:
         if self._scratch is None:
             return {}
         stamps = {}
-        for path in (self._scratch / PICTURES).glob(f"*/{WORK}/{COURSE}"):
+        for path in (self._scratch / PICTURES).glob(f"*/{WORK}/{HISTORY}"):
             try:
                 stamps[path] = path.stat().st_mtime_ns
             except OSError:  # delivered a moment ago
@@ -71,7 +71,7 @@ def work_words(name: str, work: Fields) -> str:
     )
 
 
-def told(job_id: str, item_id: str, course: Course) -> Fields:
+def told(job_id: str, item_id: str, course: LossHistory) -> Fields:
     """Iterations, loss parts, pace, time left, and where the preview and the curve are."""
     now = course.now
     address = f"/optimising/{job_id}/{item_id}"

@@ -15,15 +15,15 @@ from giornata.jobs.model.paths import attempt_name
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.storage.local import discard, publish
 from giornata.workers.device import keep_freed_memory
-from giornata.workers.optimization.runner import OptimisationProgress
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.optimization.runner import OptimizationProgress
+from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
 MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
 
 
-def render_and_publish(task: RenderTask, *, force: bool) -> Rendered:
+def render_and_publish(task: RenderTask, *, force: bool) -> RenderResult:
     """Render to an attempt's name beside the target, then move it there. Raises `TargetTaken`."""
     keep_freed_memory()
     torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution
@@ -55,7 +55,7 @@ def settings_here() -> RenderSettings:
     )
 
 
-def progress_words(task: RenderTask, progress: OptimisationProgress) -> str:
+def progress_words(task: RenderTask, progress: OptimizationProgress) -> str:
     """How far an optimisation is, in the words of a batch."""
     work = asdict(progress) | {"steps_per_s": 1 / progress.seconds if progress.seconds else None}
     return f"optimising {work_words(Path(task.source).name, work)}"

@@ -29,8 +29,8 @@ from giornata.styles.perception.encoder import Encoder, Preprocessing, random_we
 from giornata.styles.perception.vgg import VGG19
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory
-from giornata.workers.optimization.runner import optimise
-from giornata.workers.optimization.scale import USUAL_CORE_PX, Optimisation, StyleSource, lay_out, open_scale
+from giornata.workers.optimization.runner import optimize
+from giornata.workers.optimization.scale import USUAL_CORE_PX, Optimization, StyleSource, lay_out, open_scale
 
 SECOND_CHOICE = "relu3_1"  # of content, where the weights end before relu4_2
 
@@ -152,9 +152,9 @@ def _row(setting: Setting, options: GatysOptions, pictures: Path, content: str, 
 
 def _work(
     setting: Setting, options: GatysOptions, pictures: Path, encoder: str, content: str, style: str
-) -> Optimisation:
+) -> Optimization:
     side = setting.side_px
-    return Optimisation(
+    return Optimization(
         folder=Path(tempfile.mkdtemp(dir=pictures)),
         content_path=pictures / f"{content}.npy",
         styles=(StyleSource(name=style, pixels_path=pictures / f"{style}.npy"),),
@@ -167,15 +167,15 @@ def _work(
     )
 
 
-def _step_s(work: Optimisation, lanes: int) -> float:
+def _step_s(work: Optimization, lanes: int) -> float:
     """Optimise to the end; seconds of a step, without what comes before the first."""
     times: list[float] = []
-    for _ in optimise(work, lanes=lanes):
+    for _ in optimize(work, lanes=lanes):
         times.append(time.perf_counter())
     return (times[-2] - times[0]) / max(1, len(times) - 2)
 
 
-def _loss(work: Optimisation, picture: Path) -> LossParts:
+def _loss(work: Optimization, picture: Path) -> LossParts:
     """What the encoder of `work` says of a picture."""
     start = {"options": work.options.model_copy(update={"start": Start.PREVIOUS}), "previous_path": picture}
     fresh = Path(tempfile.mkdtemp(dir=work.folder))

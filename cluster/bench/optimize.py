@@ -24,9 +24,9 @@ from giornata.styles.optimization.coordinator import Conductor, Round, Verb
 from giornata.styles.optimization.options import GatysOptions, Growth, Scale
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory
-from giornata.workers.optimization.runner import played
-from giornata.workers.optimization.scale import Optimisation, StyleSource, grid_of, lay_out, open_scale
-from giornata.workers.optimization.tile_optimizer import Easel
+from giornata.workers.optimization.runner import run_supersteps
+from giornata.workers.optimization.scale import Optimization, StyleSource, grid_of, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import TileOptimizer
 
 
 class BenchEasel:
@@ -34,9 +34,9 @@ class BenchEasel:
 
     def __init__(self, work: str, threads: int) -> None:
         keep_freed_memory()
-        self.threads, self.work = threads, Optimisation.model_validate_json(work)
+        self.threads, self.work = threads, Optimization.model_validate_json(work)
         self.encoder = self.work.loaded_encoder()
-        self._easel: Easel | None = None
+        self._easel: TileOptimizer | None = None
 
     def lay_out(self) -> int:
         """Write down the only scale; how many tiles it has."""
@@ -207,11 +207,11 @@ def answers(references: Sequence[Any]) -> list[Any]:
     return [answer.value for answer in found]
 
 
-def _work(setting: Setting, folder: Path) -> Optimisation:
+def _work(setting: Setting, folder: Path) -> Optimization:
     folder.mkdir(parents=True)
     np.save(folder / "content.npy", photograph(0, setting.side_px, setting.side_px))
     np.save(folder / "style.npy", photograph(1, STYLE_PX, STYLE_PX))
-    return Optimisation(
+    return Optimization(
         folder=folder,
         content_path=folder / "content.npy",
         styles=(StyleSource(name="style", pixels_path=folder / "style.npy"),),
@@ -223,7 +223,7 @@ def _work(setting: Setting, folder: Path) -> Optimisation:
     )
 
 
-def _steps(work: Optimisation, actors: Sequence[Any], groups: Sequence[tuple[int, ...]]) -> Iterator[float]:
+def _steps(work: Optimization, actors: Sequence[Any], groups: Sequence[tuple[int, ...]]) -> Iterator[float]:
     """Seconds of every step, the conductor here and the tiles there."""
 
     def play(asked: Round) -> Any:
@@ -235,7 +235,7 @@ def _steps(work: Optimisation, actors: Sequence[Any], groups: Sequence[tuple[int
         return None
 
     at = time.perf_counter()
-    for _ in played(Conductor(work.options, steps=work.scales[0].steps).run(), play):
+    for _ in run_supersteps(Conductor(work.options, steps=work.scales[0].steps).run(), play):
         now = time.perf_counter()
         yield now - at
         at = now

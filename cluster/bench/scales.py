@@ -15,8 +15,8 @@ from giornata.cluster.bench.batch import photograph
 from giornata.styles.optimization.options import GatysOptions, Growth, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory
-from giornata.workers.optimization.runner import optimise
-from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
+from giornata.workers.optimization.runner import optimize
+from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimization, StyleSource
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def measure(setting: Setting) -> list[Row]:
     ]
 
 
-def _moments(work: Optimisation, lanes: int) -> Iterator[_Moment]:
+def _moments(work: Optimization, lanes: int) -> Iterator[_Moment]:
     started = time.perf_counter()
-    for progress in optimise(work, lanes=lanes):
+    for progress in optimize(work, lanes=lanes):
         spent = time.perf_counter() - started
         yield _Moment(progress.scale, progress.step, progress.loss.total, spent)
 
 
-def _work(setting: Setting, folder: Path, *, several: bool) -> Optimisation:
+def _work(setting: Setting, folder: Path, *, several: bool) -> Optimization:
     folder.mkdir(parents=True)
     side = setting.side_px
     np.save(folder / "content.npy", photograph(0, side, side))
@@ -106,7 +106,7 @@ def _work(setting: Setting, folder: Path, *, several: bool) -> Optimisation:
     scales = scales_of(side, side, options, least_px=least_px)
     if several:  # the last may go on until it is there
         scales = (*scales[:-1], type(scales[-1])(side, side, setting.steps))
-    return Optimisation(
+    return Optimization(
         folder=folder,
         content_path=folder / "content.npy",
         styles=(StyleSource(name="style", pixels_path=folder / "style.npy"),),

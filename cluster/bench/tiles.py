@@ -26,7 +26,13 @@ from giornata.styles.moments import Totals
 from giornata.workers.rendering.quality import largest_difference, psnr_db, seam_step
 from giornata.workers.tiling.arrays import read_box, reduced
 from giornata.workers.tiling.canvas import Canvas
-from giornata.workers.tiling.executor import TileDesk, exact_totals, grid_for, render_tiles, totals_of_picture
+from giornata.workers.tiling.executor import (
+    TileExecutor,
+    exact_totals,
+    grid_for,
+    render_tiles,
+    totals_of_picture,
+)
 from giornata.workers.tiling.grid import Box, TileGrid
 
 Floats = NDArray[np.float32]
@@ -141,9 +147,9 @@ def _tiled(
     setting: Setting,
     pixels: NDArray[np.uint8],
     folder: Path,
-    learn: Callable[[TileDesk], Totals],
+    learn: Callable[[TileExecutor], Totals],
 ) -> Floats:
-    desk = TileDesk(engine, _grid(engine, setting, 64), pixels)
+    desk = TileExecutor(engine, _grid(engine, setting, 64), pixels)
     canvas = _canvas(desk.grid, folder)
     for _ in render_tiles(desk, canvas, desk.grid, learn(desk)):
         pass

@@ -25,7 +25,7 @@ from giornata.jobs.spec.enums import (
     TransformKind,
     resolve_format,
 )
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -130,7 +130,7 @@ def render(
     report(task, rendered, as_json=as_json)
 
 
-def report(task: RenderTask, rendered: Rendered, *, as_json: bool) -> None:
+def report(task: RenderTask, rendered: RenderResult, *, as_json: bool) -> None:
     """One line for people, one object for scripts."""
     if as_json:
         sys.stdout.write(json.dumps({"target": task.target, **rendered.model_dump(mode="json")}) + "\n")

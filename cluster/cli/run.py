@@ -21,7 +21,7 @@ from giornata.jobs.model.states import JobState
 from giornata.jobs.planning.estimate import PlanReport
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.collection import Price
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -102,7 +102,7 @@ def plan_command(
     price = None if price_per_hour is None else Price(per_hour=price_per_hour, currency=currency)
     report = make_plan(spec, base, price=price)
     styles = LibraryStyles(user_library())
-    tasks = islice(expand(spec, base=base, styles=styles, places=AllPlaces(ask=Patience(say))), names)
+    tasks = islice(expand(spec, base=base, styles=styles, places=StorageRouter(ask=Patience(say))), names)
     first = [task.target for task in tasks]
     if as_json:
         sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from giornata.jobs.maintenance.gc import PICTURES
-from giornata.workers.tiling.canvas import PaintedTile, painted_tiles
+from giornata.workers.tiling.canvas import PaintedTile, tile_records
 
 SIDE_PX = 1400
 
@@ -82,7 +82,7 @@ def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> Growth 
             made = json.loads(record.read_text())
             header = np.load(record.parent / "canvas.npy", mmap_mode="r")
             height, width = header.shape[:2]
-            done = painted_tiles(record.parent / "strips")
+            done = tile_records(record.parent / "strips")
             return Growth(record.parent, width, height, int(made["core_px"]), overlap_px, done)
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -10,7 +10,7 @@ from giornata.cluster.dashboard.preview_routes import NONE, stand_in
 from giornata.cluster.reporting.charts import curve_svg
 from giornata.cluster.service.dependencies import Asked, ItemId, JobId
 from giornata.cluster.service.problems import JsonText
-from giornata.workers.optimization.loss_history import course_at, course_from, live_picture
+from giornata.workers.optimization.loss_history import history_at, history_from, live_picture
 
 router = APIRouter(include_in_schema=False)
 FRESH = {"cache-control": "no-store"}
@@ -19,14 +19,14 @@ FRESH = {"cache-control": "no-store"}
 @router.get("/optimising/{job_id}/{item_id}")
 def optimising(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """How far the optimisation of an item is; null when none is at work here."""
-    begun = course_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
+    begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
     return JsonText(told(job_id, item_id, begun[1]) if begun else None)
 
 
 @router.get("/optimising/{job_id}/{item_id}/picture")
 def picture(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """The picture as it is now, WebP."""
-    begun = course_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
+    begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
     found = live_picture(begun[0], SIDE_PX) if begun else None
     if found is None:
         return stand_in(NONE)
@@ -38,8 +38,8 @@ def picture(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Re
 @router.get("/optimising/{job_id}/{item_id}/curve")
 def curve(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """How the loss has fallen, SVG; also of an item that is delivered."""
-    begun = course_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
-    found = begun[1] if begun else course_from(desk.store.item(job_id, item_id).facts)
+    begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
+    found = begun[1] if begun else history_from(desk.store.item(job_id, item_id).facts)
     if found is None:
         return stand_in(NONE)
     return Response(curve_svg(found), media_type="image/svg+xml", headers=FRESH)

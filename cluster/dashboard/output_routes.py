@@ -19,7 +19,7 @@ from giornata.jobs.errors import PlaceError
 from giornata.jobs.model.paths import companion_names, is_url
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.storage.base import Place
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 
 router = APIRouter(include_in_schema=False)
 SIDECAR_BYTES = 1024 * 1024
@@ -79,7 +79,7 @@ def is_kept(item: ItemView) -> bool:
 
 def place_of(request: Request, desk: Desk, item: ItemView) -> Place:
     """Where the output of an item lies."""
-    places: AllPlaces = request.app.state.places
+    places: StorageRouter = request.app.state.places
     return places.at(item.target, desk.store.job(item.job_id).spec.storage)
 
 

@@ -13,12 +13,12 @@ from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Ne
 from giornata.jobs.errors import PlaceError
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
-from giornata.workers.decoding.options import Limits, Reading
-from giornata.workers.decoding.remote_header import SparseCopy, copy_level
+from giornata.workers.decoding.options import DecodeOptions, Limits
+from giornata.workers.decoding.remote_header import PartialFile, copy_level
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.encoding.pyramid import small_copy
 from giornata.workers.errors import RenderError, WorkerBug
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 
 MOST_BYTES = 512 * 1024**2
 FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview
@@ -57,13 +57,13 @@ class Previews:
     def __init__(
         self,
         folder: Path,
-        places: AllPlaces | None = None,
+        places: StorageRouter | None = None,
         *,
         most_bytes: int = MOST_BYTES,
         waiting: int = WAITING,
     ) -> None:
         self._kept = BoundedFolder(folder, most_bytes=most_bytes)
-        self._places = places or AllPlaces()
+        self._places = places or StorageRouter()
         self.line: Line[Wish] = Line(self._making, waiting=waiting)
         # Of its own: a bucket that does not answer keeps nobody waiting for what lies on disk.
         self.far_line: Line[Wish] = Line(self._making, waiting=waiting)
@@ -113,7 +113,7 @@ class Previews:
         try:
             path = self._fetched(picture, fetched, page, side_px) if isinstance(picture, Far) else picture
             pages = Pages.FIRST if page is None else Pages.ALL
-            reading = Reading(pages=pages, page=page, level_px=side_px)
+            reading = DecodeOptions(pages=pages, page=page, level_px=side_px)
             sandbox.thumbnail(path, temporary, side_px=side_px, reading=reading)
             self._kept.count(temporary.stat().st_size)
             temporary.replace(target)
@@ -142,7 +142,7 @@ class Previews:
             found = place.head(picture.name)
             if found is None:
                 raise Never(picture.name)
-            with SparseCopy(place, found, path) as copy:
+            with PartialFile(place, found, path) as copy:
                 if copy_level(
                     copy,
                     page=page or 0,
@@ -159,6 +159,6 @@ class Previews:
         return path
 
 
-def previews_in(home: Path | None, places: AllPlaces) -> Previews | None:
+def previews_in(home: Path | None, places: StorageRouter) -> Previews | None:
     """The previews of a service whose state lives in `home`."""
     return None if home is None else Previews(home / "previews", places)

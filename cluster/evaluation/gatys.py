@@ -9,8 +9,8 @@ import numpy as np
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.optimization.options import GatysOptions, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.optimization.runner import optimise
-from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
+from giornata.workers.optimization.runner import optimize
+from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimization, StyleSource
 
 MEMORY_BYTES = 4 << 30
 
@@ -29,7 +29,7 @@ def gatys_painter(
             options = options.model_copy(update={"beta": options.beta * strength})
             with tempfile.TemporaryDirectory(prefix="giornata-evaluate-") as place:
                 work = _work(Path(place), photo, painting, options, encoder)
-                for _ in optimise(work, lanes=threads):
+                for _ in optimize(work, lanes=threads):
                     pass
                 return np.clip(work.finished_picture(len(work.scales) - 1), 0, 1).astype(np.float32)
 
@@ -38,13 +38,13 @@ def gatys_painter(
     return factory
 
 
-def _work(folder: Path, photo: Image, painting: Image, options: GatysOptions, encoder: str) -> Optimisation:
+def _work(folder: Path, photo: Image, painting: Image, options: GatysOptions, encoder: str) -> Optimization:
     content, style = folder / "content.npy", folder / "style.npy"
     np.save(content, photo)
     np.save(style, painting)
     stride = load_encoder(EncoderChoice(encoder)).architecture.common_stride(options.layers)
     height, width = photo.shape[:2]
-    return Optimisation(
+    return Optimization(
         folder=folder,
         content_path=content,
         styles=(StyleSource(name="painting", pixels_path=style),),

@@ -8,7 +8,7 @@ from giornata.styles.engine import Engine
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.library import EngineName, Library, Shelved
 from giornata.styles.loader import load_engine
-from giornata.workers.tiling.executor import TileDesk, exact_totals, grid_for, styled_in_one
+from giornata.workers.tiling.executor import TileExecutor, exact_totals, grid_for, styled_in_one
 
 TILE_PX = 192  # core side of the tiles that seams are looked for between
 
@@ -50,7 +50,7 @@ class StylePainter:
         engine = self._engine(strength)
         height, width = photo.shape[:2]
         grid = grid_for(engine, width, height, core_px=TILE_PX)
-        desk, canvas = TileDesk(engine, grid, photo), np.zeros_like(photo)
+        desk, canvas = TileExecutor(engine, grid, photo), np.zeros_like(photo)
         totals = exact_totals(desk, grid)
         for tile in grid:
             part = desk.render(tile, totals)

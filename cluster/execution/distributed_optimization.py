@@ -17,9 +17,9 @@ from giornata.cluster.execution.optimization_actor import EaselOrder, EaselVerb,
 from giornata.cluster.execution.worker import Call
 from giornata.jobs.model.attempt import Claim
 from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
-from giornata.workers.optimization.history_writer import CourseWriter
+from giornata.workers.optimization.history_writer import HistoryWriter
 from giornata.workers.optimization.runner import new_checkpoint, pause_after, progress_of, seal_checkpoint
-from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.optimization.scale import Optimization
 from giornata.workers.optimization.tile_optimizer import sum_products
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ SAY_EVERY_S = 30.0
 class OptimisationSpreading(Spreading):
     """A picture to be optimised by several workers."""
 
-    optimisation: Optimisation
+    optimisation: Optimization
     keep_every_s: float = 60.0
 
     def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
@@ -61,11 +61,11 @@ class OptimisationSpread:
     _said_s: float = 0.0
 
     def __post_init__(self) -> None:
-        self._course = CourseWriter(self.work)
+        self._course = HistoryWriter(self.work)
         self._pause_s = self.spreading.keep_every_s
 
     @property
-    def work(self) -> Optimisation:
+    def work(self) -> Optimization:
         """What is being optimised."""
         return self.spreading.optimisation
 

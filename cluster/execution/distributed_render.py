@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from giornata.cluster.execution.worker import Call
 from giornata.jobs.model.attempt import Claim, ClaimKey
 from giornata.styles.moments import Moments, Totals, summed
-from giornata.workers.rendering.prepared import Prepared
-from giornata.workers.tiling.feature_plan import Keep
+from giornata.workers.rendering.prepared import PreparedImage
+from giornata.workers.tiling.feature_plan import FeaturePlacement
 
 CALLS_PER_WORKER = 4  # a step is cut so fine, that workers end it together
 MOST_TILES = 32  # what a lost worker may cost
@@ -84,7 +84,7 @@ class Spreading(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    prepared: Prepared
+    prepared: PreparedImage
     tiles: int
     phases: int = 0
     needs_totals: bool = False
@@ -117,7 +117,7 @@ class Spread:
     def __post_init__(self) -> None:
         self.totals = self.spreading.totals
         tiles, count = self.spreading.tiles, min(len(self.workers), self.spreading.tiles)
-        self.is_bound = self.spreading.prepared.keeping.keep is not Keep.DISK
+        self.is_bound = self.spreading.prepared.keeping.keep is not FeaturePlacement.DISK
         if not self.is_bound:
             count = max(count * CALLS_PER_WORKER, -(-tiles // MOST_TILES))
         # Neighbouring tiles go to one worker: their pixels come from the same pages of the source.

@@ -9,10 +9,10 @@ from typing import Any
 from giornata.jobs.model.task import RenderTask
 from giornata.styles.optimization.coordinator import Position, Round
 from giornata.workers.device import memory_errors
-from giornata.workers.optimization.runner import Standing, close_scale, standing_of
-from giornata.workers.optimization.scale import Optimisation, lay_out, open_scale
-from giornata.workers.optimization.tile_optimizer import Easel
-from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.optimization.runner import OptimizationPosition, close_scale, position_of
+from giornata.workers.optimization.scale import Optimization, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import TileOptimizer
+from giornata.workers.rendering.prepared import PreparedImage
 from giornata.workers.rendering.renderer import Renderer
 
 EASELS = 2  # scales an actor holds at once
@@ -47,7 +47,7 @@ class Opened:
     """A scale ready to be played: its tiles, and where it stands. Without a standing all scales are done."""
 
     tiles: int = 0
-    standing: Standing | None = None
+    standing: OptimizationPosition | None = None
 
 
 class Easels:
@@ -55,10 +55,10 @@ class Easels:
 
     def __init__(self, renderer: Renderer) -> None:
         self.renderer = renderer
-        self._held: OrderedDict[tuple[str, int, int], Easel] = OrderedDict()
+        self._held: OrderedDict[tuple[str, int, int], TileOptimizer] = OrderedDict()
 
-    def do(self, task: RenderTask, prepared: Prepared, order: EaselOrder) -> Any:
-        """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Dropped` between tiles."""
+    def do(self, task: RenderTask, prepared: PreparedImage, order: EaselOrder) -> Any:
+        """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Cancelled` between tiles."""
         work = self.renderer.painter.optimisation(task, prepared)
         with memory_errors(work.core_px):
             match order.verb:
@@ -73,10 +73,10 @@ class Easels:
                 case EaselVerb.CLOSE if order.position is not None:
                     return close_scale(work, order.scale, order.position)
                 case _:
-                    return self.renderer.painter.hang(task, prepared, work)
+                    return self.renderer.painter.write_to_canvas(task, prepared, work)
 
-    def _open(self, work: Optimisation) -> Opened:
-        standing, encoder = standing_of(work), work.loaded_encoder()
+    def _open(self, work: Optimization) -> Opened:
+        standing, encoder = position_of(work), work.loaded_encoder()
         if standing.scale == len(work.scales):
             return Opened()
         if standing.checkpoint is None:
@@ -84,14 +84,14 @@ class Easels:
             lay_out(work, standing.scale, encoder, tick=shop.pulse.tick, lanes=shop.settings.lanes)
         return Opened(len(work.grid(standing.scale, encoder)), standing)
 
-    def _easel(self, work: Optimisation, order: EaselOrder) -> Easel:
+    def _easel(self, work: Optimization, order: EaselOrder) -> TileOptimizer:
         key = (str(work.folder), order.scale, order.generation)
         if key not in self._held:
             self._held[key] = open_scale(
                 work,
                 order.scale,
                 work.loaded_encoder(),
-                checkpoint=standing_of(work).checkpoint,
+                checkpoint=position_of(work).checkpoint,
                 tick=self.renderer.shop.pulse.tick,
                 lanes=self.renderer.shop.settings.lanes,
             )

@@ -19,17 +19,17 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
 from giornata.workers.rendering import outcomes as report
-from giornata.workers.rendering.heartbeat import Beat, Dropped
-from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.heartbeat import Beat, Cancelled
+from giornata.workers.rendering.prepared import PreparedImage
 from giornata.workers.settings import RenderSettings
-from giornata.workers.storage.input_cache import Fetcher
-from giornata.workers.storage.router import AllPlaces
-from giornata.workers.storage.uploader import Sender
+from giornata.workers.storage.input_cache import InputCache
+from giornata.workers.storage.router import StorageRouter
+from giornata.workers.storage.uploader import Uploader
 
 if TYPE_CHECKING:  # what these files import is heavy
     from giornata.cluster.execution.optimization_actor import EaselOrder
-    from giornata.workers.optimization.scale import Optimisation
-    from giornata.workers.tiling.executor import TileDesk
+    from giornata.workers.optimization.scale import Optimization
+    from giornata.workers.tiling.executor import TileExecutor
 
 DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 
@@ -49,10 +49,10 @@ class RenderActor:
         own = {"lanes": threads, "worker": self.metrics.worker or settings.worker}
         self.renderer = Renderer(settings.model_copy(update=own))
         self.spread = spread
-        places = AllPlaces(tick=self.renderer.shop.pulse.tick)
+        places = StorageRouter(tick=self.renderer.shop.pulse.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
-        self.fetcher, self.sender = Fetcher(root / FETCHED, places), Sender(places)
-        self._desks: OrderedDict[ClaimKey, TileDesk] = OrderedDict()
+        self.fetcher, self.sender = InputCache(root / FETCHED, places), Uploader(places)
+        self._desks: OrderedDict[ClaimKey, TileExecutor] = OrderedDict()
         self.easels = Easels(self.renderer)
 
     @measured("whole")
@@ -70,7 +70,7 @@ class RenderActor:
         try:
             with self._at(claim), self.fetcher.naming():
                 return self._render(claim, started)
-        except Dropped:
+        except Cancelled:
             self.sender.discard(claim)
             seconds = time.monotonic() - started
             return report.ended(claim, OutcomeClass.CANCELLED, "dropped between two tiles", seconds=seconds)
@@ -115,7 +115,7 @@ class RenderActor:
             self.sender.send(claim, target)
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
-    def _cut(self, claim: Claim, task: RenderTask, master: Prepared, started: float) -> Outcome:
+    def _cut(self, claim: Claim, task: RenderTask, master: PreparedImage, started: float) -> Outcome:
         """Another output of a picture that is styled already."""
         with self.renderer.shop.folder() as folder:
             target = self.sender.path(claim, folder)
@@ -124,7 +124,12 @@ class RenderActor:
         return report.delivered(claim, rendered, seconds=time.monotonic() - started)
 
     def _handed_back(
-        self, task: RenderTask, prepared: Prepared, tiles: int, work: "Optimisation | None", seconds: float
+        self,
+        task: RenderTask,
+        prepared: PreparedImage,
+        tiles: int,
+        work: "Optimization | None",
+        seconds: float,
     ) -> Spreading:
         shop = self.renderer.shop
         if work is not None:
@@ -144,16 +149,16 @@ class RenderActor:
             totals=book.totals() if book else (),
         )
 
-    def borrowed(self, claim: Claim, prepared: Prepared) -> Totals | None:
+    def borrowed(self, claim: Claim, prepared: PreparedImage) -> Totals | None:
         """Totals of a thumbnail or a reference picture."""
         with self.fetcher.naming():
             return self.renderer.painter.borrowed_totals(self.fetcher.local(claim.task), prepared)
 
     @measured("statistics")
     def partials(
-        self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals
+        self, claim: Claim, prepared: PreparedImage, tiles: tuple[int, ...], totals: Totals
     ) -> dict[int, Moments]:
-        """Moments of these tiles for the phase that follows `totals`. Raises `Dropped`."""
+        """Moments of these tiles for the phase that follows `totals`. Raises `Cancelled`."""
         with self._at(claim):
             desk = self._desk(claim, prepared)
             if desk.book:
@@ -162,8 +167,8 @@ class RenderActor:
             return {index: desk.partial(desk.grid[index], totals) for index in tiles}
 
     @measured("paint")
-    def paint(self, claim: Claim, prepared: Prepared, tiles: tuple[int, ...], totals: Totals) -> int:
-        """Render these tiles into the shared canvas. Raises `Dropped`."""
+    def paint(self, claim: Claim, prepared: PreparedImage, tiles: tuple[int, ...], totals: Totals) -> int:
+        """Render these tiles into the shared canvas. Raises `Cancelled`."""
         with self._at(claim):
             desk = self._desk(claim, prepared)
             if desk.book:
@@ -172,8 +177,8 @@ class RenderActor:
         self._desks.pop(claim.key, None)
         return painted
 
-    def deliver(self, claim: Claim, prepared: Prepared, totals: Totals) -> Outcome:
-        """Blend, encode to the attempt's own name and report. Raises `Dropped`."""
+    def deliver(self, claim: Claim, prepared: PreparedImage, totals: Totals) -> Outcome:
+        """Blend, encode to the attempt's own name and report. Raises `Cancelled`."""
         try:
             with self._at(claim), self.fetcher.naming():
                 target = self.sender.path(claim, prepared.folder)
@@ -181,17 +186,17 @@ class RenderActor:
                     self.fetcher.local(claim.task), prepared, target, totals=totals
                 )
                 self.sender.send(claim, target)
-        except Dropped:
+        except Cancelled:
             self.sender.discard(claim)
             raise
         return report.delivered(claim, rendered, seconds=0.0)
 
-    def optimise(self, claim: Claim, prepared: Prepared, order: "EaselOrder") -> Any:
-        """One call of a spread optimisation, on tiles that stay here. Raises `Dropped`."""
+    def optimise(self, claim: Claim, prepared: PreparedImage, order: "EaselOrder") -> Any:
+        """One call of a spread optimisation, on tiles that stay here. Raises `Cancelled`."""
         with self._at(claim), self.fetcher.naming():
             return self.easels.do(self.fetcher.local(claim.task), prepared, order)
 
-    def _desk(self, claim: Claim, prepared: Prepared) -> "TileDesk":
+    def _desk(self, claim: Claim, prepared: PreparedImage) -> "TileExecutor":
         desk = self._desks.pop(claim.key, None)
         if desk is None:
             desk = self.renderer.shop.desk(self.fetcher.with_styles(claim.task), prepared)

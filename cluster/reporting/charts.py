@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from giornata.workers.optimization.loss_history import Course, ScaleCourse
+from giornata.workers.optimization.loss_history import LossHistory, ScaleHistory
 
 WIDTH, HEIGHT = 360, 150  # units, about px
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 18, 18  # room for words
@@ -30,7 +30,7 @@ class _Frame:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
 
 
-def curve_svg(course: Course, *, title: str = "Loss by step") -> str:
+def curve_svg(course: LossHistory, *, title: str = "Loss by step") -> str:
     """An `<svg>` element that needs nothing beside itself; `title` must be free of markup."""
     frame = _frame(course.curves)
     parts = [_axis(frame, course.curves)]
@@ -44,14 +44,14 @@ def curve_svg(course: Course, *, title: str = "Loss by step") -> str:
     )
 
 
-def _frame(curves: Sequence[ScaleCourse]) -> _Frame:
+def _frame(curves: Sequence[ScaleHistory]) -> _Frame:
     losses = [loss for curve in curves for name in COLOURS for loss in getattr(curve, name) if loss > LEAST]
     low, high = (math.log10(end(losses, default=1.0)) for end in (min, max))
     room = max(0.05 * (high - low), 0.01)
     return _Frame(sum(curve.steps for curve in curves), low - room, high + room)
 
 
-def _axis(frame: _Frame, curves: Sequence[ScaleCourse]) -> str:
+def _axis(frame: _Frame, curves: Sequence[ScaleHistory]) -> str:
     drawn, before = [], 0
     for power in range(math.ceil(frame.low), math.floor(frame.high) + 1):
         y = frame.y(10.0**power)
@@ -67,7 +67,7 @@ def _axis(frame: _Frame, curves: Sequence[ScaleCourse]) -> str:
     return "".join(drawn)
 
 
-def _line(frame: _Frame, curves: Sequence[ScaleCourse], name: str, colour: str) -> str:
+def _line(frame: _Frame, curves: Sequence[ScaleHistory], name: str, colour: str) -> str:
     before, drawn = 0, []
     for curve in curves:
         points = [
@@ -80,7 +80,7 @@ def _line(frame: _Frame, curves: Sequence[ScaleCourse], name: str, colour: str) 
     return f'<path d="{"".join(drawn)}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
 
 
-def _legend(course: Course) -> str:
+def _legend(course: LossHistory) -> str:
     words = [
         f'<tspan fill="{colour}" dx="{0 if name == "total" else 10}">'
         f"{name} {getattr(course.now, name)[-1]:.3g}</tspan>"

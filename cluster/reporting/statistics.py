@@ -11,7 +11,7 @@ from giornata.jobs.model.states import ItemState
 from giornata.jobs.reports.output_manifest import Cause, summarise
 from giornata.jobs.store.records import ItemRecord, JobRecord, WorkerRecord, destination_of
 from giornata.jobs.store.store import JobStore
-from giornata.workers.optimization.loss_history import Course, course_at, course_from
+from giornata.workers.optimization.loss_history import LossHistory, history_at, history_from
 
 SHOWN_PICTURES = 60
 SHOWN_SLOWEST = 10
@@ -75,7 +75,7 @@ class JobFacts:
     looked_into: int
     workers: tuple[WorkerRecord, ...]
     failed_on: dict[str, int]
-    courses: tuple[tuple[ItemRecord, Course], ...] = ()
+    courses: tuple[tuple[ItemRecord, LossHistory], ...] = ()
 
     @property
     def delivered(self) -> int:
@@ -151,7 +151,7 @@ class _Walk:
     sample: list[ItemRecord] = field(default_factory=list)
     slowest: list[tuple[float, int, ItemRecord]] = field(default_factory=list)
     failed_on: Counter[str] = field(default_factory=Counter)
-    courses: list[tuple[ItemRecord, Course]] = field(default_factory=list)
+    courses: list[tuple[ItemRecord, LossHistory]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         counts = self.record.snapshot.counts
@@ -179,12 +179,12 @@ class _Walk:
             if self.retried <= LOOKED_INTO:
                 self._add_attempts(item)
 
-    def _course(self, item: ItemRecord) -> Course | None:
+    def _course(self, item: ItemRecord) -> LossHistory | None:
         """How its loss fell, of an optimisation that is delivered or at work here."""
         if item.state is ItemState.LEASED:
-            begun = course_at(self.scratch, item.item_id)
+            begun = history_at(self.scratch, item.item_id)
             return begun[1] if begun else None
-        return course_from(item.facts)
+        return history_from(item.facts)
 
     def _style(self, item: ItemRecord) -> StyleTally:
         return self.styles.setdefault(item.style_label, StyleTally(item.style_label))

@@ -6,9 +6,9 @@ from pathlib import Path
 from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.jobs.store.store import JobStore
 from giornata.workers.rendering.outcomes import delivered
-from giornata.workers.rendering.prepared import Rendered
-from giornata.workers.storage.router import AllPlaces
-from giornata.workers.storage.uploader import Sender
+from giornata.workers.rendering.prepared import RenderResult
+from giornata.workers.storage.router import StorageRouter
+from giornata.workers.storage.uploader import Uploader
 from tests.buckets import Batch, InlineRunner, planted
 
 
@@ -18,7 +18,7 @@ class Copies(InlineRunner):
     def __init__(self, large: Path, sha256: str) -> None:
         self._line: list[Claim] = []
         self._large, self._sha256 = large, sha256
-        self._sender = Sender(AllPlaces())
+        self._sender = Uploader(StorageRouter())
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Send the first in line."""
@@ -30,7 +30,7 @@ class Copies(InlineRunner):
         path.hardlink_to(self._large)
         self._sender.send(claim, path)
         size = self._large.stat().st_size
-        made = Rendered(sha256=self._sha256, bytes=size, width=9, height=9, tiles=1, core_px=64)
+        made = RenderResult(sha256=self._sha256, bytes=size, width=9, height=9, tiles=1, core_px=64)
         return [delivered(claim, made, seconds=0.1)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from giornata.workers.optimization.loss_history import read_course
+from giornata.workers.optimization.loss_history import read_history
 from tests.end_to_end.giants import LONG_CHAOS, PATIENCE_S, Giant
 
 pytestmark = LONG_CHAOS
@@ -58,7 +58,7 @@ def wait_for(giant: Giant, step: int) -> None:
     while not any(
         course.now.step >= step
         for folder in giant.works.glob("*-*")
-        if (course := read_course(folder)) is not None
+        if (course := read_history(folder)) is not None
     ):
         assert giant.process is not None
         assert giant.process.poll() is None, giant.process.communicate()[0]

@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.source import Format
 from tests.workers import hostile
 from tests.workers.odd_sources import (
@@ -54,7 +54,12 @@ FILE_CASES = [
         same(lambda: photo()[:, :40]),
     ),
     Case(
-        13, "TIFF of three pages, all", pages, "rejected:multi_page", "pages: first", Reading(pages=Pages.ALL)
+        13,
+        "TIFF of three pages, all",
+        pages,
+        "rejected:multi_page",
+        "pages: first",
+        DecodeOptions(pages=Pages.ALL),
     ),
     Case(
         13,
@@ -62,7 +67,7 @@ FILE_CASES = [
         pages,
         OK,
         "",
-        Reading(pages=Pages.ALL, page=2),
+        DecodeOptions(pages=Pages.ALL, page=2),
         both(same(lambda: photo()[:, 16:56]), facts(pages=3, page=2)),
     ),
     Case(
@@ -71,7 +76,7 @@ FILE_CASES = [
         pages,
         "rejected:too_large",
         "max_pages",
-        Reading(pages=Pages.FIRST, limits=Limits(max_pages=2)),
+        DecodeOptions(pages=Pages.FIRST, limits=Limits(max_pages=2)),
     ),
     Case(13, "pyramid", pyramid, WARNED, "reduced copies", check=same(photo)),
     Case(
@@ -110,7 +115,7 @@ FILE_CASES = [
         holding("a.png", lambda: png_header(width=40_000, height=40_000)),
         "rejected:too_large",
         "max_pixels",
-        Reading(limits=Limits(bomb_pixels=10**10)),
+        DecodeOptions(limits=Limits(bomb_pixels=10**10)),
     ),
     Case(
         18,
@@ -166,7 +171,7 @@ FILE_CASES = [
         holding("a.webp", lambda: hostile.animation("webp")),
         "rejected:multi_page",
         "pages: first",
-        Reading(pages=Pages.ALL),
+        DecodeOptions(pages=Pages.ALL),
     ),
     Case(21, "HEIC", holding("a.jpg", hostile.heic), "rejected:unsupported_format", "HEVC decoder"),
     Case(22, "PNG named jpg", holding("a.jpg", lambda: encoded("png")), OK, check=facts(format=Format.PNG)),
@@ -232,7 +237,7 @@ FILE_CASES = [
         by_vips("a.jpg", lambda: image(np.full((6000, 6000, 3), 128, np.uint8)), interlace=True),
         "rejected:too_large",
         "memory_mb",
-        Reading(limits=Limits(memory_mb=128)),
+        DecodeOptions(limits=Limits(memory_mb=128)),
     ),
     Case(
         40,

@@ -11,8 +11,8 @@ import tifffile
 from PIL import Image
 
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.decoding.decoded import WorkingPicture
-from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.decoded import DecodedImage
+from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.source import Depth
 from tests.workers.pictures import (
     Samples,
@@ -26,10 +26,10 @@ from tests.workers.pictures import (
 )
 
 OK, WARNED = "ok", "ok_with_warnings"
-PLAIN = Reading()
-FIRST = Reading(pages=Pages.FIRST)
-RANGED = Reading(float_range=(0, 100))
-ROOMY = Reading(limits=Limits(bomb_pixels=10**10, max_pixels=10**10))
+PLAIN = DecodeOptions()
+FIRST = DecodeOptions(pages=Pages.FIRST)
+RANGED = DecodeOptions(float_range=(0, 100))
+ROOMY = DecodeOptions(limits=Limits(bomb_pixels=10**10, max_pixels=10**10))
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Case:
     make: Callable[[Path], Path]
     verdict: str
     words: str = ""
-    reading: Reading = PLAIN
-    check: Callable[[WorkingPicture], None] | None = None
+    reading: DecodeOptions = PLAIN
+    check: Callable[[DecodedImage], None] | None = None
     header_only: bool = False  # too large to decode here
 
 
@@ -122,55 +122,55 @@ def lab(kind: type, colour: tuple[float, ...]) -> Callable[[], Samples]:
     return lambda: (np.zeros((8, 8, len(colour)), np.int64) + np.array(colour)).astype(kind)
 
 
-def same(samples: Callable[[], Samples]) -> Callable[[WorkingPicture], None]:
+def same(samples: Callable[[], Samples]) -> Callable[[DecodedImage], None]:
     """The pixels are these."""
 
-    def check(picture: WorkingPicture) -> None:
+    def check(picture: DecodedImage) -> None:
         assert picture.depth == samples().dtype.name
         assert np.array_equal(picture.pixels, samples())
 
     return check
 
 
-def grey(samples: Callable[[], Samples]) -> Callable[[WorkingPicture], None]:
+def grey(samples: Callable[[], Samples]) -> Callable[[DecodedImage], None]:
     """All three channels are these."""
     return same(lambda: np.dstack([samples()] * 3))
 
 
-def facts(**wanted: Any) -> Callable[[WorkingPicture], None]:
+def facts(**wanted: Any) -> Callable[[DecodedImage], None]:
     """The facts say so."""
 
-    def check(picture: WorkingPicture) -> None:
+    def check(picture: DecodedImage) -> None:
         assert {name: getattr(picture.facts, name) for name in wanted} == wanted
 
     return check
 
 
-def one_colour(*wanted: int, within: int = 2) -> Callable[[WorkingPicture], None]:
+def one_colour(*wanted: int, within: int = 2) -> Callable[[DecodedImage], None]:
     """The pixel in the corner is 16-bit sRGB of this colour, given in 8 bits."""
 
-    def check(picture: WorkingPicture) -> None:
+    def check(picture: DecodedImage) -> None:
         assert picture.depth is Depth.UINT16
         assert np.abs(picture.pixels[0, 0] / 257 - wanted).max() <= within
 
     return check
 
 
-def both(*checks: Callable[[WorkingPicture], None]) -> Callable[[WorkingPicture], None]:
-    def check(picture: WorkingPicture) -> None:
+def both(*checks: Callable[[DecodedImage], None]) -> Callable[[DecodedImage], None]:
+    def check(picture: DecodedImage) -> None:
         for each in checks:
             each(picture)
 
     return check
 
 
-def with_alpha(picture: WorkingPicture) -> None:
+def with_alpha(picture: DecodedImage) -> None:
     assert picture.alpha is not None
     assert len(np.unique(picture.alpha)) > 2
 
 
-def no_larger_than(side: int) -> Callable[[WorkingPicture], None]:
-    def check(picture: WorkingPicture) -> None:
+def no_larger_than(side: int) -> Callable[[DecodedImage], None]:
+    def check(picture: DecodedImage) -> None:
         assert max(picture.width, picture.height) <= side
 
     return check
@@ -183,13 +183,13 @@ def ramp() -> Samples:
     return samples
 
 
-def ramp_was_mapped(picture: WorkingPicture) -> None:
+def ramp_was_mapped(picture: DecodedImage) -> None:
     wanted = np.rint(np.nan_to_num(ramp().clip(0, 100)) / 100 * 65_535)
     assert np.abs(picture.pixels[..., 0] - wanted).max() <= 1
     assert picture.facts.float_range == (0, 100)
 
 
-def turned(picture: WorkingPicture) -> None:
+def turned(picture: DecodedImage) -> None:
     assert np.array_equal(picture.pixels, upright(noise(), 6))
 
 
@@ -197,17 +197,17 @@ def half_transparent() -> Samples:
     return np.dstack([np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 128, np.uint8)])
 
 
-def unpremultiplied(picture: WorkingPicture) -> None:
+def unpremultiplied(picture: DecodedImage) -> None:
     assert picture.facts.premultiplied
     assert picture.alpha is not None
     assert (picture.pixels[0, 0].tolist(), picture.alpha[0, 0]) == ([199, 199, 199], 128)
 
 
-def colours_near_a_photograph(picture: WorkingPicture) -> None:
+def colours_near_a_photograph(picture: DecodedImage) -> None:
     assert np.abs(picture.pixels.astype(int) - photo()).mean() < 8
 
 
-def alpha_is(picture: WorkingPicture, wanted: int) -> None:
+def alpha_is(picture: DecodedImage, wanted: int) -> None:
     assert picture.alpha is not None
     assert picture.alpha[0, 0] == wanted
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.color.to_working import working_to_lab
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.formats.exif import ExifTags, read_tags
 from giornata.workers.formats.icc import profile_name
 from giornata.workers.formats.iptc import RIGHTS, DataSet, words
@@ -172,7 +172,7 @@ class Seen:
     """A decoded file."""
 
     facts: SourceFacts
-    working: WorkingPicture
+    working: DecodedImage
 
     @property
     def size(self) -> str:

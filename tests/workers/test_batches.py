@@ -21,7 +21,7 @@ from giornata.jobs.spec.values import TaskChecks, TaskPalette
 from giornata.jobs.storage.hashing import deliverable_bytes
 from giornata.workers.effects.palette import delta_e, to_lab
 from giornata.workers.errors import EffectRefused, QualityRefused
-from giornata.workers.rendering.paint import Painter
+from giornata.workers.rendering.paint import TileRenderer
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.executor import exact_totals
@@ -78,13 +78,13 @@ def test_outputs_of_one_styled_picture_are_rendered_once_and_come_out_as_if_alon
         "small.png": {"crop": crop_to(1.0), "size": None, "depth": "8"},
     }
     painted = []
-    paint = Painter.paint_whole
+    paint = TileRenderer.paint_whole
 
-    def counted(self: Painter, *args: object) -> object:
+    def counted(self: TileRenderer, *args: object) -> object:
         painted.append(1)
         return paint(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Painter, "paint_whole", counted)
+    monkeypatch.setattr(TileRenderer, "paint_whole", counted)
     alone = {
         name: renderer.render(
             task_of(source, tmp_path / f"alone-{name}", **words), tmp_path / f"alone-{name}"

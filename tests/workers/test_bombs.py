@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.source import RejectCode
 from tests.workers import hostile
@@ -24,7 +24,7 @@ def peak_mb(pid: int | None) -> float:
     return int(line.split()[1]) / 1000
 
 
-def refused_quickly(path: Path, folder: Path, reading: Reading | None = None) -> tuple[RejectCode, str]:
+def refused_quickly(path: Path, folder: Path, reading: DecodeOptions | None = None) -> tuple[RejectCode, str]:
     with Sandbox() as sandbox:
         sandbox.inspect(written(folder / "good.png", encoded("png")))  # the start is not the file's fault
         pid, started = sandbox.pid, time.monotonic()
@@ -51,7 +51,7 @@ def test_a_small_file_that_claims_to_be_vast_is_refused_from_its_header(
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_other_limits_hold_where_the_job_turned_that_one_off(tmp_path: Path, format: str) -> None:
     path = written(tmp_path / "bomb", hostile.bomb(format, 65_536))
-    reading = Reading(limits=Limits(bomb_pixels=10**12, max_pixels=10**8))
+    reading = DecodeOptions(limits=Limits(bomb_pixels=10**12, max_pixels=10**8))
     code, reason = refused_quickly(path, tmp_path, reading)
     assert code is RejectCode.TOO_LARGE
     assert "the limit is 100000000 (max_pixels)" in reason
@@ -65,7 +65,7 @@ def test_a_tile_counts_and_not_only_the_picture(tmp_path: Path) -> None:
 
 def test_a_strip_counts_where_it_is_decoded_in_one_piece(tmp_path: Path) -> None:
     data = hostile.grey_tiff(width=60_000, height=60_000, compression=8)
-    reading = Reading(limits=Limits(bomb_pixels=10**12))
+    reading = DecodeOptions(limits=Limits(bomb_pixels=10**12))
     code, reason = refused_quickly(written(tmp_path / "a.tif", data), tmp_path, reading)
     assert code is RejectCode.TOO_LARGE
     assert "(memory_mb)" in reason

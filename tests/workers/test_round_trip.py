@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from giornata.jobs.model.task import RenderTask
-from giornata.workers.decoding.options import Reading
+from giornata.workers.decoding.options import DecodeOptions
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from tests.workers.round_trip import SOURCES, Seen, Source, picture_in, row, table
@@ -37,7 +37,7 @@ def sent(renderer: Renderer, source: Source, folder: Path) -> tuple[str, ...]:
     plain = {"item_id": "i", "source": str(path), "target": str(target), "style_label": "s"}
     task = RenderTask.model_validate(plain | {"mix": {"udnie": 1.0}, "blend": 0.0, **source.asked})
     renderer.render(task, target)
-    reading = Reading.of(task, limits=renderer.shop.settings.limits)
+    reading = DecodeOptions.of(task, limits=renderer.shop.settings.limits)
     looked = [
         renderer.shop.sandbox.decode(one, folder / f"seen {number}", reading)
         for number, one in enumerate((path, picture_in(target)))

@@ -14,8 +14,8 @@ import pyvips
 from giornata.workers.color.to_working import PROFILE_FIELD, to_working
 from giornata.workers.decoding.inspect import inspect
 from giornata.workers.decoding.metadata_blocks import metadata_blocks
-from giornata.workers.decoding.options import Reading
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.options import DecodeOptions
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.decoding.tiff_checks import first_damage
 from giornata.workers.decoding.vips import forget_errors, heard, noted_errors, workable
 from giornata.workers.errors import ScratchFull
@@ -43,7 +43,7 @@ UPRIGHT = {
 HARMLESS = re.compile(r"Old-style LZW|not terminated with EOI|fallback to suggested|error in tile")
 
 
-def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
+def decode(source: SourceFile, folder: Path, *, reading: DecodeOptions) -> SourceFacts:
     """Writes the working files of `source` into `folder`, which exists and belongs to this picture alone.
 
     Raises `Rejected` and `ScratchFull`; the caller removes what a failure leaves.
@@ -65,7 +65,7 @@ def decode(source: Source, folder: Path, *, reading: Reading) -> SourceFacts:
     return facts
 
 
-def _refuse_silent_damage(source: Source, complaints: list[str]) -> None:
+def _refuse_silent_damage(source: SourceFile, complaints: list[str]) -> None:
     """A TIFF decoder goes on after damage, and only says so."""
     errors = noted_errors()
     damage = [errors] if errors else [words for words in complaints if not HARMLESS.search(words)]
@@ -76,7 +76,7 @@ def _refuse_silent_damage(source: Source, complaints: list[str]) -> None:
 
 
 def _write_blocks(
-    source: Source, image: pyvips.Image, facts: SourceFacts, folder: Path, *, most: int
+    source: SourceFile, image: pyvips.Image, facts: SourceFacts, folder: Path, *, most: int
 ) -> None:
     if facts.profile in (ProfileUse.SRGB, ProfileUse.CONVERT):
         (folder / WorkingFile.PROFILE).write_bytes(image.get(PROFILE_FIELD))

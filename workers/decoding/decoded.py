@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from giornata.workers.source import Depth, ProfileUse, SourceFacts, WorkingFile
 
 
-class WorkingPicture(BaseModel):
+class DecodedImage(BaseModel):
     """Where a decoded picture lies. Upright, working sRGB, in the source's own depth."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,7 +27,7 @@ class WorkingPicture(BaseModel):
     facts: SourceFacts
 
     @classmethod
-    def in_folder(cls, folder: Path, *, facts: SourceFacts) -> "WorkingPicture":
+    def in_folder(cls, folder: Path, *, facts: SourceFacts) -> "DecodedImage":
         """The picture that decoding a source with these `facts` left in `folder`."""
         has_profile = facts.profile in (ProfileUse.SRGB, ProfileUse.CONVERT)
         return cls(
@@ -51,7 +51,7 @@ class WorkingPicture(BaseModel):
         paths |= {WorkingFile.XMP: self.xmp_path, WorkingFile.IPTC: self.iptc_path}
         return {name.value: path for name, path in paths.items() if path is not None}
 
-    def moved(self, folder: Path) -> "WorkingPicture":
+    def moved(self, folder: Path) -> "DecodedImage":
         """The same picture, all of its `files` in `folder`."""
         there = self.in_folder(folder, facts=self.facts)
         kept = {

@@ -12,8 +12,8 @@ from giornata.jobs.planning.tiff import ORIENTATION
 from giornata.jobs.spec.enums import Pages
 from giornata.workers.color.to_working import COLOUR_BANDS, PROFILE_FIELD, ProfileCheck, check_profile
 from giornata.workers.decoding.metadata_blocks import metadata_blocks
-from giornata.workers.decoding.options import DECODERS_MB, MEGA, Limits, Reading
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.options import DECODERS_MB, MEGA, DecodeOptions, Limits
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.decoding.tiff_checks import refuse_tiff, tiff_flags
 from giornata.workers.decoding.vips import COLOURS, DIRECT, LABS, STORED, WIDE, heard
 from giornata.workers.errors import Rejected
@@ -36,14 +36,14 @@ NO_RANGE = (
 )
 
 
-def refuse_header(source: Source, image: pyvips.Image, reading: Reading) -> None:
+def refuse_header(source: SourceFile, image: pyvips.Image, reading: DecodeOptions) -> None:
     """Raises `Rejected` for a size, samples or a need of memory that `reading` does not allow."""
     _refuse_size(source, image, reading.limits)
     _refuse_samples(source, image, reading)
     _refuse_memory(source, image, reading.limits)
 
 
-def _refuse_size(source: Source, image: pyvips.Image, limits: Limits) -> None:
+def _refuse_size(source: SourceFile, image: pyvips.Image, limits: Limits) -> None:
     size, pixels = f"{image.width}x{image.height} px", image.width * image.height
     if pixels > limits.bomb_pixels and pixels > limits.bomb_pixels_per_byte * source.file_bytes:
         reason = (
@@ -68,7 +68,7 @@ def _metadata_bytes(image: pyvips.Image) -> int:
     return sum(len(value) for value in values if isinstance(value, bytes | str))
 
 
-def _refuse_samples(source: Source, image: pyvips.Image, reading: Reading) -> None:
+def _refuse_samples(source: SourceFile, image: pyvips.Image, reading: DecodeOptions) -> None:
     stored = STORED.get(image.format)
     lab = image.interpretation in LABS
     if not lab and stored not in DIRECT and reading.float_range is None:
@@ -88,7 +88,9 @@ def _refuse_samples(source: Source, image: pyvips.Image, reading: Reading) -> No
         raise Rejected(source.name, RejectCode.UNSUPPORTED_BANDS, reason)
 
 
-def count_pages(source: Source, image: pyvips.Image, reading: Reading) -> tuple[int, tuple[str, ...]]:
+def count_pages(
+    source: SourceFile, image: pyvips.Image, reading: DecodeOptions
+) -> tuple[int, tuple[str, ...]]:
     """How many pages or frames there are, and what to say of it. Raises `Rejected` if they are too many."""
     pages = source.full_pages or (image.get("n-pages") if image.get_typeof("n-pages") != 0 else 1)
     copies = (
@@ -110,7 +112,7 @@ def count_pages(source: Source, image: pyvips.Image, reading: Reading) -> tuple[
     raise Rejected(source.name, RejectCode.MULTI_PAGE, reason)
 
 
-def _refuse_memory(source: Source, image: pyvips.Image, limits: Limits) -> None:
+def _refuse_memory(source: SourceFile, image: pyvips.Image, limits: Limits) -> None:
     sample_bytes = 1 if image.format == "uchar" else 2
     # A progressive JPEG keeps 16-bit coefficients, an interlaced PNG all its samples.
     held = 2 * image.bands if source.format is Format.JPEG else 2 * image.bands * sample_bytes
@@ -142,7 +144,7 @@ MOST_COMPLAINTS = 5  # of a decoder, in the facts
 USUAL = re.compile(r"assuming 8-bit palette|unknown field with tag", re.I)  # said of files without a fault
 
 
-def inspect(source: Source, *, reading: Reading) -> SourceFacts:
+def inspect(source: SourceFile, *, reading: DecodeOptions) -> SourceFacts:
     """The facts in the header of `source`; no sample is decoded.
 
     Raises `Rejected` with any code but timeout, crashed and those of a file that cannot be opened.
@@ -185,7 +187,7 @@ def _orientation(image: pyvips.Image) -> int:
     return image.get("orientation") if image.get_typeof("orientation") != 0 else 1
 
 
-def _claimed_orientation(source: Source, image: pyvips.Image) -> int:
+def _claimed_orientation(source: SourceFile, image: pyvips.Image) -> int:
     """The number in the file, which libvips does not tell if it means nothing."""
     if source.page is not None:
         return source.page.value(ORIENTATION, 1)
@@ -225,7 +227,7 @@ def _exif_number(image: pyvips.Image, field: str) -> float:
 
 
 def _warnings(
-    source: Source, image: pyvips.Image, check: ProfileCheck, facts: SourceFacts
+    source: SourceFile, image: pyvips.Image, check: ProfileCheck, facts: SourceFacts
 ) -> tuple[str, ...]:
     warnings = []
     if check.use is ProfileUse.UNUSABLE:
@@ -240,7 +242,9 @@ def _warnings(
     return tuple(warnings)
 
 
-def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Reading) -> SourceFacts:
+def _facts(
+    source: SourceFile, image: pyvips.Image, check: ProfileCheck, reading: DecodeOptions
+) -> SourceFacts:
     orientation = _orientation(image)
     size = (image.height, image.width) if orientation >= 5 else (image.width, image.height)
     dpi = _dpi(image)
@@ -267,7 +271,7 @@ def _facts(source: Source, image: pyvips.Image, check: ProfileCheck, reading: Re
     )
 
 
-def _samples(image: pyvips.Image, reading: Reading, check: ProfileCheck) -> dict[str, object]:
+def _samples(image: pyvips.Image, reading: DecodeOptions, check: ProfileCheck) -> dict[str, object]:
     """How samples are stored, and the depth they are worked on in."""
     stored = STORED[image.format]
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") != 0 else 8

@@ -11,8 +11,8 @@ from giornata.jobs.planning.estimate import UNMEASURED, Size
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
 from giornata.jobs.storage.base import Entry, Place, Places
-from giornata.workers.decoding.options import Limits, Reading
-from giornata.workers.decoding.remote_header import SparseCopy, copy_header
+from giornata.workers.decoding.options import DecodeOptions, Limits
+from giornata.workers.decoding.remote_header import PartialFile, copy_header
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected, RenderError
 
@@ -29,10 +29,10 @@ def header_size(path: Path | str, *, sandbox: Sandbox, page: int | None = None) 
     return facts.width, facts.height
 
 
-def _lenient(limits: Limits, page: int | None) -> Reading:
+def _lenient(limits: Limits, page: int | None) -> DecodeOptions:
     """Whether pages and ranges suit the job is not a question of size."""
     pages = Pages.FIRST if page is None else Pages.ALL
-    return Reading(pages=pages, page=page, float_range=(0, 1), limits=limits)
+    return DecodeOptions(pages=pages, page=page, float_range=(0, 1), limits=limits)
 
 
 class HeaderMeasure:
@@ -62,7 +62,7 @@ FETCHED = 16  # objects: enough for an estimate, and a few seconds
 LARGEST_BYTES = 64 << 20  # of those that are read as a whole
 
 
-class NearMeasure:
+class ImageSizer:
     """The planner's `Measure` where sources may be in buckets. Not thread-safe; use it in a `with`."""
 
     def __init__(self, places: Places, storage: Storage) -> None:
@@ -101,7 +101,7 @@ class NearMeasure:
 
     def _is_near(self, place: Place, found: Entry, path: Path) -> bool:
         """Bring what the header is read from, which may be all of it where that is not much."""
-        with SparseCopy(place, found, path) as copy:
+        with PartialFile(place, found, path) as copy:
             if copy_header(copy, source=found.name):
                 return True
         if found.bytes > LARGEST_BYTES:

@@ -5,7 +5,7 @@ Runs inside the decoding process only; what the blocks mean is not looked at her
 
 import pyvips
 
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.formats.exif_block import exif_of_texts, exif_of_tiff
 from giornata.workers.source import WorkingFile
 
@@ -18,7 +18,7 @@ COMMENT = "png-comment-"
 
 
 def metadata_blocks(
-    source: Source, image: pyvips.Image, *, most: int
+    source: SourceFile, image: pyvips.Image, *, most: int
 ) -> tuple[dict[WorkingFile, bytes], tuple[str, ...]]:
     """The blocks that `source`, opened as `image`, carries, and in words what is wrong with the others."""
     found = {
@@ -37,7 +37,7 @@ def _blob(image: pyvips.Image, field: str) -> bytes:
     return bytes(image.get(field)) if image.get_typeof(field) != 0 else b""
 
 
-def _exif(source: Source, image: pyvips.Image, most: int) -> bytes:
+def _exif(source: SourceFile, image: pyvips.Image, most: int) -> bytes:
     block = _blob(image, "exif-data").removeprefix(EXIF_PREFIX)
     if block:
         return block[:most]
@@ -52,7 +52,7 @@ def _texts(image: pyvips.Image) -> dict[str, str]:
     return {field.removeprefix(COMMENT).partition("-")[2]: image.get(field) for field in fields}
 
 
-def _iptc(source: Source, image: pyvips.Image, most: int) -> bytes:
+def _iptc(source: SourceFile, image: pyvips.Image, most: int) -> bytes:
     if source.page is None:
         block = _blob(image, "iptc-data")
         return block if block.startswith(DATA_SET) else _from_resources(block.removeprefix(PHOTOSHOP_PREFIX))

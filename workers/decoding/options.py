@@ -65,7 +65,7 @@ class Limits(BaseModel):
         return 3 * self.cpu_budget_s(pixels)
 
 
-class Reading(BaseModel):
+class DecodeOptions(BaseModel):
     """Travels to the decoding process with every request.
 
     `float_range` is the lowest and the highest value of samples that have no range of their own: floats and

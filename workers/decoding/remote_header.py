@@ -20,7 +20,7 @@ SOS_BYTES = 64  # more than the segment of a scan has before its data
 PNG_START, PNG_CHUNK_BYTES, PNG_SAMPLES = 8, 12, b"IDAT"  # length, name, checksum
 
 
-class SparseCopy:
+class PartialFile:
     """A file as long as an object, that holds those blocks of it that were read. Use it in a `with`."""
 
     def __init__(self, place: Place, entry: Entry, path: Path) -> None:
@@ -29,7 +29,7 @@ class SparseCopy:
         self._file.truncate(entry.bytes)
         self._there: set[int] = set()
 
-    def __enter__(self) -> "SparseCopy":
+    def __enter__(self) -> "PartialFile":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +70,7 @@ class SparseCopy:
                 begun = None
 
 
-def copy_header(copy: SparseCopy, *, source: str) -> bool:
+def copy_header(copy: PartialFile, *, source: str) -> bool:
     """Bring what the header of a picture is read from; false where that cannot be told without all of it.
 
     Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
@@ -87,7 +87,7 @@ def copy_header(copy: SparseCopy, *, source: str) -> bool:
     return True
 
 
-def copy_level(copy: SparseCopy, *, page: int, side_px: int, most_bytes: int, source: str) -> bool:
+def copy_level(copy: PartialFile, *, page: int, side_px: int, most_bytes: int, source: str) -> bool:
     """Bring what a TIFF's full-size `page` (from 0) is shown from in a square of `side_px`: of a pyramid, one
     level. False where that is more than `most_bytes`, or cannot be told.
 
@@ -121,11 +121,11 @@ def joined(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         yield start, end - start
 
 
-def _bring_directories(copy: SparseCopy) -> None:
+def _bring_directories(copy: PartialFile) -> None:
     _bring(copy, read_pages(copy.read))
 
 
-def _bring(copy: SparseCopy, pages: Iterable[TiffPage]) -> None:
+def _bring(copy: PartialFile, pages: Iterable[TiffPage]) -> None:
     """All that the tags of directories say."""
     left = MOST_HEADER_BYTES
     for page in pages:
@@ -134,7 +134,7 @@ def _bring(copy: SparseCopy, pages: Iterable[TiffPage]) -> None:
             left -= len(copy.read(entry.at, size))
 
 
-def _bring_segments(copy: SparseCopy) -> None:
+def _bring_segments(copy: PartialFile) -> None:
     """Where the first scan begins is not known before all before it is there."""
     wanted = BLOCK_BYTES
     while wanted <= MOST_HEADER_BYTES:
@@ -144,13 +144,13 @@ def _bring_segments(copy: SparseCopy) -> None:
         wanted *= 4
 
 
-def _scan_at(copy: SparseCopy) -> int:
+def _scan_at(copy: PartialFile) -> int:
     """Where the first scan begins; the end where that is not seen yet."""
     scans = (segment.at for segment in header_segments(copy.descriptor) if segment.marker == SOS)
     return next(scans, copy.size)
 
 
-def _bring_chunks(copy: SparseCopy) -> None:
+def _bring_chunks(copy: PartialFile) -> None:
     at = PNG_START
     while at < min(copy.size, MOST_HEADER_BYTES):
         head = copy.read(at, PNG_CHUNK_BYTES)

@@ -20,8 +20,8 @@ from typing import IO, Any, Self
 
 import giornata
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.decoding.decoded import WorkingPicture
-from giornata.workers.decoding.options import OUT_OF_MEMORY_WORDS, Limits, Reading, used_up_memory
+from giornata.workers.decoding.decoded import DecodedImage
+from giornata.workers.decoding.options import OUT_OF_MEMORY_WORDS, DecodeOptions, Limits, used_up_memory
 from giornata.workers.errors import (
     Rejected,
     RenderError,
@@ -157,14 +157,14 @@ class Sandbox:
             self._child.end()
             self._child = None
 
-    def inspect(self, path: Path | str, reading: Reading | None = None) -> SourceFacts:
+    def inspect(self, path: Path | str, reading: DecodeOptions | None = None) -> SourceFacts:
         """What the header of the file at `path` says, `reading` it as a task wants it.
 
         Raises `Rejected` for a file that cannot be rendered, `Unreadable` for storage that failed.
         """
         return self._ask({"verb": "inspect", "path": _absolute(path)}, reading)
 
-    def verdict(self, path: Path | str, reading: Reading | None = None) -> Verdict:
+    def verdict(self, path: Path | str, reading: DecodeOptions | None = None) -> Verdict:
         """As `inspect`, with the refusal as a value."""
         try:
             return Verdict(source=str(path), facts=self.inspect(path, reading))
@@ -172,7 +172,7 @@ class Sandbox:
             _, code, reason = error.args
             return Verdict(source=str(path), code=code, reason=reason)
 
-    def decode(self, path: Path | str, folder: Path, reading: Reading | None = None) -> WorkingPicture:
+    def decode(self, path: Path | str, folder: Path, reading: DecodeOptions | None = None) -> DecodedImage:
         """Decodes the file at `path` into working files in `folder`.
 
         `folder` is made if absent and belongs to this picture alone.
@@ -187,17 +187,17 @@ class Sandbox:
             for name in WorkingFile:
                 (folder / name).unlink(missing_ok=True)
             raise
-        return WorkingPicture.in_folder(folder, facts=facts)
+        return DecodedImage.in_folder(folder, facts=facts)
 
     def thumbnail(
-        self, path: Path | str, target: Path, *, side_px: int, reading: Reading | None = None
+        self, path: Path | str, target: Path, *, side_px: int, reading: DecodeOptions | None = None
     ) -> SourceFacts:
         """Writes the picture at `path` as a small JPEG to `target`, within a square of `side_px`.
 
         Of several pages or frames, the first, unless `reading` says otherwise.
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
         """
-        reading = reading or Reading(pages=Pages.FIRST, limits=self.limits)
+        reading = reading or DecodeOptions(pages=Pages.FIRST, limits=self.limits)
         return self._written({"verb": "thumbnail", "side_px": side_px}, path, target, reading)
 
     def style_image(self, path: Path | str, target: Path, *, short_px: int) -> SourceFacts:
@@ -207,10 +207,10 @@ class Sandbox:
         Raises `Rejected`, `Unreadable`, `ScratchFull`; then `target` is not there.
         """
         request = {"verb": "style_image", "short_px": short_px}
-        return self._written(request, path, target, Reading(limits=self.limits))
+        return self._written(request, path, target, DecodeOptions(limits=self.limits))
 
     def _written(
-        self, request: dict[str, Any], path: Path | str, target: Path, reading: Reading
+        self, request: dict[str, Any], path: Path | str, target: Path, reading: DecodeOptions
     ) -> SourceFacts:
         facts = self.inspect(path, reading)
         request = {**request, "path": _absolute(path), "target": _absolute(target)}
@@ -220,8 +220,8 @@ class Sandbox:
             target.unlink(missing_ok=True)
             raise
 
-    def _ask(self, request: dict[str, Any], reading: Reading | None, *, pixels: int = 0) -> SourceFacts:
-        reading = reading or Reading(limits=self.limits)
+    def _ask(self, request: dict[str, Any], reading: DecodeOptions | None, *, pixels: int = 0) -> SourceFacts:
+        reading = reading or DecodeOptions(limits=self.limits)
         request = {**request, "reading": reading.model_dump(mode="json")}
         deadline_s = reading.limits.deadline_s(pixels)
         for _ in range(TRIES):

@@ -20,7 +20,7 @@ import pyvips
 
 from giornata.workers.decoding.decode import decode
 from giornata.workers.decoding.inspect import inspect
-from giornata.workers.decoding.options import MEGA, Reading, used_up_memory
+from giornata.workers.decoding.options import MEGA, DecodeOptions, used_up_memory
 from giornata.workers.decoding.source_file import open_source
 from giornata.workers.decoding.style_reading import write_style_image
 from giornata.workers.decoding.thumbnail import write_thumbnail
@@ -74,7 +74,7 @@ def _tame_libvips() -> None:
 
 
 def _answer(request: dict[str, Any]) -> Answer:
-    reading = Reading.model_validate(request["reading"])
+    reading = DecodeOptions.model_validate(request["reading"])
     try:
         return {"facts": _serve(request, reading=reading)}
     except RenderError as error:
@@ -86,7 +86,7 @@ def _answer(request: dict[str, Any]) -> Answer:
         return {"error": "WorkerBug", "args": [f"decoding {request['path']}", traceback.format_exc()]}
 
 
-def _serve(request: dict[str, Any], *, reading: Reading) -> Answer:
+def _serve(request: dict[str, Any], *, reading: DecodeOptions) -> Answer:
     name, limits = request["path"], reading.limits
     forget_errors()  # else complaints about the file before are told of this one
     with _opened(name) as descriptor:

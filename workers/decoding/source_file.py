@@ -24,10 +24,10 @@ from giornata.jobs.planning.tiff import (
     read_pages,
 )
 from giornata.jobs.spec.enums import Pages
-from giornata.workers.decoding.options import OUT_OF_MEMORY_WORDS, Limits, Reading
+from giornata.workers.decoding.options import OUT_OF_MEMORY_WORDS, DecodeOptions, Limits
 from giornata.workers.decoding.vips import lab_from_bytes, plain
 from giornata.workers.errors import Rejected
-from giornata.workers.formats.jpeg import Splice, SplicedFile, tidy
+from giornata.workers.formats.jpeg import ByteOverlay, OverlaidFile, tidy
 from giornata.workers.formats.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Format, RejectCode
 
@@ -46,7 +46,7 @@ RGB = 2  # TIFF 6.0, PhotometricInterpretation
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """One descriptor for all, so that nobody swaps the file between two looks.
 
     `page` is the directory that is meant, of a TIFF only; `full_pages` counts its full-size ones, and
@@ -60,7 +60,7 @@ class Source:
     page: TiffPage | None = None
     full_pages: int = 0
     reduced_pages: int = 0
-    splice: Splice | None = None
+    splice: ByteOverlay | None = None
     notes: tuple[str, ...] = ()
     # libvips calls back into these until its last picture is gone, and does not keep them alive.
     kept: list[pyvips.Source] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Source:
 
     def _bytes(self) -> pyvips.Source:
         if self.splice is not None:
-            self.kept.append(SplicedFile(self.descriptor, self.file_bytes, self.splice).as_source())
+            self.kept.append(OverlaidFile(self.descriptor, self.file_bytes, self.splice).as_source())
             return self.kept[-1]
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         return pyvips.Source.new_from_descriptor(self.descriptor)
@@ -151,7 +151,7 @@ class Source:
         return end
 
 
-def open_source(name: str, descriptor: int, *, reading: Reading) -> Source:
+def open_source(name: str, descriptor: int, *, reading: DecodeOptions) -> SourceFile:
     """The source behind an open file, with the page that `reading` means.
 
     Raises `Rejected` for a file that is empty, too long, not a picture of a readable format, or of pages.
@@ -165,17 +165,17 @@ def open_source(name: str, descriptor: int, *, reading: Reading) -> Source:
     return source
 
 
-def identify_source(name: str, descriptor: int, *, limits: Limits) -> Source:
+def identify_source(name: str, descriptor: int, *, limits: Limits) -> SourceFile:
     """Raises `Rejected` for a file that is empty, too long, or not a picture of a readable format."""
     file_bytes = os.fstat(descriptor).st_size
     if file_bytes > limits.max_file_bytes:
         reason = f"got a file of {file_bytes} bytes, the limit is {limits.max_file_bytes} (max_file_bytes)"
         raise Rejected(name, RejectCode.TOO_LARGE, reason)
     format = identify(os.pread(descriptor, HEAD_BYTES, 0), source=name)
-    return Source(name, descriptor, format, file_bytes)
+    return SourceFile(name, descriptor, format, file_bytes)
 
 
-def _with_page(source: Source, reading: Reading) -> Source:
+def _with_page(source: SourceFile, reading: DecodeOptions) -> SourceFile:
     found = read_pages(from_descriptor(source.descriptor))
     full = [page for page in found if not page.reduced]
     _refuse_previews(source, found, full)
@@ -194,11 +194,11 @@ def _with_page(source: Source, reading: Reading) -> Source:
     return replace(source, splice=_as_rgb(page)) if source.is_lab_in_bytes else source
 
 
-def _refuse_previews(source: Source, found: list[TiffPage], full: list[TiffPage]) -> None:
+def _refuse_previews(source: SourceFile, found: list[TiffPage], full: list[TiffPage]) -> None:
     if not full and any(SUB_DIRECTORIES in page.entries for page in found):
         reason = "holds only reduced copies in the open, as a camera's raw files do; develop it first"
         raise Rejected(source.name, RejectCode.UNSUPPORTED_FORMAT, reason)
 
 
-def _as_rgb(page: TiffPage) -> Splice:
-    return Splice(page.entries[PHOTOMETRIC].at, 2, struct.pack(f"{page.order}H", RGB))
+def _as_rgb(page: TiffPage) -> ByteOverlay:
+    return ByteOverlay(page.entries[PHOTOMETRIC].at, 2, struct.pack(f"{page.order}H", RGB))

@@ -6,7 +6,7 @@ import pyvips
 
 from giornata.workers.color.to_working import PROFILE_FIELD, to_working
 from giornata.workers.decoding.decode import UPRIGHT, VIPS_TYPES, write_npy
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.decoding.vips import workable
 from giornata.workers.errors import ScratchFull
 from giornata.workers.source import Depth, SourceFacts
@@ -15,7 +15,7 @@ from giornata.workers.source import Depth, SourceFacts
 PAPER = {Depth.UINT8: 255.0, Depth.UINT16: 65_535.0}
 
 
-def write_style_image(source: Source, facts: SourceFacts, target: Path, *, short_px: int) -> None:
+def write_style_image(source: SourceFile, facts: SourceFacts, target: Path, *, short_px: int) -> None:
     """Writes `source` to the numpy file `target`: H x W x 3 in its own depth, its short side `short_px`.
 
     Never enlarged; transparent pixels lie on white. The file is small whatever the source: it is reduced as
@@ -35,7 +35,7 @@ def write_style_image(source: Source, facts: SourceFacts, target: Path, *, short
         raise ScratchFull(str(target.parent), size, 0) from error
 
 
-def _reduced(source: Source, facts: SourceFacts, short_px: int) -> pyvips.Image:
+def _reduced(source: SourceFile, facts: SourceFacts, short_px: int) -> pyvips.Image:
     """The stored picture on paper, in memory: turning reads samples in another order than they come."""
     colour, alpha = to_working(workable(source.open(), facts), use=facts.profile, depth=facts.depth)
     picture = colour.copy()

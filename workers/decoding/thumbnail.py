@@ -6,7 +6,7 @@ import pyvips
 
 from giornata.workers.color.to_working import PROFILE_FIELD, to_working
 from giornata.workers.decoding.decode import UPRIGHT
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.decoding.vips import workable
 from giornata.workers.errors import ScratchFull
 from giornata.workers.source import SourceFacts
@@ -15,7 +15,7 @@ PAPER = (250, 248, 244)  # shows through transparent pictures
 QUALITY = 78  # brush strokes are all edges: at 85 a page of sixty would be half as large again
 
 
-def write_thumbnail(source: Source, facts: SourceFacts, target: Path, *, side_px: int) -> None:
+def write_thumbnail(source: SourceFile, facts: SourceFacts, target: Path, *, side_px: int) -> None:
     """Writes `source` to `target`, 8-bit sRGB and upright, within a square of `side_px`, never enlarged.
 
     Raises `Rejected` for damage met on the way, `ScratchFull` when the file cannot be written.
@@ -33,7 +33,7 @@ def write_thumbnail(source: Source, facts: SourceFacts, target: Path, *, side_px
         raise ScratchFull(str(target.parent), len(data), 0) from error
 
 
-def _small(source: Source, facts: SourceFacts, side_px: int) -> pyvips.Image:
+def _small(source: SourceFile, facts: SourceFacts, side_px: int) -> pyvips.Image:
     """The stored picture reduced, on paper where it is transparent, in memory."""
     image = workable(source.open(), facts)
     colour, alpha = to_working(image, use=facts.profile, depth=facts.depth)

@@ -28,7 +28,7 @@ from giornata.jobs.planning.tiff import (
     TiffPage,
 )
 from giornata.workers.decoding.options import DECODERS_MB, MEGA, Limits
-from giornata.workers.decoding.source_file import Source
+from giornata.workers.decoding.source_file import SourceFile
 from giornata.workers.errors import Rejected
 from giornata.workers.source import RejectCode
 
@@ -59,7 +59,7 @@ OTHER_COMPRESSIONS = {
 }
 
 
-def refuse_tiff(source: Source, page: TiffPage, limits: Limits) -> None:
+def refuse_tiff(source: SourceFile, page: TiffPage, limits: Limits) -> None:
     """Raises `Rejected` for tiles, samples and compressions that `page` claims and nobody can decode."""
     _refuse_tiles(source, page, limits)
     _refuse_bits(source, page)
@@ -85,7 +85,7 @@ def tiff_flags(page: TiffPage) -> dict[str, bool]:
     }
 
 
-def _refuse_tiles(source: Source, page: TiffPage, limits: Limits) -> None:
+def _refuse_tiles(source: SourceFile, page: TiffPage, limits: Limits) -> None:
     """A decoder takes memory for a whole tile or strip, however small the picture says it is."""
     size = f"{page.value(WIDTH, 0)}x{page.value(HEIGHT, 0)} px"
     across, down = page.value(TILE_WIDTH, 0), page.value(TILE_HEIGHT, 0)
@@ -97,7 +97,7 @@ def _refuse_tiles(source: Source, page: TiffPage, limits: Limits) -> None:
         raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
 
 
-def _refuse_strips(source: Source, page: TiffPage, limits: Limits) -> None:
+def _refuse_strips(source: SourceFile, page: TiffPage, limits: Limits) -> None:
     """A compressed strip is decoded in one piece, and many programs write the whole picture as one."""
     width, height = page.value(WIDTH, 0), page.value(HEIGHT, 0)
     rows = min(height, page.value(ROWS_PER_STRIP, height))
@@ -111,7 +111,7 @@ def _refuse_strips(source: Source, page: TiffPage, limits: Limits) -> None:
         raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
 
 
-def _refuse_bits(source: Source, page: TiffPage) -> None:
+def _refuse_bits(source: SourceFile, page: TiffPage) -> None:
     bits, formats = page.values(BITS) or (1,), page.values(SAMPLE_FORMAT)
     if len(set(bits)) > 1:
         reason = f"got samples of {', '.join(map(str, bits))} bits, needed the same number in all"

@@ -23,12 +23,12 @@ from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.values import Brush, BrushUnit
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.effects.crop import Kernel, Resampler, to_show
 from giornata.workers.encoding.encode import target_size
 from giornata.workers.errors import EffectRefused
 from giornata.workers.source import Depth
-from giornata.workers.tiling.arrays import Rows, give_back, laid_out, to_depth, to_float, written
+from giornata.workers.tiling.arrays import Rows, create_array, release_pages, to_depth, to_float, written_rows
 
 MM_PER_INCH = 25.4
 AS_IT_IS = 0.02  # a change of scale below this many octaves is not worth a resampling
@@ -38,7 +38,7 @@ STEP_PX = 8  # of a coarse side: two sizes of one picture, a rounded row apart, 
 DETAIL_WORTH = 0.05  # a fine pass that counts less than this is left out
 
 Size = tuple[int, int]  # height, width in px
-Paint = Callable[[WorkingPicture, Path], Path]  # a picture, its own folder -> the finished canvas, uint16
+Paint = Callable[[DecodedImage, Path], Path]  # a picture, its own folder -> the finished canvas, uint16
 
 
 class Strokes(BaseModel):
@@ -59,7 +59,7 @@ class Strokes(BaseModel):
     warnings: tuple[str, ...] = ()
 
 
-def wanted_px(task: RenderTask, brush: Brush, working: WorkingPicture) -> float:
+def wanted_px(task: RenderTask, brush: Brush, working: DecodedImage) -> float:
     """The wanted stroke in px of the working picture, which delivery may still crop and resize.
 
     A relative one is a share of the working picture's long side, so that all outputs of a picture share it.
@@ -79,7 +79,7 @@ def wanted_px(task: RenderTask, brush: Brush, working: WorkingPicture) -> float:
             return px / delivered_scale(task, working)
 
 
-def delivered_scale(task: RenderTask, working: WorkingPicture) -> float:
+def delivered_scale(task: RenderTask, working: DecodedImage) -> float:
     """How many delivered px a px of the working picture becomes."""
     box, shown = to_show((working.width, working.height), task.crop)
     width, height = (working.width, working.height) if box is None else (box.width, box.height)
@@ -99,8 +99,8 @@ def detail_share(scale: float) -> float:
 
 
 def sized_strokes(
-    working: WorkingPicture, folder: Path, *, native_px: float, wanted_px: float, paint: Paint
-) -> tuple[WorkingPicture, Strokes] | None:
+    working: DecodedImage, folder: Path, *, native_px: float, wanted_px: float, paint: Paint
+) -> tuple[DecodedImage, Strokes] | None:
     """What an engine must paint for strokes of `wanted_px`, and how its canvas becomes the picture.
 
     `folder` takes the files; `paint` paints the coarse pass. None: the picture as it is has such strokes.
@@ -129,14 +129,14 @@ def _bounded(wanted: float, painted: float) -> str:
     return f"strokes of {wanted:.3g} px were asked for; {painted:.3g} px are the {end} this picture can have"
 
 
-def _resampled(working: WorkingPicture, size: Size, path: Path, kernel: Kernel) -> WorkingPicture:
+def _resampled(working: DecodedImage, size: Size, path: Path, kernel: Kernel) -> DecodedImage:
     """The picture at another size, 16 bits a sample, in the file `path`."""
     source = working.pixels
     resampler = Resampler((working.height, working.width), size, kernel)
-    made = laid_out(path, (*size, 3), np.uint16)
+    made = create_array(path, (*size, 3), np.uint16)
     for band in resampler.bands():
         made[band] = to_depth(resampler.rows(source, band), made.dtype)
-        give_back(made, source)
+        release_pages(made, source)
     made.flush()
     changed = {"pixels_path": path, "height": size[0], "width": size[1], "depth": Depth.UINT16}
     return working.model_copy(update=changed)
@@ -158,9 +158,9 @@ def stroked(canvas: NDArray[Any], strokes: Strokes, size: Size, *, folder: Path)
 
     def rest(band: slice) -> Rows:
         low = shrink.rows(canvas, band)
-        give_back(canvas)
+        release_pages(canvas)
         return to_float(np.asarray(coarse[band])) - detail * low
 
     # coarse + detail · (fine - low), with one enlargement for both.
-    below = written(folder / "below.npy", (*coarse_size, 3), np.float32, rest)
+    below = written_rows(folder / "below.npy", (*coarse_size, 3), np.float32, rest)
     return lambda band: np.clip(enlarge.rows(below, band) + detail * to_float(np.asarray(canvas[band])), 0, 1)

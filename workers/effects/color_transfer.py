@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from giornata.jobs.spec.enums import PreserveColour, listed
 from giornata.workers.errors import EffectRefused
-from giornata.workers.tiling.arrays import Rows, bands, give_back, to_float
+from giornata.workers.tiling.arrays import Rows, bands, release_pages, to_float
 
 Samples = NDArray[Any]
 Recolour = Callable[[Rows, Rows], Rows]  # styled rows, the source's rows -> rows, float32 0..1
@@ -135,7 +135,7 @@ def histograms(picture: Samples) -> NDArray[np.int64]:
         levels = sixteen_bit(np.asarray(picture[band]))
         for channel in range(3):
             counts[channel] += np.bincount(levels[:, :, channel].reshape(-1), minlength=LEVELS)
-        give_back(picture)
+        release_pages(picture)
     return counts
 
 
@@ -194,7 +194,7 @@ class ColourSums:
             for i in range(3):
                 sums[i] += int(levels[:, i].sum())
                 products[i] = [held + int(new) for held, new in zip(products[i], squares[i], strict=True)]
-            give_back(picture)
+            release_pages(picture)
         return cls(count, sums, products)
 
 

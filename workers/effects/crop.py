@@ -26,7 +26,7 @@ from giornata.jobs.spec.crop import (
     enlargement,
     master_size,
 )
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.encoding.encode import resize
 from giornata.workers.source import WorkingFile
 from giornata.workers.tiling.arrays import VIPS_FORMATS, Rows, to_float
@@ -34,7 +34,7 @@ from giornata.workers.tiling.arrays import VIPS_FORMATS, Rows, to_float
 ENLARGED = 1.005  # less than that is the rounding of a side
 
 
-def to_style(working: WorkingPicture, crop: TaskCrop | None, folder: Path) -> WorkingPicture:
+def to_style(working: DecodedImage, crop: TaskCrop | None, folder: Path) -> DecodedImage:
     """What is styled for a crop: the whole picture, no larger than all crops need, or the crop itself.
 
     What is made anew is kept in `folder`; a picture that fits is given back as it is.
@@ -59,7 +59,7 @@ def to_show(size: Size, crop: TaskCrop | None) -> tuple[CropBox | None, Size | N
     return (None if whole else box), crop_size(box, crop.need)
 
 
-def crop_warnings(working: WorkingPicture, crop: TaskCrop | None) -> tuple[str, ...]:
+def crop_warnings(working: DecodedImage, crop: TaskCrop | None) -> tuple[str, ...]:
     """What a person should know about a crop: the source is too small, or the safe area does not fit."""
     if crop is None:
         return ()
@@ -76,7 +76,7 @@ def crop_warnings(working: WorkingPicture, crop: TaskCrop | None) -> tuple[str, 
     return tuple(told)
 
 
-def _made(working: WorkingPicture, box: CropBox, size: Size, folder: Path) -> WorkingPicture:
+def _made(working: DecodedImage, box: CropBox, size: Size, folder: Path) -> DecodedImage:
     if (box.width, box.height) == (working.width, working.height) == size:
         return working
     folder.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PreserveColour
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.brush import Strokes, sized_strokes, wanted_px
 from giornata.workers.effects.masks import protected_plane, style_weights
@@ -33,7 +33,7 @@ class Effects(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    painting: WorkingPicture | None = None
+    painting: DecodedImage | None = None
     strokes: Strokes | None = None
     labels: Path | None = None
     label: int = 0
@@ -72,7 +72,7 @@ class RegionCanvas(BaseModel):
 
 
 # A task, the picture its tiles are made of, a folder of its own, where it shows -> its finished canvas.
-PaintAside = Callable[[RenderTask, WorkingPicture, Path, Effects], Path]
+PaintAside = Callable[[RenderTask, DecodedImage, Path, Effects], Path]
 NativePx = Callable[[RenderTask], float]
 
 
@@ -84,7 +84,7 @@ def asked_effects(task: RenderTask) -> bool:
     return masked or recoloured or held or bool(task.regions)
 
 
-def canvas_depth(task: RenderTask, working: WorkingPicture) -> Depth:
+def canvas_depth(task: RenderTask, working: DecodedImage) -> Depth:
     """16 bits wherever samples will still be worked on, so that nothing is rounded twice."""
     return Depth.UINT16 if asked_effects(task) else working.depth
 
@@ -98,7 +98,7 @@ def bare(task: RenderTask) -> RenderTask:
 
 def prepare_effects(
     task: RenderTask,
-    working: WorkingPicture,
+    working: DecodedImage,
     folder: Path,
     *,
     sandbox: Sandbox,
@@ -126,7 +126,7 @@ def prepare_effects(
 
 
 def _with_masks(
-    effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
+    effects: Effects, task: RenderTask, working: DecodedImage, folder: Path, sandbox: Sandbox
 ) -> Effects:
     size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
     kept = protected_plane(task.masks, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop)
@@ -137,7 +137,7 @@ def _with_masks(
 
 
 def _with_labels(
-    effects: Effects, task: RenderTask, working: WorkingPicture, folder: Path, sandbox: Sandbox
+    effects: Effects, task: RenderTask, working: DecodedImage, folder: Path, sandbox: Sandbox
 ) -> Effects:
     size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
     labels, warnings = region_labels(
@@ -158,7 +158,7 @@ def _with_labels(
 
 def _sized(
     task: RenderTask,
-    working: WorkingPicture,
+    working: DecodedImage,
     folder: Path,
     effects: Effects,
     native_px: NativePx,
@@ -183,7 +183,7 @@ def _sized(
 def _region_canvas(
     task: RenderTask,
     label: int,
-    working: WorkingPicture,
+    working: DecodedImage,
     folder: Path,
     effects: Effects,
     native_px: NativePx,

@@ -17,10 +17,18 @@ from scipy.ndimage import distance_transform_edt
 
 from giornata.jobs.spec.crop import TaskCrop
 from giornata.jobs.spec.values import TaskMasks
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.crop import Kernel, Resampler, to_style
-from giornata.workers.tiling.arrays import Rows, bands, give_back, laid_out, to_depth, to_float, written
+from giornata.workers.tiling.arrays import (
+    Rows,
+    bands,
+    create_array,
+    release_pages,
+    to_depth,
+    to_float,
+    written_rows,
+)
 from giornata.workers.tiling.grid import Box
 
 Plane = NDArray[np.bool_]
@@ -63,7 +71,7 @@ def read_mask(
     return Mask(inside, tuple(_complaints(path, (decoded.height, decoded.width), drawn or size, inside)))
 
 
-def _grey_rows(working: WorkingPicture) -> tuple[Callable[[slice], NDArray[Any]], np.dtype[Any]]:
+def _grey_rows(working: DecodedImage) -> tuple[Callable[[slice], NDArray[Any]], np.dtype[Any]]:
     """How to read the mask's rows as one channel, and their type."""
     alpha, pixels = working.alpha, working.pixels
     if alpha is not None and not _opaque(alpha):
@@ -93,14 +101,14 @@ def _inside(
 ) -> Plane:
     if size == wanted:
         half = np.iinfo(depth).max // 2 + 1
-        return written(target, wanted, np.bool_, lambda band: grey(band) >= half)
+        return written_rows(target, wanted, np.bool_, lambda band: grey(band) >= half)
     stored = target.with_suffix(".grey.npy")
-    plane = written(stored, size, depth, grey)
+    plane = written_rows(stored, size, depth, grey)
     resampler = Resampler(size, wanted, Kernel.TRIANGLE)
-    made = laid_out(target, wanted, np.bool_)
+    made = create_array(target, wanted, np.bool_)
     for band in resampler.bands():
         made[band] = resampler.rows(plane, band) >= np.float32(0.5)
-        give_back(plane, made)
+        release_pages(plane, made)
     made.flush()
     stored.unlink()
     return np.load(target, mmap_mode="r")
@@ -137,7 +145,7 @@ def protected_plane(
     if not read:
         return None
     warnings = tuple(words for mask in read.values() for words in mask.warnings)
-    inside = written(folder / "protected.npy", size, np.bool_, lambda band: _kept(read, band))
+    inside = written_rows(folder / "protected.npy", size, np.bool_, lambda band: _kept(read, band))
     for what in read:
         (folder / f"{what}.npy").unlink()
     return Mask(inside, warnings)
@@ -155,12 +163,12 @@ def style_weights(protected: Plane, *, feather_px: float, target: Path) -> NDArr
     distance to the nearest protected pixel.
     """
     size = (protected.shape[0], protected.shape[1])
-    weights = laid_out(target, size, np.uint16)
+    weights = create_array(target, size, np.uint16)
     for box in blocks(size, reach_px=feather_px + 1):
         distance = distance_to(lambda near: protected[near], box, size, reach_px=feather_px + 1)
         ramp = eased(distance / np.float32(feather_px + 1))
         weights[box.top : box.bottom, box.left : box.right] = to_depth(ramp, weights.dtype)
-        give_back(protected, weights)
+        release_pages(protected, weights)
     weights.flush()
     return np.load(target, mmap_mode="r")
 

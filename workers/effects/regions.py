@@ -16,7 +16,7 @@ from giornata.jobs.spec.values import TaskRegion
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.masks import Size, blocks, distance_to, eased, read_mask
 from giornata.workers.errors import EffectRefused
-from giornata.workers.tiling.arrays import Rows, bands, give_back, laid_out, to_depth, to_float
+from giornata.workers.tiling.arrays import Rows, bands, create_array, release_pages, to_depth, to_float
 from giornata.workers.tiling.grid import Box
 
 Labels = NDArray[np.uint8]
@@ -39,7 +39,7 @@ def region_labels(
     """
     if len(regions) > MOST:
         raise EffectRefused("painting regions", str(len(regions)), f"at most {MOST}")
-    labels = laid_out(folder / "labels.npy", size, np.uint8)
+    labels = create_array(folder / "labels.npy", size, np.uint8)
     warnings: list[str] = []
     for label, region in enumerate(regions, start=1):
         target = folder / f"region-{label}.npy"
@@ -47,7 +47,7 @@ def region_labels(
         warnings += mask.warnings
         for band in bands(*size):
             labels[band][mask.inside[band]] = label
-            give_back(labels, mask.inside)
+            release_pages(labels, mask.inside)
         target.unlink()
     labels.flush()
     return np.load(folder / "labels.npy", mmap_mode="r"), tuple(warnings)
@@ -60,7 +60,7 @@ def region_share(labels: Labels, label: int, *, feather_px: float, target: Path)
     one; where three meet, `composed` sees to it.
     """
     size, reach_px = (labels.shape[0], labels.shape[1]), feather_px / 2 + 1
-    share = laid_out(target, size, np.uint16)
+    share = create_array(target, size, np.uint16)
     for box in blocks(size, reach_px=reach_px):
         inside = distance_to(lambda near: labels[near] != label, box, size, reach_px=reach_px)
         outside = distance_to(lambda near: labels[near] == label, box, size, reach_px=reach_px)
@@ -68,7 +68,7 @@ def region_share(labels: Labels, label: int, *, feather_px: float, target: Path)
         from_border: Rows = np.where(inside > 0, inside - np.float32(0.5), np.float32(0.5) - outside)
         ramp = eased(np.float32(0.5) + from_border / np.float32(max(feather_px, 0.5)))
         share[box.top : box.bottom, box.left : box.right] = to_depth(ramp, share.dtype)
-        give_back(labels, share)
+        release_pages(labels, share)
     share.flush()
     return np.load(target, mmap_mode="r")
 

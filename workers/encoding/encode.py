@@ -32,7 +32,7 @@ from giornata.workers.formats.icc import profile_name
 from giornata.workers.formats.tiff_tags import add_tags
 from giornata.workers.metadata.blocks import NO_BLOCKS, Blocks, fitting, tagged
 from giornata.workers.source import Format, SourceFacts
-from giornata.workers.tiling.arrays import ebbing
+from giornata.workers.tiling.arrays import releasing_pages
 
 Size = tuple[int, int]  # width, height in px
 
@@ -165,7 +165,7 @@ def encode(
         image = _outgoing(canvas, kept, size, plan, options.crop)
         image = tagged(image, options.format, blocks=blocks, profile=profile, dpi=facts.dpi)
         warnings = (*plan.warnings, *told, *told_too, *_compression_warning(image, options))
-        with ebbing(canvas, kept):
+        with releasing_pages(canvas, kept):
             _write(image, target, facts, options, blocks)
         return Encoded(
             path=target,

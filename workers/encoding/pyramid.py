@@ -237,7 +237,7 @@ ZIP = ".zip"
 _SIDE = re.compile(r'\b(Width|Height)="(\d+)"')
 
 
-class Shelf(Protocol):
+class TileFolder(Protocol):
     """What tiles are read from: a `Place`, or a zip."""
 
     def head(self, name: str) -> Entry | None: ...
@@ -252,7 +252,7 @@ def small_copy(place: Place, target: str, *, side_px: int) -> bytes | None:
 
     Nothing where there is none, or no zip any more. Raises `OSError`, `PlaceError`.
     """
-    shelf: Shelf = place
+    shelf: TileFolder = place
     folder = target
     if target.endswith(ZIP):
         if place.head(target) is None:
@@ -266,7 +266,7 @@ def small_copy(place: Place, target: str, *, side_px: int) -> bytes | None:
     return shelf.read(name) if name and shelf.head(name) else None
 
 
-def _iiif_size(place: Shelf, folder: str, side_px: int) -> str | None:
+def _iiif_size(place: TileFolder, folder: str, side_px: int) -> str | None:
     """The smallest of the offered sizes that is large enough, or the largest."""
     if place.head(f"{folder}/info.json") is None:
         return None
@@ -275,7 +275,7 @@ def _iiif_size(place: Shelf, folder: str, side_px: int) -> str | None:
     return f"{folder}/full/{width},{height}/0/default.jpg"
 
 
-def _dzi_level(place: Shelf, folder: str) -> str | None:
+def _dzi_level(place: TileFolder, folder: str) -> str | None:
     """The only tile of the largest level that has one; a level is half of the next, the last is all of it."""
     index = next((one.name for one in place.list(folder, depth=1) if one.name.endswith(".dzi")), None)
     if index is None:

@@ -15,7 +15,7 @@ import pyvips
 
 
 @dataclass(frozen=True)
-class Splice:
+class ByteOverlay:
     """`replacement` stands for the `length` bytes at `at`; all other bytes are the file's own."""
 
     at: int
@@ -36,10 +36,10 @@ class Splice:
         return os.pread(descriptor, size, offset - end + self.at + self.length)
 
 
-class SplicedFile:
+class OverlaidFile:
     """Reads a splice in order, as libvips wants it."""
 
-    def __init__(self, descriptor: int, file_bytes: int, splice: Splice) -> None:
+    def __init__(self, descriptor: int, file_bytes: int, splice: ByteOverlay) -> None:
         self._descriptor, self._splice = descriptor, splice
         self._bytes, self._offset = splice.bytes_of(file_bytes), 0
 
@@ -89,7 +89,7 @@ class Segment:
 class Tidied:
     """What has to be exchanged in the file, and in words why."""
 
-    splice: Splice
+    splice: ByteOverlay
     notes: tuple[str, ...]
 
 
@@ -147,7 +147,7 @@ def _tidied(segments: list[Segment], scan: Segment) -> Tidied | None:
         notes += [note] if note else []
     if not notes:
         return None
-    return Tidied(Splice(0, scan.at - 2, b"".join(written)), tuple(notes))
+    return Tidied(ByteOverlay(0, scan.at - 2, b"".join(written)), tuple(notes))
 
 
 def _put_right(segment: Segment, components: int) -> tuple[Segment, str]:

@@ -18,7 +18,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.validate import CERTIFICATE_VARIABLE, KEY_VARIABLE, LIBRARY, Signing, signing_of
 from giornata.jobs.spec.enums import PictureFormat, SourceTypeTerm
 from giornata.workers.errors import EncodeFailed
-from giornata.workers.metadata.metadata import DIGITAL_SOURCE_TYPES, Making
+from giornata.workers.metadata.metadata import DIGITAL_SOURCE_TYPES, Derivation
 from giornata.workers.source import Format
 
 MEDIA_TYPES = {
@@ -39,7 +39,7 @@ class Parent:
 
     path: Path
     kind: str
-    making: Making
+    making: Derivation
 
 
 def media_type(target: Path, format: PictureFormat) -> str | None:
@@ -48,7 +48,7 @@ def media_type(target: Path, format: PictureFormat) -> str | None:
 
 
 def give_credentials(
-    task: RenderTask, target: Path, *, format: PictureFormat, source_format: Format, making: Making
+    task: RenderTask, target: Path, *, format: PictureFormat, source_format: Format, making: Derivation
 ) -> tuple[str, ...]:
     """Signs `target`, the output of `task` under an attempt's name, if it is asked for; what to say of it.
 
@@ -136,7 +136,7 @@ def _library() -> ModuleType:
         raise RuntimeError("c2pa-python is not installed; it comes with giornata[c2pa]") from error
 
 
-def manifest(making: Making, kind: str) -> dict[str, Any]:
+def manifest(making: Derivation, kind: str) -> dict[str, Any]:
     """The manifest's definition: opened, then filtered; with the source type in the IPTC's words."""
     agent = {"name": "Giornata", "version": __version__}
     filtered: dict[str, Any] = {

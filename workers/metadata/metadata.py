@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from giornata.jobs.spec.enums import MetadataPolicy, SourceTypeTerm
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.formats import iptc as iim
 from giornata.workers.formats import xmp
 from giornata.workers.formats.exif import (
@@ -77,7 +77,7 @@ class SourceMetadata:
 
 
 @dataclass(frozen=True)
-class Making:
+class Derivation:
     """How an output came to be, in the words that go into its packet.
 
     `key` tells one output from another and stays the same when it is made again.
@@ -91,7 +91,7 @@ class Making:
     parameters: str  # "great-wave, strength 0.8"
 
 
-def read_metadata(working: WorkingPicture) -> SourceMetadata:
+def read_metadata(working: DecodedImage) -> SourceMetadata:
     """The blocks that decoding left beside the pixels; a packet that cannot be read becomes a warning."""
     found = SourceMetadata(
         tags=read_tags(_block(working.exif_path)), sets=read_iim(_block(working.iptc_path))
@@ -109,7 +109,7 @@ def _block(path: Path | None) -> bytes:
     return b"" if path is None else path.read_bytes()
 
 
-def new_blocks(source: SourceMetadata, making: Making, policy: MetadataPolicy) -> Blocks:
+def new_blocks(source: SourceMetadata, making: Derivation, policy: MetadataPolicy) -> Blocks:
     """The blocks of an output; `minimal` keeps rights and source type alone."""
     minimal = policy is MetadataPolicy.MINIMAL
     made = [*_made(making, minimal=minimal), *([] if minimal else [derived_from(source, making)])]
@@ -151,7 +151,7 @@ def _filled(source: SourceMetadata, *, minimal: bool) -> dict[str, Element]:
     return {element.tag: element for element in made}
 
 
-def _made(making: Making, *, minimal: bool) -> list[Element]:
+def _made(making: Derivation, *, minimal: bool) -> list[Element]:
     elements = []
     if making.source_type is not SourceTypeTerm.NONE:
         term = DIGITAL_SOURCE_TYPES + making.source_type
@@ -175,7 +175,7 @@ def _made(making: Making, *, minimal: bool) -> list[Element]:
     ]
 
 
-def derived_from(source: SourceMetadata, making: Making) -> Element:
+def derived_from(source: SourceMetadata, making: Derivation) -> Element:
     """xmpMM:DerivedFrom: the source by its own document id, and by one made of its hash without any."""
     document = source.properties.text("xmpMM:DocumentID") or f"sha256:{making.source_sha256}"
     fields = {"stRef:documentID": document, "stRef:filePath": making.source_name}

@@ -19,7 +19,7 @@ from giornata.workers.tiling.grid import Box, Tile, TileGrid
 CONTENT, PICTURE = "content.npy", "picture.npy"
 
 
-class Plates:
+class ScaleArrays:
     """Arrays of one scale in `folder`: float, padded height x padded width x 3, 0..1."""
 
     def __init__(self, folder: Path, grid: TileGrid) -> None:
@@ -30,7 +30,7 @@ class Plates:
     @classmethod
     def laid_out(
         cls, folder: Path, grid: TileGrid, *, content: NDArray[Any], start: NDArray[Any]
-    ) -> "Plates":
+    ) -> "ScaleArrays":
         """Write both arrays, padded by mirroring; `content` and `start` are float, height x width x 3."""
         folder.mkdir(parents=True, exist_ok=True)
         whole = Box(0, 0, grid.padded_height, grid.padded_width)

@@ -8,8 +8,8 @@ import torch
 
 from giornata.styles.optimization.coordinator import Position, StepDone
 from giornata.styles.optimization.objective import LossParts
-from giornata.workers.optimization.loss_history import COURSE, PARTS, Course, ScaleCourse
-from giornata.workers.optimization.scale import Optimisation
+from giornata.workers.optimization.loss_history import HISTORY, PARTS, LossHistory, ScaleHistory
+from giornata.workers.optimization.scale import Optimization
 
 LOSSES = "losses.pt"
 
@@ -24,10 +24,10 @@ DIGITS = 5
 
 
 @dataclass
-class CourseWriter:
+class HistoryWriter:
     """Writes the course of `work`, at most once in `every_s` seconds."""
 
-    work: Optimisation
+    work: Optimization
     every_s: float = EVERY_S
     _at_s: float = field(default=-float("inf"))
 
@@ -35,17 +35,17 @@ class CourseWriter:
         """Put down a step of the scale `index`, if it is time."""
         if time.monotonic() - self._at_s < self.every_s:
             return
-        write_course(self.work, course_of(self.work, index, done.position, done.seconds, left_s))
+        write_history(self.work, history_of(self.work, index, done.position, done.seconds, left_s))
         self._at_s = time.monotonic()
 
 
-def course_of(
-    work: Optimisation,
+def history_of(
+    work: Optimization,
     index: int,
     position: Position,
     step_s: float | None = None,
     left_s: float | None = None,
-) -> Course:
+) -> LossHistory:
     """The course with the scale `index` at this position."""
     earlier = [
         [LossParts(**one) for one in torch.load(work.scale_folder(i) / LOSSES, weights_only=True)]
@@ -58,13 +58,13 @@ def course_of(
         for scale, found in zip(work.scales, losses, strict=False)
     )
     rounded = None if left_s is None else round(left_s, 1)
-    return Course(scales=len(work.scales), curves=curves, step_s=step_s or None, left_s=rounded)
+    return LossHistory(scales=len(work.scales), curves=curves, step_s=step_s or None, left_s=rounded)
 
 
-def _curve(width: int, height: int, steps: int, losses: Sequence[LossParts], most: int) -> ScaleCourse:
+def _curve(width: int, height: int, steps: int, losses: Sequence[LossParts], most: int) -> ScaleHistory:
     at = thinned(len(losses), most)
     parts = {name: tuple(float(f"{getattr(losses[i], name):.{DIGITS}g}") for i in at) for name in PARTS}
-    return ScaleCourse(width=width, height=height, steps=steps, at=at, **parts)
+    return ScaleHistory(width=width, height=height, steps=steps, at=at, **parts)
 
 
 def thinned(count: int, most: int) -> tuple[int, ...]:
@@ -74,8 +74,8 @@ def thinned(count: int, most: int) -> tuple[int, ...]:
     return tuple(round(i * (count - 1) / (most - 1)) for i in range(most))
 
 
-def write_course(work: Optimisation, course: Course) -> None:
+def write_history(work: Optimization, course: LossHistory) -> None:
     """Put it beside the work, whole or not at all."""
-    part = work.folder / f"{COURSE}.part"
+    part = work.folder / f"{HISTORY}.part"
     part.write_text(course.model_dump_json())
-    part.replace(work.folder / COURSE)
+    part.replace(work.folder / HISTORY)

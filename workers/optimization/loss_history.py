@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from giornata.jobs.maintenance.gc import PICTURES
 
-COURSE = "course.json"
+HISTORY = "course.json"
 PARTS = ("total", "content", "style", "variation")
 WORK = "optimisation"  # the folder in a picture's own where its optimisation works
 FACT = "course"  # what it is called among the facts of a delivered picture
 
 
-class ScaleCourse(BaseModel):
+class ScaleHistory(BaseModel):
     """One scale, px and steps it is to do; `at` are steps done, and the losses at each of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,59 +45,59 @@ class ScaleCourse(BaseModel):
         return {name: getattr(self, name)[-1] for name in PARTS} if self.at else {}
 
 
-class Course(BaseModel):
+class LossHistory(BaseModel):
     """All scales so far, the last one at work; `step_s` of nothing means that none is under way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scales: int
-    curves: tuple[ScaleCourse, ...]
+    curves: tuple[ScaleHistory, ...]
     step_s: float | None = None
     left_s: float | None = None
 
     @property
-    def now(self) -> ScaleCourse:
+    def now(self) -> ScaleHistory:
         """The scale at work, or the last one."""
         return self.curves[-1]
 
 
-def read_course(folder: Path) -> Course | None:
+def read_history(folder: Path) -> LossHistory | None:
     """The course that lies in a picture's `folder`, if it is an optimisation that has begun."""
     try:
-        course = Course.model_validate_json((folder / WORK / COURSE).read_text())
+        course = LossHistory.model_validate_json((folder / WORK / HISTORY).read_text())
     except (OSError, ValidationError):
         return None
     return course if course.curves else None
 
 
-def course_at(scratch: Path | None, item_id: str) -> tuple[Path, Course] | None:
+def history_at(scratch: Path | None, item_id: str) -> tuple[Path, LossHistory] | None:
     """The folder and the course of an item that is being optimised on this machine."""
     if scratch is None or not item_id.isalnum():
         return None
     for folder in (scratch / PICTURES).glob(f"{item_id}-*"):
-        course = read_course(folder)
+        course = read_history(folder)
         if course is not None:
             return folder, course
     return None
 
 
-def course_fact(folder: Path) -> dict[str, str]:
+def history_fact(folder: Path) -> dict[str, str]:
     """The course in a picture's `folder` as a fact of it; nothing for a picture without."""
-    course = read_course(folder)
+    course = read_history(folder)
     return {} if course is None else {FACT: course.model_dump_json(exclude={"step_s", "left_s"})}
 
 
-def course_from(facts: Mapping[str, object]) -> Course | None:
-    """The inverse of `course_fact`, from all facts of a picture."""
+def history_from(facts: Mapping[str, object]) -> LossHistory | None:
+    """The inverse of `history_fact`, from all facts of a picture."""
     try:
-        return Course.model_validate(json.loads(str(facts[FACT])))
+        return LossHistory.model_validate(json.loads(str(facts[FACT])))
     except (KeyError, ValueError):
         return None
 
 
 def live_picture(folder: Path, side_px: int) -> Image.Image | None:
     """The picture in a picture's `folder` as it is now, 8 bit RGB; nothing while there is none."""
-    course = read_course(folder)
+    course = read_history(folder)
     if course is None:
         return None
     place = folder / WORK / f"scale-{len(course.curves) - 1:02d}"

@@ -12,10 +12,10 @@ import torch
 from giornata.styles.optimization.coordinator import Conductor, Position, Round, StepDone, Verb
 from giornata.styles.optimization.objective import LossParts
 from giornata.styles.optimization.optimizer_shard import Products
-from giornata.workers.optimization.history_writer import LOSSES, CourseWriter, course_of, write_course
+from giornata.workers.optimization.history_writer import LOSSES, HistoryWriter, history_of, write_history
 from giornata.workers.optimization.loss_history import small_picture
-from giornata.workers.optimization.scale import DONE, Optimisation, lay_out, open_scale
-from giornata.workers.optimization.tile_optimizer import Easel, sum_products
+from giornata.workers.optimization.scale import DONE, Optimization, lay_out, open_scale
+from giornata.workers.optimization.tile_optimizer import TileOptimizer, sum_products
 from giornata.workers.tiling.executor import silent
 
 CHECKPOINTS, POSITION = "checkpoints", "position.pt"
@@ -25,7 +25,7 @@ SAVING_PAUSES = 10.0  # times what the last one took: saving takes a tenth of th
 
 
 @dataclass(frozen=True)
-class OptimisationProgress:
+class OptimizationProgress:
     """A finished step as people see it; `left_s` guesses from pixels and steps to come."""
 
     scale: int
@@ -41,7 +41,7 @@ class OptimisationProgress:
 
 
 @dataclass(frozen=True)
-class Standing:
+class OptimizationPosition:
     """Where an optimisation stands on disk: the scale at hand, its checkpoint and the position in it."""
 
     scale: int
@@ -49,13 +49,15 @@ class Standing:
     position: Position | None = None
 
 
-def standing_of(work: Optimisation) -> Standing:
+def position_of(work: Optimization) -> OptimizationPosition:
     """The newest checkpoint of the first scale that is not done."""
     scale = work.finished()
     kept = sorted((work.folder / CHECKPOINTS).glob(f"{scale:02d}-*[0-9]"))
     if not kept:
-        return Standing(scale)
-    return Standing(scale, kept[-1], position_from(torch.load(kept[-1] / POSITION, weights_only=True)))
+        return OptimizationPosition(scale)
+    return OptimizationPosition(
+        scale, kept[-1], position_from(torch.load(kept[-1] / POSITION, weights_only=True))
+    )
 
 
 def pause_after(saving_s: float, *, least_s: float) -> float:
@@ -66,7 +68,7 @@ def pause_after(saving_s: float, *, least_s: float) -> float:
     return max(least_s, SAVING_PAUSES * saving_s) if least_s else 0.0
 
 
-def new_checkpoint(work: Optimisation, scale: int, step: int) -> Path:
+def new_checkpoint(work: Optimization, scale: int, step: int) -> Path:
     """An empty folder to save tiles in, which `seal_checkpoint` makes count."""
     part = work.folder / CHECKPOINTS / f"{scale:02d}-{step:06d}.part"
     shutil.rmtree(part, ignore_errors=True)
@@ -86,17 +88,17 @@ def seal_checkpoint(part: Path, position: Position) -> Path:
     return sealed
 
 
-def optimise(
-    work: Optimisation,
+def optimize(
+    work: Optimization,
     *,
     tick: Callable[[], None] = silent,
     keep_every_s: float = KEEP_EVERY_S,
     lanes: int = 1,
-) -> Iterator[OptimisationProgress]:
+) -> Iterator[OptimizationProgress]:
     """Go on from where the work stands to its end, yielding every step. Raises `StyleError`."""
     encoder = work.loaded_encoder()
     while work.finished() < len(work.scales):
-        standing = standing_of(work)
+        standing = position_of(work)
         if standing.checkpoint is None:
             lay_out(work, standing.scale, encoder, tick=tick, lanes=lanes)
         easel = open_scale(
@@ -106,12 +108,12 @@ def optimise(
 
 
 def _one_scale(
-    work: Optimisation, standing: Standing, easel: Easel, keep_every_s: float
-) -> Iterator[OptimisationProgress]:
+    work: Optimization, standing: OptimizationPosition, easel: TileOptimizer, keep_every_s: float
+) -> Iterator[OptimizationProgress]:
     every, scale = range(len(easel.plates.grid)), work.scales[standing.scale]
     conductor = Conductor(work.options, steps=scale.steps, position=standing.position)
-    kept_at, course = time.monotonic(), CourseWriter(work)
-    for done in played(conductor.run(), lambda asked: easel.play(asked, every)):
+    kept_at, course = time.monotonic(), HistoryWriter(work)
+    for done in run_supersteps(conductor.run(), lambda asked: easel.play(asked, every)):
         if time.monotonic() - kept_at >= keep_every_s:
             began = time.monotonic()
             part = new_checkpoint(work, standing.scale, done.position.step)
@@ -126,7 +128,7 @@ def _one_scale(
     yield close_scale(work, standing.scale, conductor.position)
 
 
-def played(
+def run_supersteps(
     conducting: Generator[Round | StepDone, Any, Position], play: Callable[[Round], Any]
 ) -> Iterator[StepDone]:
     """Answer a conductor's rounds, passing on the steps it reports."""
@@ -144,27 +146,27 @@ def played(
             answer = sum_products(found) if said.verb is Verb.TAKE else found
 
 
-def close_scale(work: Optimisation, index: int, position: Position) -> OptimisationProgress:
+def close_scale(work: Optimization, index: int, position: Position) -> OptimizationProgress:
     """Mark a scale whose results are in its picture as done, with its losses; and show it."""
     preview = write_preview(work, index)
     torch.save([asdict(parts) for parts in position.losses], work.scale_folder(index) / LOSSES)
-    write_course(work, course_of(work, index, position))
+    write_history(work, history_of(work, index, position))
     (work.scale_folder(index) / DONE).touch()
     done = progress_of(work, index, StepDone(position, work.scales[index].steps, 0.0))
-    return OptimisationProgress(**{**_shallow(done), "preview": preview})
+    return OptimizationProgress(**{**_shallow(done), "preview": preview})
 
 
-def _shallow(progress: OptimisationProgress) -> dict[str, Any]:
+def _shallow(progress: OptimizationProgress) -> dict[str, Any]:
     return {name: getattr(progress, name) for name in progress.__dataclass_fields__}
 
 
-def progress_of(work: Optimisation, index: int, done: StepDone) -> OptimisationProgress:
-    """A step in the words of `OptimisationProgress`."""
+def progress_of(work: Optimization, index: int, done: StepDone) -> OptimizationProgress:
+    """A step in the words of `OptimizationProgress`."""
     scale = work.scales[index]
     area = scale.width * scale.height
     to_come = area * (scale.steps - done.position.step)
     to_come += sum(one.width * one.height * one.steps for one in work.scales[index + 1 :])
-    return OptimisationProgress(
+    return OptimizationProgress(
         scale=index + 1,
         scales=len(work.scales),
         width=scale.width,
@@ -177,7 +179,7 @@ def progress_of(work: Optimisation, index: int, done: StepDone) -> OptimisationP
     )
 
 
-def write_preview(work: Optimisation, index: int) -> Path:
+def write_preview(work: Optimization, index: int) -> Path:
     """A small JPEG of a scale's picture as it is now."""
     scale = work.scales[index]
     path = work.folder / f"preview-{index:02d}.jpg"
@@ -188,7 +190,7 @@ def write_preview(work: Optimisation, index: int) -> Path:
     return path
 
 
-def losses_of(work: Optimisation) -> list[list[dict[str, float]]]:
+def losses_of(work: Optimization) -> list[list[dict[str, float]]]:
     """The loss curves of the finished scales."""
     return [
         torch.load(work.scale_folder(index) / LOSSES, weights_only=True) for index in range(work.finished())

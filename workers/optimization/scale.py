@@ -1,6 +1,6 @@
 """One optimisation on scratch: what it is made of, and how each of its scales is laid out.
 
-`Optimisation` is small and valid on every process that sees the scratch; `open_scale` gives any of them an
+`Optimization` is small and valid on every process that sees the scratch; `open_scale` gives any of them an
 easel for its tiles.
 """
 
@@ -22,13 +22,13 @@ from giornata.styles.optimization.options import WHOLE, GatysOptions, Scale, Sta
 from giornata.styles.optimization.tile import TileWork
 from giornata.styles.perception.encoder import Encoder, Preprocessing
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.optimization.arrays import Plates
-from giornata.workers.optimization.tile_optimizer import Easel
+from giornata.workers.optimization.arrays import ScaleArrays
+from giornata.workers.optimization.tile_optimizer import TileOptimizer
 from giornata.workers.optimization.vectors import VectorRoom
 from giornata.workers.tiling.arrays import read_box, reduced
 from giornata.workers.tiling.executor import silent
 from giornata.workers.tiling.grid import Box, Tile, TileGrid
-from giornata.workers.tiling.parallel import on_lanes
+from giornata.workers.tiling.parallel import run_parallel
 
 TARGETS, DONE = "targets", "done"
 SMALL_CORE_PX, USUAL_CORE_PX = 256, 512
@@ -49,7 +49,7 @@ class StyleSource(BaseModel):
     mask_path: Path | None = None
 
 
-class Optimisation(BaseModel):
+class Optimization(BaseModel):
     """Everything an optimisation depends on. `*_path` are .npy files of pixels, height x width x 3.
 
     Tiles have cores of `core_px`, or with `usual_cores` at most that and what is usual for their scale.
@@ -124,7 +124,7 @@ def grid_of(encoder: Encoder, options: GatysOptions, width: int, height: int, *,
 
 
 def lay_out(
-    work: Optimisation,
+    work: Optimization,
     index: int,
     encoder: Encoder,
     *,
@@ -135,7 +135,7 @@ def lay_out(
     scale, grid, folder = work.scales[index], work.grid(index, encoder), work.scale_folder(index)
     content = resized(np.load(work.content_path, mmap_mode="r"), scale)
     start = _start(work, index, content)
-    Plates.laid_out(folder, grid, content=content, start=start)
+    ScaleArrays.laid_out(folder, grid, content=content, start=start)
     for region, style in enumerate(work.styles, start=1):
         if style.mask_path is not None:
             np.save(folder / f"mask-{region}.npy", _mask(style.mask_path, scale, grid))
@@ -144,27 +144,27 @@ def lay_out(
         statistics = style_statistics(work, style, scale, encoder, tick=tick, lanes=lanes)
         place = WHOLE if style.mask_path is None else region
         targets[str(region)] = (style.share, place, statistics)
-    Plates(folder, grid).keep(TARGETS, targets)
+    ScaleArrays(folder, grid).keep(TARGETS, targets)
 
 
 def open_scale(
-    work: Optimisation,
+    work: Optimization,
     index: int,
     encoder: Encoder,
     *,
     checkpoint: Path | None = None,
     tick: Callable[[], None] = silent,
     lanes: int = 1,
-) -> Easel:
+) -> TileOptimizer:
     """An easel for any tiles of a scale that has been laid out."""
     grid, folder = work.grid(index, encoder), work.scale_folder(index)
-    plates = Plates(folder, grid)
+    plates = ScaleArrays(folder, grid)
     objective = Objective(work.options, _targets(plates), _elements(work, grid, encoder), _pixels(grid))
     masks: dict[int, Tensor] = {}
     for region in objective.regions:
         if region != WHOLE:
             masks[region] = torch.from_numpy(np.load(folder / f"mask-{region}.npy"))
-    return Easel(
+    return TileOptimizer(
         encoder,
         objective,
         plates,
@@ -179,7 +179,7 @@ def open_scale(
 
 
 def style_statistics(
-    work: Optimisation,
+    work: Optimization,
     style: StyleSource,
     scale: Scale,
     encoder: Encoder,
@@ -210,7 +210,7 @@ def style_statistics(
         return _style_sums(encoder, options, small, tile, work.device)
 
     lanes = lanes if work.device == "cpu" else 1
-    for part in on_lanes(grid, look, lanes=lanes, tick=tick):
+    for part in run_parallel(grid, look, lanes=lanes, tick=tick):
         for layer, sums in part.items():
             total[layer] = total[layer] + sums if layer in total else sums
     found = {layer: statistics_of(sums) for layer, sums in total.items()}
@@ -238,7 +238,7 @@ def resized(pixels: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
     return np.ascontiguousarray(read_box(made, Box(0, 0, scale.height, scale.width)))
 
 
-def _start(work: Optimisation, index: int, content: NDArray[np.float32]) -> NDArray[np.float32]:
+def _start(work: Optimization, index: int, content: NDArray[np.float32]) -> NDArray[np.float32]:
     if index > 0:
         return resized(np.ascontiguousarray(work.finished_picture(index - 1)), work.scales[index])
     if work.previous_path is not None and work.options.start is Start.PREVIOUS:
@@ -258,7 +258,7 @@ def _mask(path: Path, scale: Scale, grid: TileGrid) -> NDArray[np.float32]:
     return np.ascontiguousarray(read_box(sized, whole)[:, :, 0])
 
 
-def _targets(plates: Plates) -> tuple[StyleTarget, ...]:
+def _targets(plates: ScaleArrays) -> tuple[StyleTarget, ...]:
     kept = plates.kept(TARGETS)
     whole = sum(share for share, _, _ in kept.values()) or 1.0
     return tuple(
@@ -267,7 +267,7 @@ def _targets(plates: Plates) -> tuple[StyleTarget, ...]:
     )
 
 
-def _elements(work: Optimisation, grid: TileGrid, encoder: Encoder) -> dict[str, int]:
+def _elements(work: Optimization, grid: TileGrid, encoder: Encoder) -> dict[str, int]:
     """C·H·W by content layer."""
     made = {}
     for layer in work.options.wanted_content:

@@ -17,11 +17,11 @@ from giornata.styles.errors import BadStatistics
 from giornata.styles.optimization.options import GatysOptions, scales_of
 from giornata.styles.perception.encoder import Encoder
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.masks import read_mask
 from giornata.workers.errors import EffectRefused
-from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimisation, StyleSource
+from giornata.workers.optimization.scale import LEAST_CELLS, USUAL_CORE_PX, Optimization, StyleSource
 from giornata.workers.tiling.arrays import read_box
 from giornata.workers.tiling.canvas import Canvas
 from giornata.workers.tiling.grid import TileGrid
@@ -32,7 +32,7 @@ PIXEL_BYTES = 12
 
 
 @dataclass(frozen=True)
-class StillEngine:
+class NullEngine:
     """An engine without phases, for the canvas of a picture that comes whole from an optimisation."""
 
     stride: int = 16
@@ -63,7 +63,7 @@ class StillEngine:
 
 
 @dataclass(frozen=True)
-class Studio:
+class OptimizationResources:
     """What one process has for an optimisation: where to decode, how much memory, on which device."""
 
     sandbox: Sandbox
@@ -81,7 +81,7 @@ def refuse_effects(task: RenderTask) -> None:
             raise EffectRefused(name, f"engine {task.engine}", "another engine, or to leave it out")
 
 
-def options_of(task: RenderTask) -> GatysOptions:
+def optimization_options(task: RenderTask) -> GatysOptions:
     """The engine's options of a task; less strength is less β. Raises `BadOptions`."""
     told = _told(task).settings
     options = GatysOptions.model_validate({"seed": task.seed % 2**32, **told})
@@ -96,22 +96,24 @@ def _told(task: RenderTask) -> TaskOptimise:
     return task.optimise
 
 
-def set_up(task: RenderTask, painting: WorkingPicture, folder: Path, studio: Studio) -> Optimisation:
+def create_optimization(
+    task: RenderTask, painting: DecodedImage, folder: Path, studio: OptimizationResources
+) -> Optimization:
     """Decode the style pictures and write down all of the optimisation of `painting` in `folder`, once.
 
     Raises `BadOptions`, `BadEncoder`, `UnknownLayer`, and what decoding raises.
     """
     record = folder / RECORD
     if record.is_file():
-        return Optimisation.model_validate_json(record.read_text())
+        return Optimization.model_validate_json(record.read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = _told(task), options_of(task)
+    told, options = _told(task), optimization_options(task)
     encoder = load_encoder(EncoderChoice(told.encoder, options.pooling))
     encoder.check(options.layers)
     stride = encoder.architecture.common_stride(options.layers)
     size = (painting.width, painting.height)
     previous = studio.sandbox.decode(told.previous, folder / "previous") if told.previous else None
-    work = Optimisation(
+    work = Optimization(
         folder=folder,
         content_path=painting.pixels_path,
         previous_path=previous.pixels_path if previous else None,
@@ -131,7 +133,7 @@ def set_up(task: RenderTask, painting: WorkingPicture, folder: Path, studio: Stu
 
 
 def _styles(
-    task: RenderTask, painting: WorkingPicture, folder: Path, studio: Studio
+    task: RenderTask, painting: DecodedImage, folder: Path, studio: OptimizationResources
 ) -> Iterator[StyleSource]:
     for index, image in enumerate(_told(task).images):
         decoded = studio.sandbox.decode(image.path, folder / f"style-{index:02d}")
@@ -153,7 +155,7 @@ def fitting_core(encoder: Encoder, options: GatysOptions, memory_bytes: int) -> 
     )
 
 
-def hang(
+def write_to_canvas(
     picture: NDArray[np.float32], canvas: Canvas, grid: TileGrid, pixels: NDArray[Any], *, blend: float
 ) -> None:
     """Put the optimised picture (float, height x width x 3) on the canvas, mixed with the source."""

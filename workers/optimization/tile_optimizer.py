@@ -18,11 +18,11 @@ from giornata.styles.optimization.tile import TileWork
 from giornata.styles.perception.encoder import Encoder
 from giornata.styles.threads import one_thread
 from giornata.workers.errors import WorkerBug
-from giornata.workers.optimization.arrays import Plates
+from giornata.workers.optimization.arrays import ScaleArrays
 from giornata.workers.optimization.vectors import VectorRoom, vectors_of
 from giornata.workers.tiling.executor import silent
 from giornata.workers.tiling.grid import Tile
-from giornata.workers.tiling.parallel import on_lanes
+from giornata.workers.tiling.parallel import run_parallel
 
 T = TypeVar("T")
 SIGNALS = "signals"
@@ -30,7 +30,7 @@ VECTOR_PIXEL_BYTES = 12  # three float32
 
 
 @dataclass(eq=False)
-class Easel:
+class TileOptimizer:
     """Works on tiles of `plates`; sums and signals travel by files beside them, numbers by return value.
 
     Features stay between forward and backward while they fit `memory_bytes`; the others are computed again.
@@ -41,7 +41,7 @@ class Easel:
 
     encoder: Encoder
     objective: Objective
-    plates: Plates
+    plates: ScaleArrays
     memory_bytes: int
     device: str = "cpu"
     masks: dict[int, Tensor] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Easel:
         # Of tiles that are at work together, what is not kept must fit as well.
         room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes)))
         lanes = min(self.lanes, room) if self.device == "cpu" else 1
-        return on_lanes([self.plates.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
+        return run_parallel([self.plates.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
 
     @cached_property
     def _largest_bytes(self) -> float:

@@ -27,7 +27,7 @@ ASK_S = 0.2  # between two looks at a lock that another process holds
 
 
 @dataclass(frozen=True)
-class Masters:
+class StyledImageCache:
     """The masters below `root`, at most `room_bytes` and a quarter of what is free; the oldest go first."""
 
     root: Path

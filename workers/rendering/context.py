@@ -1,4 +1,4 @@
-"""`Workshop`: what every step of a render shares: styles, the decoding process, scratch, the heartbeat."""
+"""`RenderContext`: the styles, decoding process, scratch and heartbeat that all steps of a render share."""
 
 import shutil
 import tempfile
@@ -14,33 +14,33 @@ from giornata.styles.engine import Engine
 from giornata.styles.library import Library
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.device import pick_core
-from giornata.workers.optimization.runner import OptimisationProgress
-from giornata.workers.rendering.cache import Masters
+from giornata.workers.optimization.runner import OptimizationProgress
+from giornata.workers.rendering.cache import StyledImageCache
 from giornata.workers.rendering.engines import Engines
-from giornata.workers.rendering.heartbeat import Pulse
-from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.heartbeat import Heartbeat
+from giornata.workers.rendering.prepared import PreparedImage
 from giornata.workers.rendering.style_images import StyleImages
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.canvas import Canvas
-from giornata.workers.tiling.executor import TileDesk, grid_for
-from giornata.workers.tiling.feature_plan import Keep
+from giornata.workers.tiling.executor import TileExecutor, grid_for
+from giornata.workers.tiling.feature_plan import FeaturePlacement
 from giornata.workers.tiling.features import FeatureFiles
 from giornata.workers.tiling.grid import TileGrid
-from giornata.workers.tiling.statistics_log import Workbook
+from giornata.workers.tiling.statistics_log import StatisticsLog
 
 STYLE_IMAGES = "style-images"  # the folder of what they were learnt to be, for all sessions of a machine
 
 
-class Workshop:
+class RenderContext:
     """Belongs to one thread, as its decoding process does. Close it to end that."""
 
     def __init__(self, settings: RenderSettings) -> None:
         self.settings = settings
         self.library = Library(settings.style_folders)
         self.sandbox = Sandbox(settings.limits)
-        self.pulse = Pulse()
-        self.watch: Callable[[OptimisationProgress], None] = lambda progress: None
-        self.masters = Masters(settings.scratch / "masters")
+        self.pulse = Heartbeat()
+        self.watch: Callable[[OptimizationProgress], None] = lambda progress: None
+        self.masters = StyledImageCache(settings.scratch / "masters")
         shared = settings.pictures.parent if settings.pictures else settings.scratch
         images = StyleImages(shared / STYLE_IMAGES, self.sandbox, self.pulse.tick)
         self.engines = Engines(self.library, images, settings.lanes)
@@ -67,13 +67,13 @@ class Workshop:
         """See `Engines.engine`."""
         return self.engines.engine(task)
 
-    def told(self, task: RenderTask, prepared: Prepared) -> RenderTask:
+    def told(self, task: RenderTask, prepared: PreparedImage) -> RenderTask:
         """The task with the strength that was chosen for its picture."""
         if prepared.strength is None:
             return task
         return task.model_copy(update={"strength": prepared.strength})
 
-    def grid(self, task: RenderTask, prepared: Prepared) -> TileGrid:
+    def grid(self, task: RenderTask, prepared: PreparedImage) -> TileGrid:
         """The tiles of a prepared picture: the same on every process."""
         painting = prepared.painting
         return grid_for(
@@ -84,12 +84,12 @@ class Workshop:
             overlap_px=task.overlap_px,
         )
 
-    def desk(self, task: RenderTask, prepared: Prepared) -> TileDesk:
+    def desk(self, task: RenderTask, prepared: PreparedImage) -> TileExecutor:
         """A desk for a prepared picture; it holds features, so keep it through the phases."""
         files = None
-        if prepared.keeping.keep is Keep.DISK:
+        if prepared.keeping.keep is FeaturePlacement.DISK:
             files = FeatureFiles(prepared.folder / "features", prepared.keeping.phases)
-        return TileDesk(
+        return TileExecutor(
             self.engine(self.told(task, prepared)),
             self.grid(task, prepared),
             prepared.painting.pixels,
@@ -99,11 +99,11 @@ class Workshop:
             book=self.book(prepared),
         )
 
-    def book(self, prepared: Prepared) -> Workbook | None:
+    def book(self, prepared: PreparedImage) -> StatisticsLog | None:
         """What is known of a picture whose work lasts."""
-        return Workbook(prepared.folder / "book") if prepared.lasting else None
+        return StatisticsLog(prepared.folder / "book") if prepared.lasting else None
 
-    def canvas(self, prepared: Prepared, grid: TileGrid) -> Canvas:
+    def canvas(self, prepared: PreparedImage, grid: TileGrid) -> Canvas:
         """The prepared picture's canvas, open for writing."""
         pixels = np.load(prepared.canvas_path, mmap_mode="r+")
         return Canvas(grid, pixels, prepared.folder / "strips", painter=self.settings.worker)

@@ -19,7 +19,7 @@ from giornata.styles.universal.transform import TransformKind
 from giornata.workers.device import pick_device
 from giornata.workers.effects.brush_sizes import engine_stroke_px
 from giornata.workers.errors import EffectRefused
-from giornata.workers.optimization.setup import StillEngine
+from giornata.workers.optimization.setup import NullEngine
 from giornata.workers.rendering.provenance import StyleImageRecord, UniversalRecord, file_name
 from giornata.workers.rendering.style_images import StyleImages, image_sha256
 
@@ -42,7 +42,7 @@ class Engines:
         network, and what decoding an image raises.
         """
         if task.engine is EngineKind.OPTIMIZATION:
-            return StillEngine()
+            return NullEngine()
         device, dtype = pick_device(task.device), TYPES[task.precision]
         told = images_of(task)
         if told is not None:

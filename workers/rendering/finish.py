@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PreserveColour
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.effects.brush import Strokes, stroked
 from giornata.workers.effects.color_transfer import recolouring
 from giornata.workers.effects.effects import Effects, asked_effects
 from giornata.workers.effects.masks import composited
 from giornata.workers.effects.palette import PaletteKeeper
 from giornata.workers.effects.regions import as_rows, composed
-from giornata.workers.rendering.context import Workshop
-from giornata.workers.rendering.paint import Painter
+from giornata.workers.rendering.context import RenderContext
+from giornata.workers.rendering.paint import TileRenderer
 from giornata.workers.rendering.prepare import Preparer
-from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.prepared import PreparedImage
 from giornata.workers.rendering.quality import BACK, ROUNDS, measure, picture_complaints, refuse
-from giornata.workers.tiling.arrays import Rows, give_back, silent, to_depth, to_float, written
+from giornata.workers.tiling.arrays import Rows, release_pages, silent, to_depth, to_float, written_rows
 
 Samples = NDArray[Any]
 RowsOf = Callable[[slice], Rows]
@@ -36,7 +36,7 @@ FINISHED = "finished.npy"
 
 def finish(
     task: RenderTask,
-    working: WorkingPicture,
+    working: DecodedImage,
     effects: Effects,
     canvas: Samples,
     *,
@@ -62,10 +62,10 @@ def finish(
         original = np.asarray(source[band])
         made = recolour(styled(band), to_float(original))
         made = made if keeper is None else keeper.held(band, made)
-        give_back(source, canvas, painted, weights)
+        release_pages(source, canvas, painted, weights)
         return to_depth(made, source.dtype) if weights is None else composited(made, original, weights[band])
 
-    return written(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)
+    return written_rows(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)
 
 
 def finished_path(task: RenderTask, folder: Path) -> Path | None:
@@ -100,7 +100,7 @@ def _painted(
     counted = task.preserve_colour in (PreserveColour.HISTOGRAM, PreserveColour.COVARIANCE)
     if counted and (effects.canvases or effects.strokes):
         # Read twice, so it is made once.
-        made = written(
+        made = written_rows(
             folder / "painted.npy", source.shape, np.uint16, lambda b: to_depth(styled(b), SIXTEEN), tick=tick
         )
         return as_rows(made), made
@@ -124,10 +124,10 @@ def _style_rows(
 class Finisher:
     """Needs to paint again what came out less faithful than was asked."""
 
-    def __init__(self, shop: Workshop, preparer: Preparer, painter: Painter) -> None:
+    def __init__(self, shop: RenderContext, preparer: Preparer, painter: TileRenderer) -> None:
         self.shop, self.preparer, self.painter = shop, preparer, painter
 
-    def finish(self, task: RenderTask, prepared: Prepared) -> Prepared:
+    def finish(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
         """Blend the strips, apply the effects, measure; render weaker what is less faithful than was asked.
 
         Leaves the result to other outputs of the same picture. Raises `IncompleteCanvas`, `EffectRefused`,
@@ -147,7 +147,7 @@ class Finisher:
             self._share(task, prepared)
         return prepared
 
-    def _finished(self, task: RenderTask, prepared: Prepared) -> Prepared:
+    def _finished(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
         if prepared.finished:
             return prepared
         task, working = self.shop.told(task, prepared), prepared.working
@@ -162,7 +162,7 @@ class Finisher:
         self.shop.pulse.tick()
         return prepared.model_copy(update={"canvas_path": path, "finished": True, "measures": measures})
 
-    def _weaker(self, task: RenderTask, prepared: Prepared) -> Prepared:
+    def _weaker(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
         """The picture rendered again, here, with less strength."""
         folder = Path(tempfile.mkdtemp(prefix="weaker-", dir=prepared.folder))
         less = (prepared.strength or 0.0) * BACK
@@ -170,7 +170,7 @@ class Finisher:
         self.painter.paint_whole(task, weaker)
         return weaker
 
-    def _share(self, task: RenderTask, prepared: Prepared) -> None:
+    def _share(self, task: RenderTask, prepared: PreparedImage) -> None:
         """Leave a finished picture to its other outputs."""
         working = prepared.working
         files = {"canvas.npy": prepared.canvas_path, **working.files}
@@ -184,7 +184,7 @@ class Finisher:
         self.shop.masters.keep(task.master_key(), files, record)
 
 
-def _is_too_far(task: RenderTask, prepared: Prepared) -> bool:
+def _is_too_far(task: RenderTask, prepared: PreparedImage) -> bool:
     if task.min_ssim is None or prepared.measures is None:
         return False
     return prepared.measures.ssim < task.min_ssim

@@ -1,4 +1,4 @@
-"""`Pulse`: how a worker shows that it goes on, and how it is told between two tiles to let a claim go."""
+"""`Heartbeat`: how a worker shows that it goes on, and how it is told between two tiles to let a claim go."""
 
 import threading
 import time
@@ -11,8 +11,8 @@ from giornata.jobs.model.attempt import ClaimKey
 REMEMBERED = 10_000  # dropped claims a worker keeps in mind: far more than can be in line
 
 
-class Dropped(Exception):
-    """`Dropped(key)`: nobody wants this claim any more. Not an error; nothing is reported."""
+class Cancelled(Exception):
+    """`Cancelled(key)`: nobody wants this claim any more. Not an error; nothing is reported."""
 
 
 class Beat(BaseModel):
@@ -25,7 +25,7 @@ class Beat(BaseModel):
     quiet_s: float
 
 
-class Pulse:
+class Heartbeat:
     """Counts steps of the claim at hand. One thread works, another may ask or drop."""
 
     def __init__(self) -> None:
@@ -36,23 +36,23 @@ class Pulse:
         self._dropped: OrderedDict[ClaimKey, None] = OrderedDict()
 
     def begin(self, key: ClaimKey) -> None:
-        """Turn to a claim. Raises `Dropped` when it was dropped while it waited."""
+        """Turn to a claim. Raises `Cancelled` when it was dropped while it waited."""
         with self._lock:
             self._key, self._steps, self._at = key, 0, time.monotonic()
         self.check()
 
     def tick(self) -> None:
-        """A step is done. Raises `Dropped` when the claim was dropped meanwhile."""
+        """A step is done. Raises `Cancelled` when the claim was dropped meanwhile."""
         with self._lock:
             self._steps += 1
             self._at = time.monotonic()
         self.check()
 
     def check(self) -> None:
-        """Raise `Dropped` when nobody wants the claim at hand any more."""
+        """Raise `Cancelled` when nobody wants the claim at hand any more."""
         with self._lock:
             if self._key in self._dropped:
-                raise Dropped(self._key)
+                raise Cancelled(self._key)
 
     def end(self) -> None:
         """Turn away from the claim at hand."""

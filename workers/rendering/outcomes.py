@@ -14,6 +14,7 @@ from giornata.jobs.errors import (
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, one_line, tail
 from giornata.styles.errors import BadEncoder, BadOptions, BadStylePicture, Diverged, UnknownLayer
 from giornata.workers.errors import (
+    AlreadyInProgress,
     BadLimits,
     BadTiling,
     EffectRefused,
@@ -24,10 +25,9 @@ from giornata.workers.errors import (
     RenderError,
     SandboxUnavailable,
     ScratchFull,
-    StillMade,
     Unreadable,
 )
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 
 # What a person asked of an optimisation and can put right; other errors of styles are bugs of ours.
 ASKED = (BadStylePicture, BadEncoder, BadOptions, UnknownLayer, Diverged)
@@ -38,7 +38,7 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (BadLimits, OutcomeClass.BAD_INPUT),
     (EffectRefused, OutcomeClass.BAD_INPUT),
     (QualityRefused, OutcomeClass.QUALITY),
-    (StillMade, OutcomeClass.WAITING),
+    (AlreadyInProgress, OutcomeClass.WAITING),
     (OutOfMemory, OutcomeClass.OOM_DEVICE),
     (TargetTaken, OutcomeClass.TARGET_TAKEN),
     (Unreadable, OutcomeClass.TRANSIENT_IO),
@@ -61,7 +61,7 @@ def classify(error: BaseException) -> OutcomeClass:
     return next((kind for family, kind in CLASSES if isinstance(error, family)), OutcomeClass.BUG)
 
 
-def delivered(claim: Claim, rendered: Rendered, *, seconds: float, worker: str = "") -> Outcome:
+def delivered(claim: Claim, rendered: RenderResult, *, seconds: float, worker: str = "") -> Outcome:
     """The report of a finished attempt."""
     return Outcome(
         job_id=claim.job_id,

@@ -15,12 +15,12 @@ from giornata.jobs.storage.hashing import file_sha256
 from giornata.jobs.storage.local import remove
 from giornata.styles.library import Library
 from giornata.styles.moments import Totals
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.effects.crop import crop_warnings, to_show
 from giornata.workers.encoding.encode import Encoded, EncodeOptions, Samples, encode
 from giornata.workers.errors import EffectRefused, EncodeFailed, Unreadable
 from giornata.workers.metadata.blocks import HELD, Blocks, fitting
-from giornata.workers.metadata.metadata import Making, new_blocks, read_metadata
+from giornata.workers.metadata.metadata import Derivation, new_blocks, read_metadata
 from giornata.workers.rendering.provenance import (
     Provenance,
     UniversalRecord,
@@ -68,7 +68,7 @@ TOOL = f"Giornata {__version__}"
 
 
 @dataclass(frozen=True)
-class Handed:
+class WrittenOutput:
     """An output that was written, and what its record needs to know of it."""
 
     encoded: Encoded
@@ -78,9 +78,9 @@ class Handed:
     quality: int | None = None  # what formats that lose something were written at
 
 
-def making_of(task: RenderTask, source_sha256: str) -> Making:
+def derivation_of(task: RenderTask, source_sha256: str) -> Derivation:
     """How the output of `task` came to be, for its metadata."""
-    return Making(
+    return Derivation(
         key=task.content_key(),
         source_name=os.fsencode(Path(task.source).name).decode("utf-8", "replace"),
         source_sha256=source_sha256,
@@ -102,7 +102,7 @@ def _parameters(task: RenderTask) -> str:
     return ", ".join(words)
 
 
-def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, target: Path) -> Handed:
+def write_output(task: RenderTask, *, working: DecodedImage, pixels: Samples, target: Path) -> WrittenOutput:
     """Writes `pixels` (uint8 or uint16, H x W x 3, working sRGB) to `target`, an attempt's own name.
 
     Raises `EncodeFailed`, and `Unreadable` when the source is gone; then nothing is left at `target`.
@@ -112,7 +112,7 @@ def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, tar
     except OSError as error:
         raise Unreadable(task.source, error.strerror or str(error)) from error
     metadata = read_metadata(working)
-    blocks = new_blocks(metadata, making_of(task, source_sha256), task.metadata)
+    blocks = new_blocks(metadata, derivation_of(task, source_sha256), task.metadata)
     options = _options(task, working)
 
     def write(quality: int) -> Encoded:
@@ -136,10 +136,10 @@ def hand_over(task: RenderTask, *, working: WorkingPicture, pixels: Samples, tar
         *_lowered(task, quality),
     )
     told = quality if encoded.format in LOSSY else None
-    return Handed(encoded, source_sha256, warnings, _left_xmp(blocks, encoded), told)
+    return WrittenOutput(encoded, source_sha256, warnings, _left_xmp(blocks, encoded), told)
 
 
-def _options(task: RenderTask, working: WorkingPicture) -> EncodeOptions:
+def _options(task: RenderTask, working: DecodedImage) -> EncodeOptions:
     """What `task` asks for, of a picture of this size."""
     box, size = to_show((working.width, working.height), task.crop)
     crop = (box.left, box.top, box.width, box.height) if box else None
@@ -189,9 +189,9 @@ def _without_address(task: RenderTask) -> tuple[str, ...]:
 
 def record_of(
     task: RenderTask,
-    handed: Handed,
+    handed: WrittenOutput,
     *,
-    working: WorkingPicture,
+    working: DecodedImage,
     library: Library,
     grid: TileGrid,
     totals: Totals | None,

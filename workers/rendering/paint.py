@@ -6,21 +6,21 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind, Statistics
 from giornata.styles.moments import Totals
 from giornata.workers.device import memory_errors, pick_device
-from giornata.workers.optimization.runner import optimise
-from giornata.workers.optimization.scale import Optimisation
-from giornata.workers.optimization.setup import Studio, hang, set_up
-from giornata.workers.rendering.context import Workshop
-from giornata.workers.rendering.prepared import Prepared
-from giornata.workers.tiling.executor import TileDesk, exact_totals, render_tiles, thumbnail_totals
+from giornata.workers.optimization.runner import optimize
+from giornata.workers.optimization.scale import Optimization
+from giornata.workers.optimization.setup import OptimizationResources, create_optimization, write_to_canvas
+from giornata.workers.rendering.context import RenderContext
+from giornata.workers.rendering.prepared import PreparedImage
+from giornata.workers.tiling.executor import TileExecutor, exact_totals, render_tiles, thumbnail_totals
 
 
-class Painter:
+class TileRenderer:
     """`of_reference` finds the totals of the picture whose statistics a task borrows."""
 
-    def __init__(self, shop: Workshop, of_reference: Callable[[RenderTask], Totals]) -> None:
+    def __init__(self, shop: RenderContext, of_reference: Callable[[RenderTask], Totals]) -> None:
         self.shop, self._of_reference = shop, of_reference
 
-    def borrowed_totals(self, task: RenderTask, prepared: Prepared) -> Totals | None:
+    def borrowed_totals(self, task: RenderTask, prepared: PreparedImage) -> Totals | None:
         """Totals that do not come from the picture's own tiles, or None when they do (`exact`)."""
         task = self.shop.told(task, prepared)
         if task.statistics is Statistics.THUMBNAIL:
@@ -30,7 +30,12 @@ class Painter:
         return None
 
     def paint(
-        self, task: RenderTask, prepared: Prepared, desk: TileDesk, tiles: Iterable[int], totals: Totals
+        self,
+        task: RenderTask,
+        prepared: PreparedImage,
+        desk: TileExecutor,
+        tiles: Iterable[int],
+        totals: Totals,
     ) -> int:
         """Render the tiles of these indexes into the canvas; returns how many. Raises `OutOfMemory`."""
         canvas = self.shop.canvas(prepared, desk.grid)
@@ -44,7 +49,7 @@ class Painter:
         with memory_errors(prepared.core_px):
             return sum(1 for _ in render_tiles(desk, canvas, wanted, totals, blend=blend))
 
-    def paint_whole(self, task: RenderTask, prepared: Prepared) -> Totals:
+    def paint_whole(self, task: RenderTask, prepared: PreparedImage) -> Totals:
         """All phases and all tiles in this process; returns the totals."""
         if task.engine is EngineKind.OPTIMIZATION:
             self._optimise(task, prepared)
@@ -55,26 +60,26 @@ class Painter:
         self.paint(task, prepared, desk, range(len(desk.grid)), totals)
         return totals
 
-    def _optimise(self, task: RenderTask, prepared: Prepared) -> None:
+    def _optimise(self, task: RenderTask, prepared: PreparedImage) -> None:
         """Style by optimisation, in this process, from the last checkpoint on."""
         work = self.optimisation(task, prepared)
         settings = self.shop.settings
         with memory_errors(work.core_px):
-            for progress in optimise(
+            for progress in optimize(
                 work, tick=self.shop.pulse.tick, keep_every_s=settings.keep_every_s, lanes=settings.lanes
             ):
                 self.shop.watch(progress)
-        self.hang(task, prepared, work)
+        self.write_to_canvas(task, prepared, work)
 
-    def optimisation(self, task: RenderTask, prepared: Prepared) -> Optimisation:
+    def optimisation(self, task: RenderTask, prepared: PreparedImage) -> Optimization:
         """The optimisation of a prepared picture: the same on every process."""
-        studio = Studio(
+        studio = OptimizationResources(
             self.shop.sandbox, self.shop.settings.memory_bytes, pick_device(task.device), self.shop.pulse.tick
         )
-        return set_up(task, prepared.painting, prepared.folder / "optimisation", studio)
+        return create_optimization(task, prepared.painting, prepared.folder / "optimisation", studio)
 
-    def hang(self, task: RenderTask, prepared: Prepared, work: Optimisation) -> None:
+    def write_to_canvas(self, task: RenderTask, prepared: PreparedImage, work: Optimization) -> None:
         """Put the picture of a finished optimisation on the canvas."""
         grid, picture = self.shop.grid(task, prepared), work.finished_picture(len(work.scales) - 1)
         canvas, blend = self.shop.canvas(prepared, grid), prepared.effects.tile_blend(task)
-        hang(picture, canvas, grid, prepared.painting.pixels, blend=blend)
+        write_to_canvas(picture, canvas, grid, prepared.painting.pixels, blend=blend)

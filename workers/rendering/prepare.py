@@ -13,22 +13,22 @@ from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.engine import Engine
 from giornata.styles.perception.encoder_files import encoder_version
 from giornata.styles.universal.network_files import load_network_card
-from giornata.workers.decoding.decoded import WorkingPicture
-from giornata.workers.decoding.options import Reading
+from giornata.workers.decoding.decoded import DecodedImage
+from giornata.workers.decoding.options import DecodeOptions
 from giornata.workers.device import pick_device
 from giornata.workers.effects.crop import to_style
 from giornata.workers.effects.effects import Effects, canvas_depth, prepare_effects
 from giornata.workers.optimization.setup import refuse_effects
-from giornata.workers.rendering.context import Workshop
-from giornata.workers.rendering.prepared import Prepared
+from giornata.workers.rendering.context import RenderContext
+from giornata.workers.rendering.prepared import PreparedImage
 from giornata.workers.rendering.quality import LUMA, TRIAL_PX, faithful_strength, ssim
-from giornata.workers.rendering.workdir import Workplaces, fingerprint_of
+from giornata.workers.rendering.workdir import WorkDirs, fingerprint_of
 from giornata.workers.source import Depth
 from giornata.workers.tiling.arrays import reduced
 from giornata.workers.tiling.canvas import new_canvas
 from giornata.workers.tiling.executor import styled_in_one
-from giornata.workers.tiling.feature_plan import Keep, Keeping
-from giornata.workers.tiling.features import SAY_AT_BYTES, choose_keeping, room_for_features
+from giornata.workers.tiling.feature_plan import FeaturePlacement, FeaturePlan
+from giornata.workers.tiling.features import SAY_AT_BYTES, plan_features, room_for_features
 from giornata.workers.tiling.grid import TileGrid
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ SMALL_FILE_BYTES = 1 << 19  # a source below this is not looked at beforehand
 class Preparer:
     """`paint` paints a whole picture in this process: for an effect that needs another one beside it."""
 
-    def __init__(self, shop: Workshop, paint: Callable[[RenderTask, Prepared], object]) -> None:
+    def __init__(self, shop: RenderContext, paint: Callable[[RenderTask, PreparedImage], object]) -> None:
         self.shop, self._paint = shop, paint
 
-    def prepare(self, task: RenderTask, folder: Path, *, lasting: bool = False) -> Prepared:
+    def prepare(self, task: RenderTask, folder: Path, *, lasting: bool = False) -> PreparedImage:
         """Decode the source and lay out an empty canvas of the same size and depth in `folder`.
 
         A `lasting` folder may hold both already. Raises `Rejected`, `Unreadable`, `ScratchFull`.
@@ -50,7 +50,7 @@ class Preparer:
         refuse_effects(task)
         record = folder / "prepared.json"
         if lasting and record.is_file():
-            return Prepared.model_validate_json(record.read_text())
+            return PreparedImage.model_validate_json(record.read_text())
         decoded = self.shop.sandbox.decode(task.source, folder / "source", self._reading(task))
         self.shop.pulse.tick()
         working = to_style(decoded, task.crop, folder / "crop")
@@ -62,8 +62,8 @@ class Preparer:
         return prepared
 
     def with_effects(
-        self, task: RenderTask, working: WorkingPicture, folder: Path, *, strength: float | None
-    ) -> Prepared:
+        self, task: RenderTask, working: DecodedImage, folder: Path, *, strength: float | None
+    ) -> PreparedImage:
         """An empty canvas in `folder`, and beside it what the effects of `task` need."""
         if strength is not None:
             task = task.model_copy(update={"strength": strength})
@@ -84,7 +84,7 @@ class Preparer:
             self.shop.settings.pictures is not None and self._is_large(task)
         )
         if self.shop.settings.pictures is not None and lasts:
-            places = Workplaces(self.shop.settings.pictures, self.shop.settings.owner_pid or os.getpid())
+            places = WorkDirs(self.shop.settings.pictures, self.shop.settings.owner_pid or os.getpid())
             names = {name for mix in (task.mix, *(one.mix for one in task.regions)) for name in mix}
             weights = sorted(self.shop.library.find(name).card.version for name in names)
             if task.engine is EngineKind.UNIVERSAL:
@@ -96,7 +96,7 @@ class Preparer:
                 return folder, True
         return self.shop.new_folder(), False
 
-    def _faithful(self, task: RenderTask, working: WorkingPicture) -> float | None:
+    def _faithful(self, task: RenderTask, working: DecodedImage) -> float | None:
         """The strength at which a small copy is as close to its source as was asked; nothing if not asked."""
         if task.min_ssim is None:
             return None
@@ -112,13 +112,13 @@ class Preparer:
         return strength
 
     def _laid_out(
-        self, task: RenderTask, working: WorkingPicture, folder: Path, effects: Effects, depth: Depth
-    ) -> Prepared:
+        self, task: RenderTask, working: DecodedImage, folder: Path, effects: Effects, depth: Depth
+    ) -> PreparedImage:
         """An empty canvas in `folder` for what is to be painted, and what its tiles need."""
         painting, engine = effects.painting or working, self.shop.engine(task)
         grid = self.shop.grid_of(task, engine, painting.width, painting.height)
         canvas = new_canvas(folder / "canvas.npy", painting.height, painting.width, np.dtype(depth.value))
-        return Prepared(
+        return PreparedImage(
             folder=folder,
             working=working,
             canvas_path=canvas,
@@ -127,7 +127,7 @@ class Preparer:
             keeping=self._keeping(engine, grid, folder, depth.bytes),
         )
 
-    def _paint_aside(self, task: RenderTask, picture: WorkingPicture, folder: Path, effects: Effects) -> Path:
+    def _paint_aside(self, task: RenderTask, picture: DecodedImage, folder: Path, effects: Effects) -> Path:
         """Paint `picture` whole, in this process, for an effect of another; the canvas, 16 bits a sample."""
         shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
         folder.mkdir(parents=True)
@@ -138,13 +138,13 @@ class Preparer:
             shutil.rmtree(folder / left, ignore_errors=True)
         return prepared.canvas_path
 
-    def _keeping(self, engine: Engine, grid: TileGrid, folder: Path, sample_bytes: int) -> Keeping:
+    def _keeping(self, engine: Engine, grid: TileGrid, folder: Path, sample_bytes: int) -> FeaturePlan:
         settings = self.shop.settings
         room = room_for_features(folder, grid, sample_bytes=sample_bytes, allowed_bytes=settings.spill_bytes)
-        keeping = choose_keeping(
+        keeping = plan_features(
             engine, grid, memory_bytes=settings.memory_bytes, sharers=settings.sharers, disk_bytes=room
         )
-        if keeping.keep is not Keep.MEMORY or keeping.memory_bytes > SAY_AT_BYTES:
+        if keeping.keep is not FeaturePlacement.MEMORY or keeping.memory_bytes > SAY_AT_BYTES:
             log.info("%d×%d px in %d tiles: %s", grid.width, grid.height, len(grid), keeping.words)
         return keeping
 
@@ -154,5 +154,5 @@ class Preparer:
         facts = self.shop.sandbox.inspect(task.source, self._reading(task))
         return len(self.shop.grid_of(task, self.shop.engine(task), facts.width, facts.height)) >= LARGE_TILES
 
-    def _reading(self, task: RenderTask) -> Reading:
-        return Reading.of(task, limits=self.shop.settings.limits)
+    def _reading(self, task: RenderTask) -> DecodeOptions:
+        return DecodeOptions.of(task, limits=self.shop.settings.limits)

@@ -13,12 +13,12 @@ from scipy.ndimage import gaussian_filter
 
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.values import TaskChecks
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.encoding.encode import Encoded
 from giornata.workers.errors import EffectRefused, QualityRefused
 from giornata.workers.formats.icc import profile_name
 from giornata.workers.source import ProfileUse
-from giornata.workers.tiling.arrays import bands, ebbing, give_back, reduced, to_float
+from giornata.workers.tiling.arrays import bands, reduced, release_pages, releasing_pages, to_float
 from giornata.workers.tiling.grid import TileGrid
 
 
@@ -74,7 +74,7 @@ def similarity(first: NDArray[Any], second: NDArray[Any]) -> float:
 
     uint8, uint16 or float32 0..1, H x W x 3, sRGB; memory maps are streamed.
     """
-    with ebbing(first, second):
+    with releasing_pages(first, second):
         small = [reduced(picture, COMPARED_PX) for picture in (first, second)]
     return ssim(small[0] @ LUMA, small[1] @ LUMA)
 
@@ -126,7 +126,7 @@ def seam_without_reference(styled: Samples, source: Samples, grid: TileGrid) -> 
         for cut in cuts[1:-1]:
             if BESIDE_PX < cut < length - BESIDE_PX:
                 worst = max(worst, _excess(_jumps(styled, source, axis, cut), across))
-    give_back(styled, source)
+    release_pages(styled, source)
     return worst
 
 
@@ -156,7 +156,7 @@ def clipped_share(picture: Samples) -> float:
     for band in bands(*picture.shape[:2]):
         rows = np.asarray(picture[band])
         count += int(np.count_nonzero((rows == 0) | (rows == top)))
-    give_back(picture)
+    release_pages(picture)
     return count / picture.size
 
 
@@ -175,7 +175,7 @@ def picture_complaints(task: RenderTask, measures: Measures | None) -> Iterator[
         yield f"its similarity to the source is {measures.ssim:.3f}, needed {floor:g}"
 
 
-def output_complaints(checks: TaskChecks | None, encoded: Encoded, working: WorkingPicture) -> Iterator[str]:
+def output_complaints(checks: TaskChecks | None, encoded: Encoded, working: DecodedImage) -> Iterator[str]:
     """A sentence for each way in which a written file is not as its source."""
     facts = working.facts
     if checks and checks.size and (encoded.width, encoded.height) != (facts.width, facts.height):

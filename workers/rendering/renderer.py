@@ -15,29 +15,29 @@ from giornata.jobs.model.task import RenderTask
 from giornata.styles.moments import Totals
 from giornata.workers.device import pick_device
 from giornata.workers.effects.effects import bare
-from giornata.workers.errors import StillMade
+from giornata.workers.errors import AlreadyInProgress
 from giornata.workers.metadata.c2pa import give_credentials
-from giornata.workers.optimization.loss_history import course_fact
+from giornata.workers.optimization.loss_history import history_fact
 from giornata.workers.rendering.cache import RECORD, keep_totals, kept_totals, reference_task, totals_key
-from giornata.workers.rendering.context import Stopwatch, Workshop
+from giornata.workers.rendering.context import RenderContext, Stopwatch
 from giornata.workers.rendering.finish import Finisher
-from giornata.workers.rendering.output import hand_over, making_of, record_of, write_sidecar
-from giornata.workers.rendering.paint import Painter
+from giornata.workers.rendering.output import derivation_of, record_of, write_output, write_sidecar
+from giornata.workers.rendering.paint import TileRenderer
 from giornata.workers.rendering.prepare import Preparer
-from giornata.workers.rendering.prepared import Prepared, Rendered
+from giornata.workers.rendering.prepared import PreparedImage, RenderResult
 from giornata.workers.rendering.quality import output_complaints, refuse
 from giornata.workers.settings import RenderSettings
-from giornata.workers.tiling.canvas import painted_tiles
+from giornata.workers.tiling.canvas import tile_records
 from giornata.workers.tiling.executor import exact_totals
-from giornata.workers.tiling.feature_plan import Keep, Keeping
+from giornata.workers.tiling.feature_plan import FeaturePlacement, FeaturePlan
 
 
 class Renderer:
     """Renders pictures one after another; belongs to one thread. Close it to end its decoding process."""
 
     def __init__(self, settings: RenderSettings) -> None:
-        self.shop = Workshop(settings)
-        self.painter = Painter(self.shop, self._totals_of_reference)
+        self.shop = RenderContext(settings)
+        self.painter = TileRenderer(self.shop, self._totals_of_reference)
         self.preparer = Preparer(self.shop, self.painter.paint_whole)
         self.finisher = Finisher(self.shop, self.preparer, self.painter)
 
@@ -45,7 +45,7 @@ class Renderer:
         """End the decoding process."""
         self.shop.close()
 
-    def render(self, task: RenderTask, target: Path) -> Rendered:
+    def render(self, task: RenderTask, target: Path) -> RenderResult:
         """Render `task` into the file `target` (an attempt's own name).
 
         Raises `RenderError` or `StyleError`; then nothing is left at `target`.
@@ -55,7 +55,7 @@ class Renderer:
                 return self.deliver(task, master, target)
             return self._render(task, target)
 
-    def _render(self, task: RenderTask, target: Path) -> Rendered:
+    def _render(self, task: RenderTask, target: Path) -> RenderResult:
         clock = Stopwatch()
         folder, lasting = self.preparer.workplace(task)
         try:
@@ -75,11 +75,11 @@ class Renderer:
         return rendered
 
     @contextmanager
-    def shared(self, task: RenderTask) -> Iterator[Prepared | None]:
+    def shared(self, task: RenderTask) -> Iterator[PreparedImage | None]:
         """The styled picture that another output of the same one has left; nothing when this is the first.
 
-        Who gets nothing should make it: until the end of the `with` the others wait for it. Raises `Dropped`,
-        `StillMade` when several workers are making it together.
+        Who gets nothing should make it: until the end of the `with` the others wait for it. Raises
+        `Cancelled`, and `AlreadyInProgress` when several workers are making it together.
         """
         if task.siblings == 1:
             yield None
@@ -88,13 +88,13 @@ class Renderer:
         with self.shop.masters.turn(key, self.shop.pulse.tick) as turn, self.shop.masters.use(key) as folder:
             if folder is None:
                 if self.shop.masters.is_handed_out(key, task.item_id):
-                    raise StillMade(task.source)
+                    raise AlreadyInProgress(task.source)
                 yield None
                 return
             turn.close()
-            yield Prepared.model_validate_json((folder / RECORD).read_text())
+            yield PreparedImage.model_validate_json((folder / RECORD).read_text())
 
-    def hand_out(self, task: RenderTask, prepared: Prepared) -> None:
+    def hand_out(self, task: RenderTask, prepared: PreparedImage) -> None:
         """Have other outputs of a picture wait that several workers are about to style together."""
         if task.siblings > 1:
             self.shop.masters.hand_out(task.master_key(), task.item_id, prepared.folder)
@@ -116,12 +116,12 @@ class Renderer:
     def deliver(
         self,
         task: RenderTask,
-        prepared: Prepared,
+        prepared: PreparedImage,
         target: Path,
         *,
         totals: Totals | None = None,
         clock: Stopwatch | None = None,
-    ) -> Rendered:
+    ) -> RenderResult:
         """Finish the picture, encode it to `target`, and write its record beside it if the task wants one.
 
         Raises `IncompleteCanvas`, `EncodeFailed`, `EffectRefused`, `QualityRefused`.
@@ -134,11 +134,11 @@ class Renderer:
         pixels = np.load(prepared.canvas_path, mmap_mode="r")
         clock.lap("finish")
         target.parent.mkdir(parents=True, exist_ok=True)
-        handed = hand_over(task, working=working, pixels=pixels, target=target)
+        handed = write_output(task, working=working, pixels=pixels, target=target)
         encoded = handed.encoded
         refuse(task.source, output_complaints(task.checks, encoded, working), target)
         clock.lap("encode")
-        making = making_of(task, handed.source_sha256)
+        making = derivation_of(task, handed.source_sha256)
         told = (
             *prepared.effects.warnings,
             *_costly(prepared.keeping),
@@ -153,7 +153,7 @@ class Renderer:
                 working=working,
                 library=self.shop.library,
                 grid=grid,
-                painted=painted_tiles(prepared.folder / "strips") if len(grid) > 1 else (),
+                painted=tile_records(prepared.folder / "strips") if len(grid) > 1 else (),
                 totals=totals,
                 device=pick_device(task.device),
                 lanes=self.shop.settings.lanes,
@@ -162,7 +162,7 @@ class Renderer:
                 universal=self.shop.engines.record(task),
             )
             write_sidecar(record, target)
-        return Rendered(
+        return RenderResult(
             sha256=encoded.sha256,
             bytes=encoded.bytes,
             width=encoded.width,
@@ -177,12 +177,12 @@ class Renderer:
                 **({} if handed.quality is None else {"quality": handed.quality}),
                 **(prepared.measures.model_dump() if prepared.measures else {}),
                 **({"shared": 1} if shared else {}),
-                **course_fact(prepared.folder),
+                **history_fact(prepared.folder),
             },
             seconds=clock.laps,
         )
 
 
-def _costly(keeping: Keeping) -> tuple[str, ...]:
+def _costly(keeping: FeaturePlan) -> tuple[str, ...]:
     """What somebody who waits should know."""
-    return (f"slow: {keeping.words}",) if keeping.keep is Keep.RECOMPUTE else ()
+    return (f"slow: {keeping.words}",) if keeping.keep is FeaturePlacement.RECOMPUTE else ()

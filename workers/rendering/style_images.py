@@ -20,7 +20,7 @@ from giornata.styles.universal.network_files import load_network_card
 from giornata.styles.universal.statistics import StyleStatistics, load_statistics, save_statistics
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected, Unreadable
-from giornata.workers.rendering.cache import Masters
+from giornata.workers.rendering.cache import StyledImageCache
 from giornata.workers.source import RejectCode
 
 READING = "1"  # raised whenever the same image would be read or learnt as something else
@@ -74,7 +74,7 @@ class StyleImages:
         key = self._key(path, size_px)
         place = self.root / f"{key}.safetensors"
         if not place.is_file():
-            with Masters(self.root).turn(key, self.tick):
+            with StyledImageCache(self.root).turn(key, self.tick):
                 if not place.is_file():
                     self._learn(path, size_px, place)
         os.utime(place)

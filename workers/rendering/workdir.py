@@ -25,7 +25,7 @@ KEY_DIGITS = 12
 
 
 @dataclass(frozen=True)
-class Workplaces:
+class WorkDirs:
     """The lasting folders below `root`; `pid` is the process that owns what is entered here."""
 
     root: Path

@@ -1,4 +1,4 @@
-"""`Fetcher`: what a task reads from buckets, brought to scratch once for all workers of this machine.
+"""`InputCache`: what a task reads from buckets, brought to scratch once for all workers of this machine.
 
 The renderer then works on local files of the same names, and what it says of them is told in the names
 people know.
@@ -16,17 +16,17 @@ from pathlib import Path
 from giornata.jobs.model.paths import base_name, is_url
 from giornata.jobs.model.task import RenderTask
 from giornata.workers.errors import RenderError, ScratchFull
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 
 KEPT_BYTES = 20 << 30  # of fetched files; beyond that the longest unused go
 IN_USE_S = 900.0  # what was asked for so recently may be being read
 SPARE_BYTES = 1 << 28  # of the disk, for everybody else
 
 
-class Fetcher:
+class InputCache:
     """Fetches into `root`, which the processes of one machine share."""
 
-    def __init__(self, root: Path, places: AllPlaces, *, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, root: Path, places: StorageRouter, *, kept_bytes: int = KEPT_BYTES) -> None:
         self._root, self._places, self._kept_bytes = root, places, kept_bytes
         self._names: dict[str, str] = {}
 

@@ -1,4 +1,4 @@
-"""`PlacedPublisher`: the manager's `Publisher` for every kind of place, chosen by the name of the target."""
+"""`RoutingPublisher`: the manager's `Publisher` for every kind of place, chosen by the name of the target."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from giornata.jobs.model.paths import is_url
 from giornata.jobs.spec.storage import HERE, Storage
 from giornata.jobs.storage.base import Entry, Publisher
 from giornata.jobs.storage.local import LocalPublisher
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_publisher import Recorded, S3Publisher, Shared
 
 
@@ -19,14 +19,14 @@ def nothing_recorded(target: str) -> Collection[tuple[int, str]]:
 
 
 @dataclass(frozen=True)
-class PlacedPublisher:
+class RoutingPublisher:
     """Delivers to disks and to buckets; of a job, with that job's storage."""
 
     local: LocalPublisher
     remote: S3Publisher
-    places: AllPlaces
+    places: StorageRouter
 
-    def of(self, storage: Storage) -> "PlacedPublisher":
+    def of(self, storage: Storage) -> "RoutingPublisher":
         """See `Publisher.of`."""
         return replace(self, remote=self.remote.of(storage))
 
@@ -56,10 +56,10 @@ class PlacedPublisher:
         return self.remote if storage is None else self.remote.of(storage)
 
 
-def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Ask = at_once) -> PlacedPublisher:
+def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Ask = at_once) -> RoutingPublisher:
     """A publisher for every place; `recorded` knows what was put at a name, and may be replaced.
 
     `ask` is how it makes what only reads.
     """
-    places = AllPlaces(ask=ask)
-    return PlacedPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)
+    places = StorageRouter(ask=ask)
+    return RoutingPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)

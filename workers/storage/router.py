@@ -1,4 +1,4 @@
-"""`AllPlaces`: local disks and buckets by their names; one client for each storage a process works with."""
+"""`StorageRouter`: local disks and buckets by their names; one client for each storage."""
 
 import threading
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from giornata.jobs.model.paths import is_url, wrong_url
 from giornata.jobs.spec.storage import HERE, Storage
 from giornata.jobs.storage.base import Place
 from giornata.jobs.storage.local import LocalPlace
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 
 
-class AllPlaces:
+class StorageRouter:
     """The `Places` of a process that may speak to buckets; `tick` is called as bytes move.
 
     `ask` is how reads are made: those of a program that has nobody else to wait for it are made again.
@@ -21,18 +21,18 @@ class AllPlaces:
     def __init__(self, *, tick: Callable[[], None] = lambda: None, ask: Ask = at_once) -> None:
         self._tick, self._ask = tick, ask
         self._lock = threading.Lock()
-        self._buckets: dict[Storage, S3Place] = {}
+        self._buckets: dict[Storage, S3Store] = {}
 
     def at(self, name: str, storage: Storage = HERE) -> Place:
         """See `Places.at`. Raises `AccessRefused` when there is no way to log in."""
         return self.bucket(name, storage) if is_url(name) else LocalPlace()
 
-    def bucket(self, name: str, storage: Storage) -> S3Place:
+    def bucket(self, name: str, storage: Storage) -> S3Store:
         """The place of an object. Raises `PlaceUnknown`, `PlaceError`."""
         if words := wrong_url(name):
             raise PlaceUnknown(name, words)
         reach = storage.reach
         with self._lock:  # clients take a moment to make, and are shared by threads
             if reach not in self._buckets:
-                self._buckets[reach] = S3Place(reach, tick=self._tick, ask=self._ask)
+                self._buckets[reach] = S3Store(reach, tick=self._tick, ask=self._ask)
             return self._buckets[reach]

@@ -16,9 +16,9 @@ from giornata.jobs.model.attempt import Claim, Outcome, Published
 from giornata.jobs.model.paths import PREFIX, base_name, companion_names
 from giornata.jobs.spec.storage import Storage
 from giornata.jobs.storage.base import Entry
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_client import split, translated
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import (
     COPIED_BYTES,
     ITEM,
@@ -52,7 +52,7 @@ def probe_name(target: str) -> str:
     return f"{target.rpartition('/')[0]}/{PROBE}{secrets.token_hex(8)}"
 
 
-def probe(place: S3Place, name: str) -> Conditional:
+def probe(place: S3Store, name: str) -> Conditional:
     """Which way of not writing over an object works, tried on `name`, which stays. Raises `PlaceError`."""
     bucket, key = split(name)
     with translated(name):
@@ -60,13 +60,13 @@ def probe(place: S3Place, name: str) -> Conditional:
     return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
 
 
-def _copy_is_refused(place: S3Place, name: str) -> bool:
+def _copy_is_refused(place: S3Store, name: str) -> bool:
     # Onto itself with other metadata: allowed without the condition, so only the condition can refuse it.
     more = {"MetadataDirective": "REPLACE", "Metadata": {"probe": "copy"}}
     return _is_refused(lambda: copy(place.client, name, name, 1, IfNoneMatch="*", **more))
 
 
-def _parts_are_refused(place: S3Place, name: str) -> bool:
+def _parts_are_refused(place: S3Store, name: str) -> bool:
     def complete() -> None:
         with begun(place.client, name, {}) as (request, upload_id), translated(name):
             sent = place.client.upload_part(**request, UploadId=upload_id, PartNumber=1, Body=b"parts")
@@ -96,7 +96,7 @@ _PROBES = {Conditional.COPY: _copy_is_refused, Conditional.PARTS: _parts_are_ref
 class Mover:
     """Moves within one place by the rule that its endpoint keeps; `storage` says what final objects carry."""
 
-    def __init__(self, place: S3Place, storage: Storage, rule: Conditional) -> None:
+    def __init__(self, place: S3Store, storage: Storage, rule: Conditional) -> None:
         self._place, self._storage, self._rule = place, storage, rule
 
     def move(self, source: str, target: str, *, size: int, over: bool) -> None:
@@ -167,7 +167,7 @@ class Shared:
 class S3Publisher:
     """A `Publisher` for the buckets of one storage; `recorded` knows what we put at a name."""
 
-    def __init__(self, places: AllPlaces, storage: Storage, recorded: Recorded, shared: Shared) -> None:
+    def __init__(self, places: StorageRouter, storage: Storage, recorded: Recorded, shared: Shared) -> None:
         self.places = places
         self._storage, self._recorded, self._shared = storage, recorded, shared
 
@@ -229,10 +229,10 @@ class S3Publisher:
         """See `Publisher.sha256`: all of it is read again."""
         return deliverable_sha256(self._place(target), target)
 
-    def _place(self, name: str) -> S3Place:
+    def _place(self, name: str) -> S3Store:
         return self.places.bucket(name, self._storage)
 
-    def _sent(self, place: S3Place, claim: Claim, outcome: Outcome) -> list[Entry]:
+    def _sent(self, place: S3Store, claim: Claim, outcome: Outcome) -> list[Entry]:
         """The objects of an attempt, what leads to the others last. Raises `PlaceError` when not all are."""
         source = claim.temporary
         found = place.facts(source)
@@ -249,13 +249,13 @@ class S3Publisher:
             raise PlaceError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
         return sorted(inside, key=lambda one: -one.name.count("/"))
 
-    def _clear(self, place: S3Place, target: str, *, but: set[str]) -> None:
+    def _clear(self, place: S3Store, target: str, *, but: set[str]) -> None:
         """Take away of an earlier delivery what leads to the rest, and then what nothing is moved over."""
         stale = [one.name for one in tree(place, target) if one.name not in but]
         for name in sorted(stale, key=lambda name: name.count("/")):
             place.remove(name)
 
-    def _ours(self, place: S3Place, claim: Claim, *, folder: bool) -> bool:
+    def _ours(self, place: S3Store, claim: Claim, *, folder: bool) -> bool:
         """Whether what stands at the target is ours and may be replaced. Raises `TargetTaken` for others'."""
         target = claim.task.target
         there = deliverable_head(place, target) if claim.replace or folder else None
@@ -269,11 +269,11 @@ class S3Publisher:
             raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
         return True
 
-    def _hash_of(self, place: S3Place, target: str) -> str:
+    def _hash_of(self, place: S3Store, target: str) -> str:
         found = place.facts(target)
         return str(found["Metadata"].get(SHA256)) if found else deliverable_sha256(place, target)
 
-    def _publish_companions(self, place: S3Place, claim: Claim) -> None:
+    def _publish_companions(self, place: S3Store, claim: Claim) -> None:
         """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
         target = claim.task.target
         if not claim.replace and place.head(target) is not None:
@@ -288,7 +288,7 @@ class S3Publisher:
             elif claim.replace:
                 place.remove(final)
 
-    def _drop(self, place: S3Place, name: str) -> None:
+    def _drop(self, place: S3Store, name: str) -> None:
         try:
             place.remove(name)
         except PlaceError:
@@ -304,7 +304,7 @@ class S3Publisher:
                 self._shared.owed.append((storage, name))
                 return
 
-    def _rule(self, place: S3Place, target: str) -> Conditional:
+    def _rule(self, place: S3Store, target: str) -> Conditional:
         """What the endpoint can do, tried once on an object of our own beside the target."""
         key = (place.storage, split(target)[0])
         if key not in self._shared.rules:
@@ -316,7 +316,7 @@ class S3Publisher:
         return self._shared.rules[key]
 
 
-def _is_of_item(place: S3Place, folder: str, item_id: str) -> bool:
+def _is_of_item(place: S3Store, folder: str, item_id: str) -> bool:
     """Whether all objects of a folder were made for this item, by what they carry."""
     found = each(lambda one: place.facts(one.name), tree(place, folder))
     return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)

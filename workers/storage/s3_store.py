@@ -1,4 +1,4 @@
-"""`S3Place`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag."""
+"""`S3Store`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag."""
 
 import hashlib
 from collections import defaultdict
@@ -96,7 +96,7 @@ def _entry(bucket: str, found: dict[str, Any]) -> Entry:
 ASKERS = 16  # questions about single objects at once
 
 
-class S3Place:
+class S3Store:
     """A `Place` for the buckets of one storage, safe to share between threads.
 
     `tick` hears of bytes; `ask` makes what only reads again where the storage asks to slow down.

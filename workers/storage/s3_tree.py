@@ -10,7 +10,7 @@ from giornata.jobs.model.paths import companion_names, companions_of
 from giornata.jobs.planning.assets import has_picture_suffix
 from giornata.jobs.storage.base import Entry
 from giornata.jobs.storage.hashing import tree_files
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 
 AT_ONCE = 8
 ZIP = ".zip"
@@ -18,7 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def send_deliverable(place: S3Place, path: Path, name: str, **headers: Any) -> None:
+def send_deliverable(place: S3Store, path: Path, name: str, **headers: Any) -> None:
     """Send a file, or a folder as many objects, and what lies beside it. Raises `PlaceError`."""
     if path.is_dir():
         files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
@@ -35,12 +35,12 @@ def seems_a_folder(name: str) -> bool:
     return not has_picture_suffix(name) and not name.lower().endswith(ZIP)
 
 
-def tree(place: S3Place, name: str) -> list[Entry]:
+def tree(place: S3Store, name: str) -> list[Entry]:
     """All objects of a folder, as `tree_files` orders them, which is as keys are listed."""
     return list(place.list(name, hidden=True))
 
 
-def deliverable_head(place: S3Place, name: str) -> Entry | None:
+def deliverable_head(place: S3Store, name: str) -> Entry | None:
     """What is known of a deliverable without reading it. Raises `PlaceError`."""
     found = place.head(name)
     if found is not None:
@@ -51,7 +51,7 @@ def deliverable_head(place: S3Place, name: str) -> Entry | None:
     return Entry(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
 
 
-def deliverable_heads(place: S3Place, names: Sequence[str]) -> Sequence[Entry | None]:
+def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[Entry | None]:
     """The same of many, of which only those are looked for as folders whose names say so."""
     found = place.heads(names)
     return [
@@ -60,7 +60,7 @@ def deliverable_heads(place: S3Place, names: Sequence[str]) -> Sequence[Entry | 
     ]
 
 
-def deliverable_sha256(place: S3Place, name: str) -> str:
+def deliverable_sha256(place: S3Store, name: str) -> str:
     """The hash of a deliverable, all of which is read now. Raises `PlaceError`."""
     inside = tree(place, name) if place.head(name) is None else []
     if not inside:

@@ -1,4 +1,4 @@
-"""`Sender`: where an attempt writes its output, and how that reaches the bucket it is meant for."""
+"""`Uploader`: where an attempt writes its output, and how that reaches the bucket it is meant for."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,17 +7,17 @@ from giornata.jobs.errors import PlaceError
 from giornata.jobs.model.attempt import Claim
 from giornata.jobs.model.paths import base_name, companion_names, is_url
 from giornata.jobs.storage.local import discard
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_transfer import ITEM
 from giornata.workers.storage.s3_tree import send_deliverable
 
 OUTBOX = "outbox"
 
 
-class Sender:
+class Uploader:
     """Attempts for local disks are written in their place; those for buckets on scratch, and then sent."""
 
-    def __init__(self, places: AllPlaces) -> None:
+    def __init__(self, places: StorageRouter) -> None:
         self._places = places
 
     def path(self, claim: Claim, folder: Path) -> Path:

@@ -23,7 +23,7 @@ from giornata.workers.tiling.grid import Box
 EBB_S = 0.1  # a disk reads 100 MB in that time
 
 
-def give_back(*arrays: NDArray[Any] | None) -> None:
+def release_pages(*arrays: NDArray[Any] | None) -> None:
     """Let go of the pages of memory-mapped `arrays`; what was written is kept. Others are left alone."""
     for array in arrays:
         source = getattr(array, "_mmap", None)  # numpy's own handle; views share it
@@ -32,13 +32,13 @@ def give_back(*arrays: NDArray[Any] | None) -> None:
 
 
 @contextmanager
-def ebbing(*arrays: NDArray[Any] | None, tick: Callable[[], None] | None = None) -> Iterator[None]:
+def releasing_pages(*arrays: NDArray[Any] | None, tick: Callable[[], None] | None = None) -> Iterator[None]:
     """Give pages back all the time while foreign code reads through whole `arrays`; `tick` goes with it."""
     over = threading.Event()
 
     def ebb() -> None:
         while not over.wait(EBB_S):
-            give_back(*arrays)
+            release_pages(*arrays)
             if tick:
                 tick()
 
@@ -49,7 +49,7 @@ def ebbing(*arrays: NDArray[Any] | None, tick: Callable[[], None] | None = None)
     finally:
         over.set()
         thread.join()
-        give_back(*arrays)
+        release_pages(*arrays)
 
 
 Rows = NDArray[np.float32]
@@ -74,7 +74,7 @@ def to_depth(rows: Rows, dtype: np.dtype[Any]) -> NDArray[Any]:
     return np.rint(np.clip(rows, 0, 1) * np.float32(top)).astype(dtype)
 
 
-def laid_out(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> np.memmap[Any, Any]:
+def create_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any] | type) -> np.memmap[Any, Any]:
     """A picture file (.npy) to be filled through the memory map that is returned; one of that name goes.
 
     Its space is taken at once: a full disk would end a process that writes through a map. Raises
@@ -94,7 +94,7 @@ def laid_out(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any] | type) ->
     return made
 
 
-def written(
+def written_rows(
     path: Path,
     shape: tuple[int, ...],
     dtype: np.dtype[Any] | type,
@@ -106,10 +106,10 @@ def written(
 
     Returns the read-only memory map. `tick` is called after every band. Raises `ScratchFull`.
     """
-    made = laid_out(path, shape, dtype)
+    made = create_array(path, shape, dtype)
     for band in bands(*shape[:2]):
         made[band] = rows(band)
-        give_back(made)
+        release_pages(made)
         tick()
     made.flush()
     return np.load(path, mmap_mode="r")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from giornata.workers.errors import FULL, IncompleteCanvas, ScratchFull
-from giornata.workers.tiling.arrays import give_back
+from giornata.workers.tiling.arrays import release_pages
 from giornata.workers.tiling.grid import Box, Tile, TileGrid
 
 
@@ -65,7 +65,7 @@ def weights(segment: Segment, ramp: Ramp) -> tuple[NDArray[np.float32], ...]:
     return (1 - later, later)
 
 
-PAINTER = "painter"  # in a tile's strip file: the worker that painted it
+WORKER = "painter"  # in a tile's strip file: the worker that painted it
 STRIPS = "strips-"
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
@@ -130,7 +130,7 @@ class Canvas:
                 self._write(box, piece)
             else:
                 shared[cell_name(rows, columns)] = piece
-        give_back(self.pixels)
+        release_pages(self.pixels)
         self._keep(tile, shared)
 
     def skip(self, tile: Tile) -> None:
@@ -146,7 +146,7 @@ class Canvas:
             shared = [c for c in self.column_segments if len(rows.owners) + len(c.owners) > 2]
             for columns in shared:
                 self._blend(rows, columns)
-            give_back(self.pixels)
+            release_pages(self.pixels)
         return self.pixels
 
     def holds(self, tile: Tile) -> bool:
@@ -186,7 +186,7 @@ class Canvas:
         path = self._strip_file(tile.index)
         part = path.with_suffix(f".{id(shared)}.part")
         with part.open("wb") as file:
-            np.savez(file, **{PAINTER: np.array(self.painter)}, **shared)  # type: ignore[arg-type]
+            np.savez(file, **{WORKER: np.array(self.painter)}, **shared)  # type: ignore[arg-type]
         part.replace(path)
 
 
@@ -209,14 +209,14 @@ class PaintedTile(BaseModel):
     took_s: float | None = None
 
 
-def painted_tiles(strips: Path) -> tuple[PaintedTile, ...]:
+def tile_records(strips: Path) -> tuple[PaintedTile, ...]:
     """The tiles whose strips lie in a folder, in the order they came. Raises `OSError`, `ValueError`."""
     found = sorted((path.stat().st_mtime, path) for path in strips.glob(f"{STRIPS}*.npz"))
     before: dict[str, float] = {}
     tiles = []
     for at, path in found:
         with np.load(path) as pieces:
-            worker = str(pieces[PAINTER]) if PAINTER in pieces else ""
+            worker = str(pieces[WORKER]) if WORKER in pieces else ""
         took_s = round(at - before[worker], 2) if worker in before else None
         index = int(path.stem.removeprefix(STRIPS))
         tiles.append(PaintedTile(index=index, worker=worker, at_s=round(at - found[0][0], 2), took_s=took_s))

@@ -1,6 +1,6 @@
 """The tile program of one picture: open tiles, exchange statistics phase by phase, render into the canvas.
 
-`TileDesk` is what one process does for the tiles it was given. One process runs the whole program with
+`TileExecutor` is what one process does for the tiles it was given. One process runs the whole program with
 `exact_totals` and `render_tiles`; the cluster runs the same verbs on many.
 """
 
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from giornata.styles.engine import Engine, TileRun, collect_totals
 from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments, Totals, summed
-from giornata.workers.tiling.arrays import ebbing, give_back, read_box, reduced
+from giornata.workers.tiling.arrays import read_box, reduced, release_pages, releasing_pages
 from giornata.workers.tiling.canvas import Canvas
 from giornata.workers.tiling.features import RESIDENT_SHARE, FeatureFiles
 from giornata.workers.tiling.grid import Box, Tile, TileGrid, rounded_up
-from giornata.workers.tiling.statistics_log import Workbook
+from giornata.workers.tiling.statistics_log import StatisticsLog
 
 THUMBNAIL_PX = 1024  # what URST (Chen et al. 2022) shrinks to
 
@@ -46,14 +46,14 @@ def grid_for(engine: Engine, width: int, height: int, *, core_px: int, overlap_p
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldTile:
     """A run and the number of phases whose totals it has taken."""
 
     phase: int
     run: TileRun
 
 
-class TileDesk:
+class TileExecutor:
     """The tiles of one picture that one process works on.
 
     Features stay between phases in `files` if there are any, otherwise in memory while they fit
@@ -70,13 +70,13 @@ class TileDesk:
         memory_bytes: int = 2 << 30,
         tick: Callable[[], None] = silent,
         files: FeatureFiles | None = None,
-        book: Workbook | None = None,
+        book: StatisticsLog | None = None,
     ) -> None:
         """`tick` is called after every tile; what it raises ends the work."""
         self.engine, self.grid, self.pixels = engine, grid, pixels
         self.memory_bytes, self.files, self.book = memory_bytes, files, book
         self._tick = tick
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, HeldTile] = {}
 
     def partial(self, tile: Tile, totals: Totals) -> Moments:
         """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
@@ -87,7 +87,7 @@ class TileDesk:
         phase, run = len(totals), self._at_phase(tile, totals)
         moments = run.partial()
         if self.files is None:
-            self._keep(tile, Held(phase, run))
+            self._keep(tile, HeldTile(phase, run))
         elif phase in self.files.phases:
             self.files.save(tile.index, run.freeze())
         if self.book:
@@ -113,20 +113,20 @@ class TileDesk:
         held = self._held.get(tile.index) or self._stored(tile, len(totals))
         if held is None or held.phase > len(totals):
             pixels = torch.from_numpy(np.ascontiguousarray(read_box(self.pixels, tile.input)))
-            give_back(self.pixels)
-            held = Held(0, self.engine.open(pixels, tile.core.within(tile.input)))
+            release_pages(self.pixels)
+            held = HeldTile(0, self.engine.open(pixels, tile.core.within(tile.input)))
         for total in totals[held.phase :]:
             held.run.advance(total)
         return held.run
 
-    def _stored(self, tile: Tile, phase: int) -> Held | None:
+    def _stored(self, tile: Tile, phase: int) -> HeldTile | None:
         frozen = self.files.load(tile.index, phase) if self.files else None
         if frozen is None:
             return None
         core = tile.core.within(tile.input)
-        return Held(frozen.phase, self.engine.thaw(frozen, tile.input.height, core))
+        return HeldTile(frozen.phase, self.engine.thaw(frozen, tile.input.height, core))
 
-    def _keep(self, tile: Tile, held: Held) -> None:
+    def _keep(self, tile: Tile, held: HeldTile) -> None:
         self._held.pop(tile.index, None)
         if self._held_bytes() + self._weight(tile) <= self.memory_bytes or not self._held:
             self._held[tile.index] = held
@@ -139,7 +139,7 @@ class TileDesk:
 
 
 def exact_totals(
-    desk: TileDesk, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
+    desk: TileExecutor, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
 ) -> Totals:
     """Every phase's totals over all tiles, summed in tile order; the desk's book may know some already."""
     order = sorted(tiles, key=lambda tile: tile.index)
@@ -165,13 +165,13 @@ def styled_in_one(engine: Engine, pixels: NDArray[np.float32]) -> NDArray[np.flo
     """A picture small enough for one tile, styled with its own totals: float32, h x w x 3, 0..1."""
     height, width = pixels.shape[:2]
     grid = grid_for(engine, width, height, core_px=max(height, width) + engine.stride)
-    desk = TileDesk(engine, grid, pixels)
+    desk = TileExecutor(engine, grid, pixels)
     return desk.render(grid[0], exact_totals(desk, grid))[:height, :width]
 
 
 def thumbnail_totals(engine: Engine, pixels: NDArray[Any]) -> Totals:
     """Totals of the picture shrunk to `THUMBNAIL_PX`: cheap, and not the picture's own. For previews."""
-    with ebbing(pixels):
+    with releasing_pages(pixels):
         small = reduced(pixels, THUMBNAIL_PX)
     return totals_of_picture(engine, small)
 
@@ -186,7 +186,7 @@ def blended(
 
 
 def render_tiles(
-    desk: TileDesk, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
+    desk: TileExecutor, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
 ) -> Iterator[Tile]:
     """Render each tile into the canvas, yielding it when it is in; one that is in already is passed over."""
     for tile in tiles:

@@ -19,7 +19,7 @@ from torch import Tensor
 from giornata.styles.engine import Engine, Frozen
 from giornata.styles.moments import Moments
 from giornata.workers.errors import FULL, ScratchFull
-from giornata.workers.tiling.feature_plan import Keep, Keeping
+from giornata.workers.tiling.feature_plan import FeaturePlacement, FeaturePlan
 from giornata.workers.tiling.grid import Tile, TileGrid
 
 # How many multiplications the CPU does while the disk moves a byte; see docs/decisions/0007.
@@ -134,19 +134,19 @@ RESERVE_BYTES = GIB  # stays free for everybody else
 SAY_AT_BYTES = 100_000_000  # below this nobody need know
 
 
-def choose_keeping(
+def plan_features(
     engine: Engine, grid: TileGrid, *, memory_bytes: int, sharers: int, disk_bytes: int
-) -> Keeping:
+) -> FeaturePlan:
     """Memory when all tiles fit that of all `sharers`, else the cheapest that `disk_bytes` allows."""
     pixels = input_pixels(grid)
     resident = int(pixels * engine.bytes_per_px * RESIDENT_SHARE)
     if len(grid) == 1 or resident <= memory_bytes * sharers:
-        return Keeping(memory_bytes=resident)
+        return FeaturePlan(memory_bytes=resident)
     phases = sorted(checkpoints(engine, bytes_per_px=disk_bytes / pixels))
     if not phases:
-        return Keeping(keep=Keep.RECOMPUTE)
+        return FeaturePlan(keep=FeaturePlacement.RECOMPUTE)
     most = max(engine.frozen_bytes_per_px(phase) for phase in phases)
-    return Keeping(keep=Keep.DISK, phases=tuple(phases), disk_bytes=int(pixels * most))
+    return FeaturePlan(keep=FeaturePlacement.DISK, phases=tuple(phases), disk_bytes=int(pixels * most))
 
 
 def room_for_features(

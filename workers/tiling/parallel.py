@@ -12,7 +12,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def on_lanes(items: Iterable[T], work: Callable[[T], R], *, lanes: int, tick: Callable[[], None]) -> list[R]:
+def run_parallel(
+    items: Iterable[T], work: Callable[[T], R], *, lanes: int, tick: Callable[[], None]
+) -> list[R]:
     """What `work` makes of each item, in order, `lanes` of them at a time.
 
     `tick` is called here after every one; what it or `work` raises ends the rest.

@@ -16,7 +16,7 @@ HEAD_WORDS = 4  # index of the tile, count of positions, length of the sums, len
 WORD_BYTES = 8
 
 
-class Workbook:
+class StatisticsLog:
     """Belongs to one process at a time; others of the same picture have their own on the same folder."""
 
     def __init__(self, folder: Path) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
 from giornata.jobs.model.task import RenderTask
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 
 
@@ -20,7 +20,7 @@ def test_a_target_that_appears_on_the_way_is_left_as_it_is(
     monkeypatch.setenv("GIORNATA_HOME", str(tmp_path / "home"))
     real = Renderer.render
 
-    def slow(renderer: Renderer, task: RenderTask, temporary: Path) -> Rendered:
+    def slow(renderer: Renderer, task: RenderTask, temporary: Path) -> RenderResult:
         rendered = real(renderer, task, temporary)
         target.write_bytes(b"somebody else's")
         return rendered

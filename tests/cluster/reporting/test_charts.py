@@ -5,15 +5,15 @@ from xml.etree import ElementTree
 import pytest
 
 from giornata.cluster.reporting.charts import HEIGHT, WIDTH, curve_svg
-from giornata.workers.optimization.loss_history import Course, ScaleCourse
+from giornata.workers.optimization.loss_history import LossHistory, ScaleHistory
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def scale(*losses: float, steps: int = 10, width: int = 64) -> ScaleCourse:
+def scale(*losses: float, steps: int = 10, width: int = 64) -> ScaleHistory:
     at = tuple(range(len(losses)))
     zeros = tuple(0.0 for _ in losses)
-    return ScaleCourse(
+    return ScaleHistory(
         width=width, height=48, steps=steps, at=at, total=losses, content=zeros, style=losses, variation=zeros
     )
 
@@ -28,8 +28,8 @@ def scale(*losses: float, steps: int = 10, width: int = 64) -> ScaleCourse:
     ],
     ids=["two scales", "one point", "nothing to lose", "far apart"],
 )
-def test_every_curve_lies_on_its_paper(curves: tuple[ScaleCourse, ...]) -> None:
-    root = ElementTree.fromstring(curve_svg(Course(scales=len(curves), curves=curves)))  # noqa: S314 - our own
+def test_every_curve_lies_on_its_paper(curves: tuple[ScaleHistory, ...]) -> None:
+    root = ElementTree.fromstring(curve_svg(LossHistory(scales=len(curves), curves=curves)))  # noqa: S314 - our own
     lines = [one for one in root.iter(f"{SVG}path") if one.get("fill") == "none"]
     assert len(lines) == 3
     for line in lines:
@@ -40,6 +40,6 @@ def test_every_curve_lies_on_its_paper(curves: tuple[ScaleCourse, ...]) -> None:
 
 
 def test_the_words_say_the_newest_losses_and_the_sizes() -> None:
-    words = curve_svg(Course(scales=1, curves=(scale(9.0, 2.5),)))
+    words = curve_svg(LossHistory(scales=1, curves=(scale(9.0, 2.5),)))
     assert "total 2.5" in words
     assert "64×48" in words

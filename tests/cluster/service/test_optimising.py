@@ -24,9 +24,9 @@ from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.style import OptimiseChoice, StyleImage
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
-from giornata.workers.optimization.loss_history import course_at, course_from
+from giornata.workers.optimization.loss_history import history_at, history_from
 from giornata.workers.rendering import outcomes as report
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from tests.batches import settle, take_claims
@@ -63,9 +63,9 @@ def optimised(place: Place, task: RenderTask) -> RenderTask:
 
 
 @pytest.fixture
-def at_work(place: Place, claim: Claim) -> Iterator[tuple[threading.Event, list[Rendered]]]:
+def at_work(place: Place, claim: Claim) -> Iterator[tuple[threading.Event, list[RenderResult]]]:
     """A renderer in a thread, which waits at step 5 until it is told to go on."""
-    scratch, go_on, made = place.root / "scratch", threading.Event(), list[Rendered]()
+    scratch, go_on, made = place.root / "scratch", threading.Event(), list[RenderResult]()
 
     def work() -> None:
         torch.set_num_threads(1)
@@ -86,13 +86,13 @@ def at_work(place: Place, claim: Claim) -> Iterator[tuple[threading.Event, list[
 
 def wait_for_work(scratch: Path, item_id: str) -> None:
     until = time.monotonic() + 60
-    while course_at(scratch, item_id) is None:
+    while history_at(scratch, item_id) is None:
         assert time.monotonic() < until
         time.sleep(0.02)
 
 
 def test_streams_pages_and_report_tell_how_far_it_is(
-    place: Place, claim: Claim, at_work: tuple[threading.Event, list[Rendered]]
+    place: Place, claim: Claim, at_work: tuple[threading.Event, list[RenderResult]]
 ) -> None:
     go_on, made = at_work
     scratch, item = place.root / "scratch", claim.task.item_id
@@ -119,14 +119,14 @@ def test_streams_pages_and_report_tell_how_far_it_is(
             assert time.monotonic() < until
             time.sleep(0.02)
         settle(place.store, [claim], lambda one: report.delivered(one, made[0], seconds=1.0))
-        assert course_at(scratch, item) is None
+        assert history_at(scratch, item) is None
         assert httpx.get(f"{url}/optimising/{claim.job_id}/{item}").json() is None
         later = httpx.get(f"{url}{fields['curve']}")
         assert later.text.count("<path") >= 4
     page = render_report(place.store, claim.job_id)
     assert f"{STEPS} steps" in page
     assert page.count("<svg") == 1
-    course = course_from(place.store.item(claim.job_id, item).facts)
+    course = history_from(place.store.item(claim.job_id, item).facts)
     assert course is not None
     assert course.now.at[-1] == STEPS
     assert course.now.total[-1] < course.now.total[0]

@@ -9,7 +9,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.estimate import Size, expand, plan
 from giornata.jobs.spec.job import JobSpec
 from giornata.workers.rendering.cache import reference_task, totals_key
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 from tests import s3
 from tests.fakes import StyleNames
 
@@ -110,6 +110,6 @@ def test_pages_of_an_object_are_counted_by_a_few_ranges_of_it(
         client.create_bucket(Bucket="scans")
         client.upload_file(str(path), "scans", "set/book.tif")
         spec = spec_of(inputs=["s3://scans/set/"], render={"pages": "all"}, storage={"endpoint_url": url})
-        found = list(expand(spec, base=tmp_path, styles=STYLES, places=AllPlaces()))
+        found = list(expand(spec, base=tmp_path, styles=STYLES, places=StorageRouter()))
     assert [task.page for task in found] == [0, 1, 2]
     assert [task.source for task in found] == ["s3://scans/set/book.tif"] * 3

@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from PIL import Image, PngImagePlugin
 
-from giornata.workers.decoding.decoded import WorkingPicture
-from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.decoded import DecodedImage
+from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected
 from giornata.workers.source import RejectCode, WorkingFile
@@ -35,7 +35,7 @@ def resources(number: int, data: bytes) -> bytes:
     return other + b"8BIM" + struct.pack(">H", number) + b"\0\0" + struct.pack(">I", len(data)) + data
 
 
-def decoded(sandbox: Sandbox, folder: Path, data: bytes) -> WorkingPicture:
+def decoded(sandbox: Sandbox, folder: Path, data: bytes) -> DecodedImage:
     return sandbox.decode(written(folder / "a", data), folder / "scratch")
 
 
@@ -141,7 +141,7 @@ def test_a_damaged_exif_block_is_left_out_and_told(sandbox: Sandbox, tmp_path: P
 
 def test_more_metadata_than_allowed_is_refused_by_the_limits_name(sandbox: Sandbox, tmp_path: Path) -> None:
     path = written(tmp_path / "a", hostile.jpeg_with(b"Exif\0\0II*\0" + bytes(5000), marker=0xE1))
-    reading = Reading(limits=Limits(max_metadata_bytes=4000))
+    reading = DecodeOptions(limits=Limits(max_metadata_bytes=4000))
     with pytest.raises(Rejected, match="max_metadata_bytes") as caught:
         sandbox.decode(path, tmp_path / "scratch", reading)
     assert caught.value.args[1] is RejectCode.TOO_LARGE

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Pages, PictureFormat
 from giornata.jobs.spec.output import SourceLimits
-from giornata.workers.decoding.options import Limits, Reading
+from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import BadLimits, Rejected
 from giornata.workers.source import RejectCode
@@ -22,7 +22,7 @@ def task(**more: object) -> RenderTask:
 
 
 def test_a_task_overrides_only_what_it_names() -> None:
-    reading = Reading.of(
+    reading = DecodeOptions.of(
         task(pages=Pages.FIRST, float_range=(0, 4095), limits={"max_pixels": 7, "cpu_s": 2}),
         limits=Limits(max_bands=4, max_pixels=9),
     )
@@ -54,7 +54,7 @@ def test_a_limit_that_cannot_be_is_told_with_those_that_are(given: dict[str, flo
 @pytest.mark.parametrize("range", [(1, 1), (2, 1), (float("nan"), 1)])
 def test_a_range_goes_up(range: tuple[float, float]) -> None:
     with pytest.raises(ValidationError, match="lowest, highest"):
-        Reading(float_range=range)
+        DecodeOptions(float_range=range)
 
 
 LIMITS = {
@@ -70,22 +70,24 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_every_limit_is_named_where_it_refuses(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     image(photo()).jpegsave(tmp_path / "a.jpg")
-    verdict = sandbox.verdict(tmp_path / "a.jpg", Reading(limits=Limits().overridden({name: LIMITS[name]})))
+    verdict = sandbox.verdict(
+        tmp_path / "a.jpg", DecodeOptions(limits=Limits().overridden({name: LIMITS[name]}))
+    )
     assert verdict.code in (RejectCode.TOO_LARGE, RejectCode.UNSUPPORTED_BANDS)
     assert f"the limit is {LIMITS[name]} ({name})" in verdict.reason
 
 
 def test_one_process_serves_jobs_with_other_limits_in_turn(tmp_path: Path) -> None:
     path = written(tmp_path / "a.png", encoded("png"))
-    small = Reading(limits=Limits(max_pixels=10))
+    small = DecodeOptions(limits=Limits(max_pixels=10))
     with Sandbox() as sandbox:
         for _ in range(2):
             assert sandbox.verdict(path).word == "ok"
             assert sandbox.verdict(path, small).code is RejectCode.TOO_LARGE
         first = sandbox.pid
-        assert sandbox.verdict(path, Reading(limits=Limits(memory_mb=500))).word == "ok"
+        assert sandbox.verdict(path, DecodeOptions(limits=Limits(memory_mb=500))).word == "ok"
         assert sandbox.pid == first
-        more = Reading(limits=Limits(memory_mb=sandbox.limits.memory_mb + 1))
+        more = DecodeOptions(limits=Limits(memory_mb=sandbox.limits.memory_mb + 1))
         assert sandbox.verdict(path, more).word == "ok"
         assert sandbox.pid != first  # what a process may use at most is set for good
 
@@ -94,7 +96,7 @@ def test_less_memory_than_the_process_has_holds_for_one_request(tmp_path: Path) 
     image(np.zeros((2048, 30_000, 3), np.uint8)).tiffsave(
         tmp_path / "a.tif", compression="deflate", tile=True, tile_width=2048, tile_height=2048
     )
-    tight = Reading(limits=Limits(memory_mb=128))
+    tight = DecodeOptions(limits=Limits(memory_mb=128))
     with Sandbox() as sandbox:
         with pytest.raises(Rejected) as caught:
             sandbox.decode(tmp_path / "a.tif", tmp_path / "one", tight)

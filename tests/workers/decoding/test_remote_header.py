@@ -14,8 +14,8 @@ from PIL import Image
 
 from giornata.jobs.planning.estimate import UNMEASURED, Size
 from giornata.jobs.spec.storage import Storage
-from giornata.workers.decoding.measure import NearMeasure
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.decoding.measure import ImageSizer
+from giornata.workers.storage.router import StorageRouter
 from tests import s3
 from tests.faults import FaultProxy, Kind, faults_before
 from tests.workers.pictures import (
@@ -48,8 +48,8 @@ def proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def measure(proxy: FaultProxy) -> Iterator[NearMeasure]:
-    with NearMeasure(AllPlaces(), Storage(endpoint_url=proxy.url)) as measure:
+def measure(proxy: FaultProxy) -> Iterator[ImageSizer]:
+    with ImageSizer(StorageRouter(), Storage(endpoint_url=proxy.url)) as measure:
         yield measure
 
 
@@ -99,7 +99,7 @@ GIANTS: dict[str, tuple[Callable[[Samples], bytes], Size]] = {
 
 @pytest.mark.parametrize("name", GIANTS)
 def test_the_size_of_a_giant_is_read_from_a_small_part_of_it(
-    name: str, url: str, proxy: FaultProxy, measure: NearMeasure, samples: Samples
+    name: str, url: str, proxy: FaultProxy, measure: ImageSizer, samples: Samples
 ) -> None:
     make, size = GIANTS[name]
     data = make(samples)
@@ -111,7 +111,7 @@ def test_the_size_of_a_giant_is_read_from_a_small_part_of_it(
 
 
 def test_a_header_of_a_megabyte_is_read_to_its_end(
-    url: str, proxy: FaultProxy, measure: NearMeasure, samples: Samples
+    url: str, proxy: FaultProxy, measure: ImageSizer, samples: Samples
 ) -> None:
     data = with_long_header(samples)
     s3.client(url).put_object(Bucket=BUCKET, Key="long.jpg", Body=data)
@@ -121,7 +121,7 @@ def test_a_header_of_a_megabyte_is_read_to_its_end(
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "JPEG", "TIFF"])
 def test_what_is_measured_near_is_what_is_measured_here(
-    kind: str, url: str, measure: NearMeasure, tmp_path: Path
+    kind: str, url: str, measure: ImageSizer, tmp_path: Path
 ) -> None:
     path = tmp_path / f"small.{kind.lower()}"
     Image.fromarray(noise()).save(path, kind)
@@ -129,7 +129,7 @@ def test_what_is_measured_near_is_what_is_measured_here(
     assert measure(f"s3://{BUCKET}/{path.name}") == measure(str(path)) == Size(33, 21)
 
 
-def test_what_is_no_picture_has_no_size(url: str, measure: NearMeasure) -> None:
+def test_what_is_no_picture_has_no_size(url: str, measure: ImageSizer) -> None:
     for name, data in {
         "words.tif": b"not a picture",
         "empty.png": b"",
@@ -141,7 +141,7 @@ def test_what_is_no_picture_has_no_size(url: str, measure: NearMeasure) -> None:
 
 
 def test_an_object_that_cannot_be_read_now_costs_the_estimate_and_not_the_batch(
-    url: str, proxy: FaultProxy, measure: NearMeasure
+    url: str, proxy: FaultProxy, measure: ImageSizer
 ) -> None:
     s3.client(url).put_object(Bucket=BUCKET, Key="away.tif", Body=np.arange(4096).tobytes())
     fault = proxy.add(Kind.RESET_ANSWER, "^GET")
@@ -150,7 +150,7 @@ def test_an_object_that_cannot_be_read_now_costs_the_estimate_and_not_the_batch(
 
 
 def test_pages_of_a_giant_are_measured_one_by_one(
-    url: str, proxy: FaultProxy, measure: NearMeasure, samples: Samples
+    url: str, proxy: FaultProxy, measure: ImageSizer, samples: Samples
 ) -> None:
     pages = pyvips.Image.arrayjoin([image(samples), image(samples)], across=1)
     data = pages.tiffsave_buffer(page_height=HEIGHT)

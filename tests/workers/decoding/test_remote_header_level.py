@@ -12,8 +12,8 @@ from PIL import Image
 from giornata.jobs.planning.tiff import WIDTH, from_descriptor, level_for, levels_of, read_pages
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.storage.local import LOCAL
-from giornata.workers.decoding.options import Limits, Reading
-from giornata.workers.decoding.remote_header import SparseCopy, copy_level, joined
+from giornata.workers.decoding.options import DecodeOptions, Limits
+from giornata.workers.decoding.remote_header import PartialFile, copy_level, joined
 from giornata.workers.decoding.sandbox import Sandbox
 
 SIDE = 2048
@@ -64,7 +64,7 @@ def test_the_smallest_level_that_is_large_enough_stands_for_its_page(tmp_path: P
 def test_a_preview_from_a_level_is_that_of_the_whole(tmp_path: Path, kind: str, sandbox: Sandbox) -> None:
     pyramid(tmp_path / "a.tif", **KINDS[kind])
     for name, level_px in (("whole", None), ("level", 200)):
-        reading = Reading(pages=Pages.FIRST, level_px=level_px)
+        reading = DecodeOptions(pages=Pages.FIRST, level_px=level_px)
         sandbox.thumbnail(tmp_path / "a.tif", tmp_path / name, side_px=200, reading=reading)
     whole, level = shown(tmp_path / "whole"), shown(tmp_path / "level")
     assert whole.shape == level.shape == (200, 100, 3)  # turned upright
@@ -78,10 +78,10 @@ def test_only_the_level_is_brought_and_that_is_enough(tmp_path: Path, kind: str,
     place = LOCAL.at(str(original))
     entry = place.head(str(original))
     assert entry is not None
-    with SparseCopy(place, entry, tmp_path / "near.tif") as copy:
+    with PartialFile(place, entry, tmp_path / "near.tif") as copy:
         assert copy_level(copy, page=0, side_px=200, most_bytes=1 << 30, source="a.tif")
     assert (tmp_path / "near.tif").stat().st_blocks * 512 < 0.2 * entry.bytes
-    reading = Reading(pages=Pages.FIRST, level_px=200)
+    reading = DecodeOptions(pages=Pages.FIRST, level_px=200)
     for name in ("a", "near"):
         sandbox.thumbnail(tmp_path / f"{name}.tif", tmp_path / name, side_px=200, reading=reading)
     assert (shown(tmp_path / "a") == shown(tmp_path / "near")).all()
@@ -94,7 +94,7 @@ def test_what_is_too_much_or_no_tiff_is_not_brought(tmp_path: Path) -> None:
         place = LOCAL.at(str(tmp_path / name))
         entry = place.head(str(tmp_path / name))
         assert entry is not None
-        with SparseCopy(place, entry, tmp_path / "near") as copy:
+        with PartialFile(place, entry, tmp_path / "near") as copy:
             assert not copy_level(copy, page=page, side_px=200, most_bytes=most, source=name)
 
 

@@ -16,7 +16,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.crop import CropNeed, TaskCrop
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.values import Brush, BrushUnit
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects import crop as resample
 from giornata.workers.effects.brush import (
@@ -45,7 +45,7 @@ def photo(height: int = 120, width: int = 160) -> Samples:
     return np.ascontiguousarray(skimage.data.astronaut()[40 : 40 + height, 140 : 140 + width])
 
 
-def decoded(folder: Path, sandbox: Sandbox, *, dpi: float | None = None) -> WorkingPicture:
+def decoded(folder: Path, sandbox: Sandbox, *, dpi: float | None = None) -> DecodedImage:
     folder.mkdir(exist_ok=True)
     picture = image(photo())
     if dpi:
@@ -60,7 +60,7 @@ def task(unit: BrushUnit, value: float, **words: Any) -> RenderTask:
     return RenderTask(**plain, brush=brush, format=PictureFormat.PNG, **words)
 
 
-def wanted(one: RenderTask, working: WorkingPicture) -> float:
+def wanted(one: RenderTask, working: DecodedImage) -> float:
     assert one.brush is not None
     return wanted_px(one, one.brush, working)
 
@@ -98,7 +98,7 @@ def test_detail_counts_without_a_jump() -> None:
     assert np.diff(shares).max() < 0.03
 
 
-def blurred(working: WorkingPicture, folder: Path) -> Path:
+def blurred(working: DecodedImage, folder: Path) -> Path:
     """A stand-in for painting: what it paints is what it sees."""
     folder.mkdir(parents=True)
     np.save(folder / "canvas.npy", working.pixels)

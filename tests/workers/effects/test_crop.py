@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from giornata.jobs.spec.crop import CropNeed, CropStyling, TaskCrop
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.crop import crop_warnings, to_show, to_style
 from tests.workers.pictures import image, noise
@@ -15,7 +15,7 @@ def crop(aspect: float, size: int | tuple[int, int] | None = None, **more: objec
     return TaskCrop.model_validate({"label": "x", "need": need, "all_needs": (need,), **more})
 
 
-def decoded(tmp_path: Path, sandbox: Sandbox, *, alpha: bool = False) -> WorkingPicture:
+def decoded(tmp_path: Path, sandbox: Sandbox, *, alpha: bool = False) -> DecodedImage:
     path = tmp_path / "source.png"
     image(noise(width=120, height=80, bands=4 if alpha else 3)).pngsave(str(path))
     return sandbox.decode(path, tmp_path / "decoded")

@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from giornata.workers.formats.jpeg import Splice, SplicedFile
+from giornata.workers.formats.jpeg import ByteOverlay, OverlaidFile
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -22,7 +22,7 @@ def test_the_view_is_the_file_with_bytes_exchanged(
     (tmp_path / "a").write_bytes(data)
     descriptor = os.open(tmp_path / "a", os.O_RDONLY)
     try:
-        view = SplicedFile(descriptor, len(data), Splice(start, stop - start, replacement))
+        view = OverlaidFile(descriptor, len(data), ByteOverlay(start, stop - start, replacement))
         got, turn = b"", 0
         while part := view.read(sizes[turn % len(sizes)]):
             got, turn = got + part, turn + 1

@@ -7,11 +7,11 @@ from giornata.workers.formats.exif import NO_TAGS, read_tags
 from giornata.workers.formats.iptc import RIGHTS, read_iim, words
 from giornata.workers.formats.xmp import NAMESPACES, NO_PROPERTIES, name, read_packet
 from giornata.workers.metadata.blocks import JPEG_XMP_BYTES, Blocks, fitting
-from giornata.workers.metadata.metadata import Making, SourceMetadata, new_blocks
+from giornata.workers.metadata.metadata import Derivation, SourceMetadata, new_blocks
 from tests.workers.blocks import agency_sets, camera_tags, packet
 
 KEEP, MINIMAL = MetadataPolicy.KEEP, MetadataPolicy.MINIMAL
-MAKING = Making(
+MAKING = Derivation(
     key="k" * 40,
     source_name="wave.tif",
     source_sha256="ab" * 32,
@@ -23,7 +23,7 @@ FULL = SourceMetadata(read_packet(packet()), camera_tags(), agency_sets())
 TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
-def made(source: SourceMetadata = FULL, making: Making = MAKING, policy: MetadataPolicy = KEEP) -> Blocks:
+def made(source: SourceMetadata = FULL, making: Derivation = MAKING, policy: MetadataPolicy = KEEP) -> Blocks:
     return new_blocks(source, making, policy)
 
 

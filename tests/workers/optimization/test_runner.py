@@ -17,8 +17,8 @@ from giornata.styles.optimization.options import GatysOptions, Growth, Optimiser
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
-from giornata.workers.optimization.runner import losses_of, optimise, played, standing_of
-from giornata.workers.optimization.scale import Optimisation, StyleSource, lay_out, open_scale, usual_core
+from giornata.workers.optimization.runner import losses_of, optimize, position_of, run_supersteps
+from giornata.workers.optimization.scale import Optimization, StyleSource, lay_out, open_scale, usual_core
 from giornata.workers.optimization.setup import fitting_core
 
 torch.set_num_threads(1)
@@ -53,10 +53,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def work_in(
     folder: Path, pictures: Path, weights: Path, *, core_px: int = 1024, steps: int = 30, **options: object
-) -> Optimisation:
+) -> Optimization:
     chosen = GatysOptions(**{**PAPER, "steps": steps, **options})
     chosen.check()
-    return Optimisation(
+    return Optimization(
         folder=folder,
         content_path=pictures / "content.npy",
         styles=(StyleSource(name="coffee", pixels_path=pictures / "style.npy"),),
@@ -67,8 +67,8 @@ def work_in(
     )
 
 
-def finished(work: Optimisation) -> np.ndarray:
-    for _ in optimise(work):
+def finished(work: Optimization) -> np.ndarray:
+    for _ in optimize(work):
         pass
     return np.asarray(work.finished_picture(len(work.scales) - 1))
 
@@ -158,7 +158,7 @@ def test_lanes_and_threads_do_not_show_in_a_single_bit(tmp_path: Path, pictures:
         torch.set_num_threads(threads)
         try:
             work = work_in(tmp_path / f"{lanes}-{threads}", pictures, weights, **asked)
-            for _ in optimise(work, lanes=lanes):
+            for _ in optimize(work, lanes=lanes):
                 pass
             assert torch.get_num_threads() == threads
         finally:
@@ -192,14 +192,14 @@ def test_where_the_vectors_lie_does_not_show(
     asked = {"optimiser": optimiser, "averaging": 0.9, "steps": 14, "core_px": 40}
     roomy = finished(work_in(tmp_path / "roomy", pictures, weights, **asked))
     work = work_in(tmp_path / "tight", pictures, weights, **asked).model_copy(update={"memory_bytes": 1})
-    for done in optimise(work, keep_every_s=0):
+    for done in optimize(work, keep_every_s=0):
         if done.step == 12:
             break  # the other two steps go on from a checkpoint
     assert np.array_equal(finished(work), roomy)
     assert not list(work.folder.rglob(".vector-*"))
 
 
-def by_workers(work: Optimisation, workers: int) -> np.ndarray:
+def by_workers(work: Optimization, workers: int) -> np.ndarray:
     """As a cluster plays it: every easel has some of the tiles."""
     encoder = work.loaded_encoder()
     lay_out(work, 0, encoder)
@@ -212,7 +212,7 @@ def by_workers(work: Optimisation, workers: int) -> np.ndarray:
         found = [easel.play(asked, mine) for easel, mine in zip(easels, tiles, strict=True)]
         return {k: v for one in found for k, v in one.items()} if found[0] is not None else None
 
-    for _ in played(Conductor(work.options, steps=work.scales[0].steps).run(), play):
+    for _ in run_supersteps(Conductor(work.options, steps=work.scales[0].steps).run(), play):
         pass
     for easel, mine in zip(easels, tiles, strict=True):
         easel.finish(mine)
@@ -227,10 +227,10 @@ def test_an_optimisation_goes_on_where_it_stopped(
     asked = {"optimiser": optimiser, "averaging": averaging, "steps": 8, "core_px": 40}
     calm = finished(work_in(tmp_path / "calm", pictures, weights, **asked))
     work = work_in(tmp_path / "broken", pictures, weights, **asked)
-    for done in optimise(work, keep_every_s=0):
+    for done in optimize(work, keep_every_s=0):
         if done.step == 5:
             break  # and whoever ran it is gone: the next one has only what is on disk
-    assert standing_of(work).position.step == 5
+    assert position_of(work).position.step == 5
     assert np.array_equal(finished(work), calm)
 
 
@@ -300,7 +300,7 @@ def test_a_style_that_is_none_is_refused_in_a_line(
     work = work_in(tmp_path / "work", pictures, weights)
     style = StyleSource(name="bad.png", pixels_path=tmp_path / "style.npy")
     with pytest.raises(BadStylePicture, match=words) as caught:
-        next(optimise(work.model_copy(update={"styles": (style,)})))
+        next(optimize(work.model_copy(update={"styles": (style,)})))
     assert "\n" not in str(caught.value)
 
 
@@ -318,7 +318,7 @@ def test_styles_keep_to_their_masks(tmp_path: Path, pictures: Path, weights: Pat
 
 
 def test_all_parts_of_the_step_are_told(tmp_path: Path, pictures: Path, weights: Path) -> None:
-    steps = list(optimise(work_in(tmp_path, pictures, weights, steps=3)))
+    steps = list(optimize(work_in(tmp_path, pictures, weights, steps=3)))
     assert [one.step for one in steps] == [1, 2, 3, 3]
     assert steps[0].left_s > 0
     assert steps[-1].preview is not None and steps[-1].preview.is_file()

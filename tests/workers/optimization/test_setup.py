@@ -23,7 +23,7 @@ from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
 from giornata.workers.errors import EffectRefused
-from giornata.workers.optimization.runner import OptimisationProgress
+from giornata.workers.optimization.runner import OptimizationProgress
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
@@ -120,7 +120,7 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
     process.wait()
     process.stdout.close()
     time.sleep(0.1)
-    seen: list[OptimisationProgress] = []
+    seen: list[OptimizationProgress] = []
     renderer = Renderer(settings)
     renderer.shop.watch = seen.append
     renderer.render(task, tmp_path / "resumed.png")

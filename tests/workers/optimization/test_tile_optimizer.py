@@ -14,8 +14,8 @@ from giornata.styles.optimization.objective import Objective, StyleTarget
 from giornata.styles.optimization.options import WHOLE, GatysOptions
 from giornata.styles.perception.encoder import Encoder, Pooling, Preprocessing, random_weights
 from giornata.styles.perception.vgg import VGG19, Architecture
-from giornata.workers.optimization.arrays import Plates
-from giornata.workers.optimization.tile_optimizer import Easel
+from giornata.workers.optimization.arrays import ScaleArrays
+from giornata.workers.optimization.tile_optimizer import TileOptimizer
 from giornata.workers.tiling.grid import TileGrid
 
 torch.set_num_threads(1)
@@ -128,8 +128,11 @@ def tiled_gradient(
         architecture.common_stride(layers),
         architecture.halo_px(layers),
     )
-    Plates.laid_out(folder, grid, content=content.numpy(), start=picture.numpy())
-    easels = [Easel(seeing, goal, Plates(folder, grid), memory_bytes, masks=masks) for _ in range(workers)]
+    ScaleArrays.laid_out(folder, grid, content=content.numpy(), start=picture.numpy())
+    easels = [
+        TileOptimizer(seeing, goal, ScaleArrays(folder, grid), memory_bytes, masks=masks)
+        for _ in range(workers)
+    ]
     for verb in (Verb.FORWARD, Verb.EVALUATE, Verb.BACKWARD):
         for index, easel in enumerate(easels[:1] if verb is Verb.EVALUATE else easels):
             easel.play(Round(verb), range(index, len(grid), workers))
@@ -209,8 +212,8 @@ def test_the_reach_of_conv5_1_is_just_enough(tmp_path: Path, halo_px: int, *, ex
     goal = objective(options, seeing, (WHOLE,), pixels=picture.numel())
     whole = whole_gradient(goal, seeing, picture, picture, {})
     grid = TileGrid(320, 64, 160, 16, halo_px)
-    Plates.laid_out(tmp_path, grid, content=picture.numpy(), start=picture.numpy())
-    easel = Easel(seeing, goal, Plates(tmp_path, grid), memory_bytes=0)
+    ScaleArrays.laid_out(tmp_path, grid, content=picture.numpy(), start=picture.numpy())
+    easel = TileOptimizer(seeing, goal, ScaleArrays(tmp_path, grid), memory_bytes=0)
     for verb in (Verb.FORWARD, Verb.EVALUATE, Verb.BACKWARD):
         easel.play(Round(verb), range(len(grid)))
     tiled = torch.cat([easel.plates.gathered(tile) for tile in grid], dim=1)

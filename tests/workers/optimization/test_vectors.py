@@ -10,7 +10,7 @@ import torch
 from giornata.styles.optimization.options import GatysOptions, Optimiser
 from giornata.workers.errors import ScratchFull
 from giornata.workers.optimization.vectors import MappedVectors, VectorRoom, vectors_of
-from giornata.workers.tiling.parallel import on_lanes
+from giornata.workers.tiling.parallel import run_parallel
 
 
 def mapped_files() -> int:
@@ -43,7 +43,7 @@ def test_tiles_side_by_side_keep_their_own_vectors(tmp_path: Path) -> None:
             vectors.rest(kept)
         return all(bool((one == number * 100 + 52 + i).all()) for i, one in enumerate(kept))
 
-    assert all(on_lanes(range(16), work, lanes=8, tick=lambda: None))
+    assert all(run_parallel(range(16), work, lanes=8, tick=lambda: None))
 
 
 def test_memory_is_filled_first_and_the_rest_goes_to_scratch(

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from giornata.workers.rendering.cache import RECORD, Masters
+from giornata.workers.rendering.cache import RECORD, StyledImageCache
 
 KEY = "0" * 40
 
 
-def kept(masters: Masters, key: str, folder: Path, size: int = 1000) -> bool:
+def kept(masters: StyledImageCache, key: str, folder: Path, size: int = 1000) -> bool:
     path = folder / f"{key}.npy"
     path.write_bytes(b"x" * size)
     return masters.keep(key, {"canvas.npy": path}, lambda place: f"lies in {place}")
 
 
 def test_a_master_is_found_by_its_key_and_outlives_its_files(tmp_path: Path) -> None:
-    masters = Masters(tmp_path / "masters")
+    masters = StyledImageCache(tmp_path / "masters")
     with masters.use(KEY) as nothing:
         assert nothing is None
     assert kept(masters, KEY, tmp_path)
@@ -28,13 +28,13 @@ def test_a_master_is_found_by_its_key_and_outlives_its_files(tmp_path: Path) -> 
 
 
 def test_the_first_master_of_a_key_counts(tmp_path: Path) -> None:
-    masters = Masters(tmp_path / "masters")
+    masters = StyledImageCache(tmp_path / "masters")
     assert kept(masters, KEY, tmp_path)
     assert not kept(masters, KEY, tmp_path, size=2000)
 
 
 def test_the_longest_unused_master_goes_when_room_is_needed(tmp_path: Path) -> None:
-    masters = Masters(tmp_path / "masters", room_bytes=2500)
+    masters = StyledImageCache(tmp_path / "masters", room_bytes=2500)
     for key in ("a", "b"):
         assert kept(masters, key, tmp_path)
         time.sleep(0.02)
@@ -46,7 +46,7 @@ def test_the_longest_unused_master_goes_when_room_is_needed(tmp_path: Path) -> N
 
 
 def test_a_master_that_is_used_stays(tmp_path: Path) -> None:
-    masters = Masters(tmp_path / "masters", room_bytes=1500)
+    masters = StyledImageCache(tmp_path / "masters", room_bytes=1500)
     assert kept(masters, "a", tmp_path)
     with masters.use("a") as folder:
         assert not kept(masters, "b", tmp_path)
@@ -55,12 +55,12 @@ def test_a_master_that_is_used_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_larger_than_all_room_is_not_kept(tmp_path: Path) -> None:
-    assert not kept(Masters(tmp_path / "masters", room_bytes=10), KEY, tmp_path)
+    assert not kept(StyledImageCache(tmp_path / "masters", room_bytes=10), KEY, tmp_path)
     assert not list((tmp_path / "masters").glob("*.part"))
 
 
 def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
-    with Masters(root).turn(KEY, lambda: None):
+    with StyledImageCache(root).turn(KEY, lambda: None):
         ready.set()
         time.sleep(60)
 
@@ -79,7 +79,7 @@ def test_one_makes_a_master_while_others_wait_and_a_dead_process_holds_nobody_up
             if len(ticks) == 2:
                 holder.kill()
 
-        with Masters(tmp_path).turn(KEY, tick):
+        with StyledImageCache(tmp_path).turn(KEY, tick):
             assert len(ticks) >= 2
     finally:
         holder.kill()
@@ -87,7 +87,7 @@ def test_one_makes_a_master_while_others_wait_and_a_dead_process_holds_nobody_up
 
 
 def test_what_the_tick_raises_ends_the_wait(tmp_path: Path) -> None:
-    masters = Masters(tmp_path)
+    masters = StyledImageCache(tmp_path)
 
     def tick() -> None:
         raise KeyboardInterrupt
@@ -100,7 +100,7 @@ def test_what_the_tick_raises_ends_the_wait(tmp_path: Path) -> None:
 
 
 def test_what_many_make_together_is_waited_for_as_long_as_they_do(tmp_path: Path) -> None:
-    masters = Masters(tmp_path / "masters")
+    masters = StyledImageCache(tmp_path / "masters")
     work = tmp_path / "work"
     work.mkdir()
     assert not masters.is_handed_out(KEY, "one")

@@ -20,7 +20,7 @@ from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import EffectRefused
 from giornata.workers.rendering.engines import Engines
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.rendering.style_images import StyleImages
 from giornata.workers.settings import RenderSettings
@@ -43,12 +43,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(folder: Path) -> Callable[..., tuple[np.ndarray, Rendered, dict[str, Any]]]:
+def made(folder: Path) -> Callable[..., tuple[np.ndarray, RenderResult, dict[str, Any]]]:
     """Renders the photograph in the style of `coffee.png`, with whatever else is asked for."""
 
     def make(
         *, lanes: int = 1, size_px: int = 96, images: tuple[str, ...] = ("coffee.png",), **words: Any
-    ) -> tuple[np.ndarray, Rendered, dict[str, Any]]:
+    ) -> tuple[np.ndarray, RenderResult, dict[str, Any]]:
         universal = {"images": [{"path": str(folder / name)} for name in images], "size_px": size_px}
         universal |= words.pop("universal", {})
         target = folder / "out.png"

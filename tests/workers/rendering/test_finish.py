@@ -15,7 +15,7 @@ from giornata.jobs.spec.enums import PictureFormat, PreserveColour
 from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.effects import Effects, asked_effects, bare, canvas_depth, prepare_effects
 from giornata.workers.errors import Rejected
@@ -101,7 +101,7 @@ def rendered(folder: Path, library: Path, task: RenderTask, **settings: Any) -> 
     return samples
 
 
-def decoded(folder: Path, sandbox: Sandbox, bits: int = 8) -> WorkingPicture:
+def decoded(folder: Path, sandbox: Sandbox, bits: int = 8) -> DecodedImage:
     saved(folder / "photo.png", photo(bits))
     return sandbox.decode(folder / "photo.png", folder / "source")
 

@@ -15,10 +15,10 @@ from giornata.jobs.spec.values import TaskMasks, TaskRegion
 from giornata.jobs.storage.hashing import file_sha256
 from giornata.styles.library import Library
 from giornata.styles.moments import Moments
-from giornata.workers.decoding.decoded import WorkingPicture
+from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import EncodeFailed, Unreadable
-from giornata.workers.rendering.output import Handed, hand_over, record_of, write_sidecar
+from giornata.workers.rendering.output import WrittenOutput, record_of, write_output, write_sidecar
 from giornata.workers.rendering.provenance import Provenance, provenance_text, schema, totals_sha256
 from giornata.workers.tiling.grid import TileGrid
 from tests.workers.blocks import packet
@@ -29,7 +29,7 @@ TOTALS = (Moments(4, np.ones(2), np.ones(2)),)
 
 
 @pytest.fixture
-def working(sandbox: Sandbox, tmp_path: Path) -> WorkingPicture:
+def working(sandbox: Sandbox, tmp_path: Path) -> DecodedImage:
     """A decoded photograph with a packet."""
     picture = image(photo()).copy(xres=300 / 25.4, yres=300 / 25.4)
     picture.set_type(pyvips.GValue.blob_type, "xmp-data", packet())
@@ -50,7 +50,7 @@ def task(folder: Path, **changed: object) -> RenderTask:
     return RenderTask.model_validate(plain | changed)
 
 
-def record(asked: RenderTask, handed: Handed, working: WorkingPicture) -> Provenance:
+def record(asked: RenderTask, handed: WrittenOutput, working: DecodedImage) -> Provenance:
     return record_of(
         asked,
         handed,
@@ -65,13 +65,13 @@ def record(asked: RenderTask, handed: Handed, working: WorkingPicture) -> Proven
     )
 
 
-def test_a_record_has_the_form_of_the_published_schema(working: WorkingPicture, tmp_path: Path) -> None:
+def test_a_record_has_the_form_of_the_published_schema(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(
         tmp_path,
         masks=TaskMasks(protect=str(tmp_path / "secret" / "logo.png")),
         regions=(TaskRegion(mask="/secret/sky.png", mix={"udnie": 1.0}, strength=0.5),),
     )
-    handed = hand_over(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(asked, handed, working)
     text = provenance_text(made)
     jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
@@ -90,9 +90,9 @@ def test_the_published_schema_is_that_of_the_record_and_travels_with_the_package
     assert resources.files("giornata.workers.rendering").joinpath("provenance.schema.json").is_file()
 
 
-def test_a_record_says_what_was_made_of_what_and_how(working: WorkingPicture, tmp_path: Path) -> None:
+def test_a_record_says_what_was_made_of_what_and_how(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(tmp_path)
-    handed = hand_over(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(asked, handed, working)
     assert (made.source.name, made.source.sha256) == ("wave.tif", file_sha256(tmp_path / "wave.tif"))
     assert made.source.facts["dpi"] == pytest.approx([300, 300])
@@ -109,26 +109,26 @@ def test_a_record_says_what_was_made_of_what_and_how(working: WorkingPicture, tm
     assert datetime.fromisoformat(made.times.finished).tzinfo == UTC
 
 
-def test_two_records_of_one_output_differ_in_times_alone(working: WorkingPicture, tmp_path: Path) -> None:
+def test_two_records_of_one_output_differ_in_times_alone(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(tmp_path)
     made = []
     for name in ("a.jpg", "b.jpg"):
-        handed = hand_over(asked, working=working, pixels=photo(), target=tmp_path / name)
+        handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / name)
         made.append(record(asked, handed, working).model_copy(update={"times": None}))
     assert made[0] == made[1]
     assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
 
 
-def test_a_document_that_is_not_a_record_is_not_written(working: WorkingPicture, tmp_path: Path) -> None:
-    handed = hand_over(task(tmp_path), working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+def test_a_document_that_is_not_a_record_is_not_written(working: DecodedImage, tmp_path: Path) -> None:
+    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(task(tmp_path), handed, working)
     broken = made.model_copy(update={"output": made.output.model_copy(update={"sha256": "x"})})
     with pytest.raises(jsonschema.ValidationError, match="does not match"):
         provenance_text(broken)
 
 
-def test_the_sidecar_lies_beside_the_target(working: WorkingPicture, tmp_path: Path) -> None:
-    handed = hand_over(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+def test_the_sidecar_lies_beside_the_target(working: DecodedImage, tmp_path: Path) -> None:
+    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
     path = write_sidecar(record(task(tmp_path), handed, working), tmp_path / "out.jpg")
     assert path == sidecar_of(tmp_path / "out.jpg") == tmp_path / "out.jpg.provenance.json"
     assert Provenance.model_validate_json(path.read_text())
@@ -136,9 +136,9 @@ def test_the_sidecar_lies_beside_the_target(working: WorkingPicture, tmp_path: P
         write_sidecar(record(task(tmp_path), handed, working), tmp_path / "none" / "out.jpg")
 
 
-def test_the_packet_is_in_the_record_where_tiles_hold_none(working: WorkingPicture, tmp_path: Path) -> None:
+def test_the_packet_is_in_the_record_where_tiles_hold_none(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(tmp_path, format="dzi", target=str(tmp_path / "final" / "wave.d"))
-    handed = hand_over(asked, working=working, pixels=photo(), target=tmp_path / ".part")
+    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part")
     made = record(asked, handed, working)
     assert made.xmp is not None
     assert "The Great Wave" in made.xmp
@@ -148,24 +148,24 @@ def test_the_packet_is_in_the_record_where_tiles_hold_none(working: WorkingPictu
 
 
 def test_a_packet_too_long_for_jpeg_goes_into_the_record(
-    sandbox: Sandbox, working: WorkingPicture, tmp_path: Path
+    sandbox: Sandbox, working: DecodedImage, tmp_path: Path
 ) -> None:
     assert working.xmp_path is not None
     long = packet().replace(b"Waves", b"W" * 70_000)
     working.xmp_path.write_bytes(long)
-    handed = hand_over(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
     assert "too long for JPEG" in " ".join(handed.warnings)
     assert len(record(task(tmp_path), handed, working).xmp or "") > 70_000
-    png = hand_over(
+    png = write_output(
         task(tmp_path, format="png"), working=working, pixels=photo(), target=tmp_path / "out.png"
     )
     assert (png.xmp, png.warnings) == (None, ())
 
 
-def test_a_source_that_went_away_is_told_as_such(working: WorkingPicture, tmp_path: Path) -> None:
+def test_a_source_that_went_away_is_told_as_such(working: DecodedImage, tmp_path: Path) -> None:
     (tmp_path / "wave.tif").unlink()
     with pytest.raises(Unreadable, match="No such file"):
-        hand_over(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+        write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
     assert not (tmp_path / "out.jpg").exists()
 
 

@@ -16,11 +16,11 @@ from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.errors import ScratchFull
-from giornata.workers.rendering.prepared import Rendered
+from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.rendering.workdir import folder_name
 from giornata.workers.settings import RenderSettings
-from giornata.workers.tiling.feature_plan import Keep
+from giornata.workers.tiling.feature_plan import FeaturePlacement
 from giornata.workers.tiling.features import room_for_features
 from giornata.workers.tiling.grid import TileGrid
 
@@ -63,7 +63,7 @@ def settings_of(folder: Path, library: Path, **words: object) -> RenderSettings:
 
 def rendered(
     task: RenderTask, settings: RenderSettings, *, tick: Callable[[], None] | None = None
-) -> Rendered:
+) -> RenderResult:
     renderer = Renderer(settings)
     if tick:
         renderer.shop.pulse.tick = tick  # type: ignore[method-assign]
@@ -80,15 +80,15 @@ def test_wherever_features_wait_and_on_any_lanes_the_bytes_are_the_same(
     made = {
         keep: rendered(task, settings_of(tmp_path / "scratch", library, **words))
         for keep, words in {
-            Keep.MEMORY: {"lanes": 2},
-            Keep.DISK: {"memory_bytes": 1},
-            Keep.RECOMPUTE: {"memory_bytes": 1, "spill_bytes": 0},
+            FeaturePlacement.MEMORY: {"lanes": 2},
+            FeaturePlacement.DISK: {"memory_bytes": 1},
+            FeaturePlacement.RECOMPUTE: {"memory_bytes": 1, "spill_bytes": 0},
         }.items()
     }
     assert {one.keeping.keep: one.sha256 for one in made.values()} == dict.fromkeys(
-        Keep, made[Keep.MEMORY].sha256
+        FeaturePlacement, made[FeaturePlacement.MEMORY].sha256
     )
-    assert made[Keep.DISK].keeping.disk_bytes > 0
+    assert made[FeaturePlacement.DISK].keeping.disk_bytes > 0
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -12,9 +12,9 @@ from giornata.jobs.model.paths import companion_names
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.storage import Encryption, Storage
-from giornata.workers.storage.publisher import PlacedPublisher, new_publisher
+from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
 from giornata.workers.storage.s3_publisher import Conditional, probe
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import SHA256
 from tests import s3
 from tests.faults import Kind, faults_before
@@ -68,7 +68,7 @@ def url(service: str, rule: Conditional) -> Iterator[str]:
 
 
 @pytest.fixture
-def publisher(records: Records, url: str, rule: Conditional) -> PlacedPublisher:
+def publisher(records: Records, url: str, rule: Conditional) -> RoutingPublisher:
     made = new_publisher(records)
     if rule is Conditional.NEVER:  # the service can do better than that, but some cannot
         made.remote._shared.rules[(Storage(endpoint_url=url).reach, BUCKET)] = rule
@@ -98,7 +98,7 @@ def attempt(
     path = folder / "sent.png"
     path.write_bytes(data)
     headers = {"CacheControl": reach.cache_control} if reach.cache_control else {}
-    sha256 = S3Place(reach).send(path, claim.temporary, **headers)
+    sha256 = S3Store(reach).send(path, claim.temporary, **headers)
     outcome = Outcome(
         **claim.key._asdict(),
         outcome_class=OutcomeClass.DONE,
@@ -108,12 +108,12 @@ def attempt(
     return claim, outcome
 
 
-def of(publisher: PlacedPublisher, claim: Claim) -> PlacedPublisher:
+def of(publisher: RoutingPublisher, claim: Claim) -> RoutingPublisher:
     return publisher.of(claim.task.storage)
 
 
 def test_publishing_moves_the_attempt_to_its_name_and_keeps_its_hash(
-    publisher: PlacedPublisher, url: str, tmp_path: Path
+    publisher: RoutingPublisher, url: str, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(url, tmp_path)
     published = of(publisher, claim).publish(claim, outcome)
@@ -125,7 +125,7 @@ def test_publishing_moves_the_attempt_to_its_name_and_keeps_its_hash(
 
 
 def test_a_strangers_object_is_left_alone(
-    publisher: PlacedPublisher, url: str, tmp_path: Path, records: Records
+    publisher: RoutingPublisher, url: str, tmp_path: Path, records: Records
 ) -> None:
     client = s3.client(url)
     key = f"{tmp_path.name}/out.png"
@@ -140,7 +140,7 @@ def test_a_strangers_object_is_left_alone(
 
 
 def test_only_our_own_recorded_object_is_replaced(
-    publisher: PlacedPublisher, url: str, tmp_path: Path, records: Records
+    publisher: RoutingPublisher, url: str, tmp_path: Path, records: Records
 ) -> None:
     first, old = attempt(url, tmp_path)
     of(publisher, first).publish(first, old)
@@ -154,7 +154,7 @@ def test_only_our_own_recorded_object_is_replaced(
 
 
 def test_an_attempt_that_is_not_what_was_reported_is_not_published(
-    publisher: PlacedPublisher, url: str, tmp_path: Path
+    publisher: RoutingPublisher, url: str, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(url, tmp_path)
     s3.client(url).put_object(Bucket=BUCKET, Key=claim.temporary.partition(f"{BUCKET}/")[2], Body=b"torn")
@@ -168,7 +168,7 @@ def test_an_attempt_that_is_not_what_was_reported_is_not_published(
 
 
 def test_a_final_object_carries_what_the_job_asks_for(
-    publisher: PlacedPublisher, url: str, tmp_path: Path
+    publisher: RoutingPublisher, url: str, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(
         url,
@@ -191,7 +191,7 @@ def test_a_final_object_carries_what_the_job_asks_for(
 def test_what_an_endpoint_can_refuse_is_tried_and_changes_nothing(
     url: str, tmp_path: Path, rule: Conditional
 ) -> None:
-    place = S3Place(Storage(endpoint_url=url))
+    place = S3Store(Storage(endpoint_url=url))
     found = probe(place, f"s3://{BUCKET}/{tmp_path.name}/probe")
     assert found is (Conditional.COPY if rule is Conditional.COPY else Conditional.PARTS)
     assert s3.keys(url, BUCKET, tmp_path.name) == [f"{tmp_path.name}/probe"]
@@ -200,7 +200,7 @@ def test_what_an_endpoint_can_refuse_is_tried_and_changes_nothing(
 
 
 def test_uploads_that_a_killed_process_began_end_with_their_attempt(
-    publisher: PlacedPublisher, url: str, tmp_path: Path
+    publisher: RoutingPublisher, url: str, tmp_path: Path
 ) -> None:
     claim, _ = attempt(url, tmp_path)
     client = s3.client(url)
@@ -221,7 +221,7 @@ def test_what_could_not_be_removed_goes_when_the_storage_answers_again(
         claim, _ = attempt(proxy.url, tmp_path)
         reach = Storage(endpoint_url=proxy.url)
         for companion in companion_names(claim.temporary):
-            S3Place(reach).send(tmp_path / "sent.png", companion)
+            S3Store(reach).send(tmp_path / "sent.png", companion)
         fault = proxy.add(Kind.SLOW_DOWN, ".")
         of(publisher, claim).discard(claim)
         assert fault.struck

@@ -11,9 +11,9 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.storage import Storage
 from giornata.jobs.storage.hashing import file_sha256
-from giornata.workers.storage.publisher import PlacedPublisher, new_publisher
-from giornata.workers.storage.router import AllPlaces
-from giornata.workers.storage.uploader import Sender
+from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
+from giornata.workers.storage.router import StorageRouter
+from giornata.workers.storage.uploader import Uploader
 from tests import s3
 
 BUCKET = "signed"
@@ -35,7 +35,7 @@ def sent(url: str, folder: Path) -> tuple[Claim, Outcome]:
     where = {"target": f"s3://{BUCKET}/set/out.png", "storage": Storage(endpoint_url=url)}
     task = RenderTask.model_validate({"item_id": "i", "credentials": True, **where, **words})
     claim = Claim(job_id="j", task=task, attempt=1, epoch=1)
-    sender = Sender(AllPlaces())
+    sender = Uploader(StorageRouter())
     path = sender.path(claim, folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"rendered!")
@@ -50,7 +50,7 @@ def sent(url: str, folder: Path) -> tuple[Claim, Outcome]:
     return claim, outcome
 
 
-def publisher_of(claim: Claim) -> PlacedPublisher:
+def publisher_of(claim: Claim) -> RoutingPublisher:
     return new_publisher().of(claim.task.storage)
 
 

@@ -21,9 +21,9 @@ from giornata.jobs.errors import (
 from giornata.jobs.spec.storage import Storage
 from giornata.workers.storage import s3_transfer as s3_reading
 from giornata.workers.storage import s3_transfer as s3_upload
-from giornata.workers.storage.router import AllPlaces
+from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_client import new_client, refusal, translated
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import MIB, MOST_PARTS, part_bytes
 from tests import s3
 from tests.faults import FaultProxy, Kind, faults_before
@@ -60,8 +60,8 @@ def proxy(url: str, bucket: str) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def place(proxy: FaultProxy) -> S3Place:
-    return S3Place(Storage(endpoint_url=proxy.url))
+def place(proxy: FaultProxy) -> S3Store:
+    return S3Store(Storage(endpoint_url=proxy.url))
 
 
 def put(url: str, key: str, data: bytes = b"1234") -> str:
@@ -69,7 +69,7 @@ def put(url: str, key: str, data: bytes = b"1234") -> str:
     return f"s3://{BUCKET}/{key}"
 
 
-def test_listing_leaves_out_what_is_hidden_and_goes_as_deep_as_asked(url: str, place: S3Place) -> None:
+def test_listing_leaves_out_what_is_hidden_and_goes_as_deep_as_asked(url: str, place: S3Store) -> None:
     for key in ("set/b.png", "set/a.png", "set/sub/c.png", "set/sub/.h/d.png", "set/.e.png", "setx/f.png"):
         put(url, key)
     put(url, "set/sub/", b"")
@@ -86,7 +86,7 @@ def test_listing_leaves_out_what_is_hidden_and_goes_as_deep_as_asked(url: str, p
 
 
 def test_listing_goes_page_by_page_and_only_as_far_as_it_is_read(
-    url: str, place: S3Place, proxy: FaultProxy
+    url: str, place: S3Store, proxy: FaultProxy
 ) -> None:
     client = s3.client(url)
     for number in range(30):
@@ -102,7 +102,7 @@ def test_listing_goes_page_by_page_and_only_as_far_as_it_is_read(
     assert len(proxy.seen) == 3
 
 
-def test_many_questions_about_one_folder_are_one_listing(url: str, place: S3Place, proxy: FaultProxy) -> None:
+def test_many_questions_about_one_folder_are_one_listing(url: str, place: S3Store, proxy: FaultProxy) -> None:
     names = [put(url, f"out/{number:03}.png", bytes(number)) for number in range(20)]
     put(url, "out/sub/x.png")
     asked = [*names, f"s3://{BUCKET}/out/none.png", f"s3://{BUCKET}/other/none.png"]
@@ -112,7 +112,7 @@ def test_many_questions_about_one_folder_are_one_listing(url: str, place: S3Plac
     assert sum(line.startswith("HEAD") for line in proxy.seen) == 1
 
 
-def test_what_is_fetched_is_the_version_that_was_listed(url: str, place: S3Place, tmp_path: Path) -> None:
+def test_what_is_fetched_is_the_version_that_was_listed(url: str, place: S3Store, tmp_path: Path) -> None:
     name = put(url, "a.bin", b"first version")
     (entry,) = place.list(f"s3://{BUCKET}")
     fetched = place.fetch(name, tmp_path / "a", stamp=entry.stamp)
@@ -130,7 +130,7 @@ def test_an_older_version_is_found_where_versions_are_kept(url: str, tmp_path: P
     client.create_bucket(Bucket="versions")
     client.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
     client.put_object(Bucket="versions", Key="a", Body=b"first")
-    place = S3Place(Storage(endpoint_url=url))
+    place = S3Store(Storage(endpoint_url=url))
     entry = place.head("s3://versions/a")
     assert entry is not None
     client.put_object(Bucket="versions", Key="a", Body=b"later")
@@ -139,7 +139,7 @@ def test_an_older_version_is_found_where_versions_are_kept(url: str, tmp_path: P
 
 
 @pytest.mark.parametrize("size", [0, 1, s3_reading.READ_BYTES, s3_reading.READ_BYTES * 5 + 7])
-def test_what_goes_up_comes_down_the_same(place: S3Place, url: str, tmp_path: Path, size: int) -> None:
+def test_what_goes_up_comes_down_the_same(place: S3Store, url: str, tmp_path: Path, size: int) -> None:
     data = random.Random(size).randbytes(size)
     (tmp_path / "up").write_bytes(data)
     name = f"s3://{BUCKET}/deep/ü b.tif"
@@ -159,7 +159,7 @@ def test_what_goes_up_comes_down_the_same(place: S3Place, url: str, tmp_path: Pa
 
 @pytest.mark.parametrize("kind", [Kind.RESET_ANSWER, Kind.SHORT_ANSWER])
 def test_a_read_that_breaks_off_is_read_again(
-    place: S3Place, proxy: FaultProxy, url: str, tmp_path: Path, kind: Kind
+    place: S3Store, proxy: FaultProxy, url: str, tmp_path: Path, kind: Kind
 ) -> None:
     data = random.Random(1).randbytes(12 * MIB)
     name = put(url, "big", data)
@@ -172,7 +172,7 @@ def test_a_read_that_breaks_off_is_read_again(
 @pytest.mark.parametrize("kind", [Kind.RESET_REQUEST, Kind.LOST_ANSWER])
 @pytest.mark.parametrize("size", [MIB, 20 * MIB])
 def test_a_send_that_breaks_off_is_sent_again(
-    place: S3Place, proxy: FaultProxy, url: str, tmp_path: Path, kind: Kind, size: int
+    place: S3Store, proxy: FaultProxy, url: str, tmp_path: Path, kind: Kind, size: int
 ) -> None:
     data = random.Random(2).randbytes(size)
     (tmp_path / "up").write_bytes(data)
@@ -188,7 +188,7 @@ def test_a_send_that_breaks_off_is_sent_again(
 
 
 def test_an_upload_that_fails_leaves_nothing(
-    place: S3Place, proxy: FaultProxy, url: str, tmp_path: Path
+    place: S3Store, proxy: FaultProxy, url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "up").write_bytes(bytes(20 * MIB))
     proxy.add(Kind.DENIED, r"^PUT .*partNumber=2")
@@ -208,7 +208,7 @@ def test_an_upload_that_fails_leaves_nothing(
     ],
 )
 def test_every_refusal_has_its_own_class(
-    place: S3Place,
+    place: S3Store,
     proxy: FaultProxy,
     url: str,
     tmp_path: Path,
@@ -225,7 +225,7 @@ def test_every_refusal_has_its_own_class(
 
 
 def test_a_service_that_is_not_there_is_told_in_a_moment(tmp_path: Path) -> None:
-    place = S3Place(Storage(endpoint_url="http://127.0.0.1:9"))
+    place = S3Store(Storage(endpoint_url="http://127.0.0.1:9"))
     with pytest.raises(PlaceAway, match="the connection failed"):
         place.head("s3://bucket/a")
 
@@ -237,7 +237,7 @@ def test_without_credentials_the_words_say_what_to_do(
         bare.delenv("AWS_ACCESS_KEY_ID")
         bare.delenv("AWS_SECRET_ACCESS_KEY")
         with pytest.raises(AccessRefused, match="log in, or set AWS_PROFILE"):
-            S3Place(Storage(endpoint_url=url)).head(f"s3://{BUCKET}/a")
+            S3Store(Storage(endpoint_url=url)).head(f"s3://{BUCKET}/a")
         bare.setenv("AWS_PROFILE", "nobody")
         with pytest.raises(AccessRefused, match="ProfileNotFound"):
             new_client(Storage(endpoint_url=url))
@@ -285,7 +285,7 @@ def test_parts_grow_with_the_object_and_are_never_too_many() -> None:
 def test_other_schemes_are_refused() -> None:
     for name in ("gs://bucket/a", "s3://", "s3://B/a"):
         with pytest.raises(PlaceUnknown):
-            AllPlaces().at(name)
+            StorageRouter().at(name)
 
 
 def test_a_storage_has_no_place_for_credentials() -> None:

@@ -13,8 +13,8 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.spec.storage import Storage
 from giornata.jobs.storage.hashing import tree_bytes, tree_sha256
-from giornata.workers.storage.publisher import PlacedPublisher, new_publisher
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
+from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import ITEM
 from giornata.workers.storage.s3_tree import send_deliverable
 from tests import s3
@@ -44,13 +44,13 @@ def proxy(service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]
 
 
 @pytest.fixture
-def publisher(proxy: FaultProxy) -> PlacedPublisher:
+def publisher(proxy: FaultProxy) -> RoutingPublisher:
     return new_publisher().of(Storage(endpoint_url=proxy.url))
 
 
 @pytest.fixture
-def place(proxy: FaultProxy) -> S3Place:
-    return S3Place(Storage(endpoint_url=proxy.url))
+def place(proxy: FaultProxy) -> S3Store:
+    return S3Store(Storage(endpoint_url=proxy.url))
 
 
 def attempt(
@@ -74,7 +74,7 @@ def attempt(
         storage=reach,
     )
     claim = Claim(job_id="j", task=task, attempt=number, epoch=1, replace=number > 1)
-    send_deliverable(S3Place(reach), made, claim.temporary, metadata={ITEM: item})
+    send_deliverable(S3Store(reach), made, claim.temporary, metadata={ITEM: item})
     sha256, size = tree_sha256(made), tree_bytes(made)
     outcome = Outcome(
         job_id="j", item_id=item, attempt=number, outcome_class=OutcomeClass.DONE, sha256=sha256, bytes=size
@@ -89,7 +89,7 @@ def finals(service: str, name: str = "page") -> list[str]:
 # Catalogues number their pages with dots, and files are delivered under the names they had.
 @pytest.mark.parametrize("name", ["page", "MOE--1904.1", "recto.tif"])
 def test_a_folder_is_delivered_whole_whatever_its_name(
-    name: str, publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    name: str, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(proxy, tmp_path, name=name)
     assert publisher.publish(claim, outcome).sha256 == outcome.sha256
@@ -101,7 +101,7 @@ def test_a_folder_is_delivered_whole_whatever_its_name(
 
 
 def test_what_leads_to_the_tiles_comes_last(
-    publisher: PlacedPublisher, proxy: FaultProxy, tmp_path: Path
+    publisher: RoutingPublisher, proxy: FaultProxy, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(proxy, tmp_path)
     publisher.publish(claim, outcome)
@@ -111,7 +111,7 @@ def test_what_leads_to_the_tiles_comes_last(
 
 
 def test_a_smaller_picture_replaces_a_larger_one_and_its_index_goes_first(
-    publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     publisher.publish(*attempt(proxy, tmp_path))
     second, smaller = attempt(proxy, tmp_path, tiles=3, number=2)
@@ -124,7 +124,7 @@ def test_a_smaller_picture_replaces_a_larger_one_and_its_index_goes_first(
 
 
 def test_a_delivery_that_breaks_off_has_no_index_and_goes_on(
-    publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     claim, outcome = attempt(proxy, tmp_path)
     proxy.add(Kind.LOST_ANSWER, r"^POST /tiles/set/page/3/0/default.jpg\?uploads")
@@ -141,7 +141,7 @@ def test_a_delivery_that_breaks_off_has_no_index_and_goes_on(
 
 
 def test_a_folder_of_somebody_else_is_left_alone(
-    publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     publisher.publish(*attempt(proxy, tmp_path, item="theirs"))
     before = finals(service)
@@ -151,7 +151,7 @@ def test_a_folder_of_somebody_else_is_left_alone(
 
 
 def test_a_damaged_folder_is_moved_aside_as_one(
-    place: S3Place, publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    place: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     for number in (1, 2):
         publisher.publish(*attempt(proxy, tmp_path, number=number))
@@ -163,7 +163,7 @@ def test_a_damaged_folder_is_moved_aside_as_one(
 
 
 def test_what_an_attempt_was_sending_is_found_and_removed_as_one(
-    place: S3Place, publisher: PlacedPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    place: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     claim, _ = attempt(proxy, tmp_path)
     (found,) = place.uploads(f"s3://{BUCKET}/set")

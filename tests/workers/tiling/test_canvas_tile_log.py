@@ -9,7 +9,7 @@ from PIL import Image
 from giornata.jobs.model.paths import sidecar_of
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
-from giornata.workers.tiling.canvas import Canvas, painted_tiles
+from giornata.workers.tiling.canvas import Canvas, tile_records
 from giornata.workers.tiling.grid import TileGrid
 from tests.batches import wave_of
 
@@ -22,11 +22,11 @@ def test_tiles_are_told_in_the_order_they_came_with_their_workers(tmp_path: Path
         for index in indexes:
             tile = grid[index]
             canvas.add(tile, np.zeros((tile.reach.height, tile.reach.width, 3), np.float32))
-    told = painted_tiles(tmp_path)
+    told = tile_records(tmp_path)
     assert [(one.index, one.worker) for one in told] == [(4, "one"), (0, "one"), (5, "two"), (1, "one")]
     assert [one.took_s is None for one in told] == [True, False, True, False]
     assert told[0].at_s == 0.0
-    assert painted_tiles(tmp_path / "none") == ()
+    assert tile_records(tmp_path / "none") == ()
 
 
 def test_the_record_of_a_picture_of_several_tiles_names_their_painters(tmp_path: Path) -> None:

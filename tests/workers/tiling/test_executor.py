@@ -13,7 +13,13 @@ from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.moments import summed
 from giornata.workers.tiling.arrays import read_box
 from giornata.workers.tiling.canvas import Canvas, new_canvas
-from giornata.workers.tiling.executor import TileDesk, exact_totals, grid_for, render_tiles, thumbnail_totals
+from giornata.workers.tiling.executor import (
+    TileExecutor,
+    exact_totals,
+    grid_for,
+    render_tiles,
+    thumbnail_totals,
+)
 from giornata.workers.tiling.grid import Box
 
 torch.set_num_threads(2)
@@ -64,7 +70,7 @@ def tiled(
     """The picture rendered by `workers` desks that share nothing but the totals and the canvas."""
     height, width = pixels.shape[:2]
     grid = grid_for(engine, width, height, core_px=core_px, overlap_px=overlap_px)
-    desks = [TileDesk(engine, grid, pixels, memory_bytes=memory_bytes) for _ in range(workers)]
+    desks = [TileExecutor(engine, grid, pixels, memory_bytes=memory_bytes) for _ in range(workers)]
     owner = {tile.index: desks[tile.index % workers] for tile in grid}
     totals: tuple = ()
     for _ in range(engine.phases):
@@ -128,10 +134,10 @@ def test_tiles_that_do_not_fit_in_memory_are_replayed_to_the_same_pixels(
 def test_a_tile_rendered_again_elsewhere_comes_out_identical(engine: FeedForwardEngine) -> None:
     pixels = picture(160, 160)
     grid = grid_for(engine, 160, 160, core_px=64)
-    first = TileDesk(engine, grid, pixels)
+    first = TileExecutor(engine, grid, pixels)
     totals = exact_totals(first, grid)
     tile = grid[4]
-    again = TileDesk(engine, grid, pixels).render(tile, totals)
+    again = TileExecutor(engine, grid, pixels).render(tile, totals)
     assert np.array_equal(first.render(tile, totals), again)
 
 
@@ -147,7 +153,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(
 def test_thumbnail_statistics_are_close_but_not_the_pictures_own(engine: FeedForwardEngine) -> None:
     pixels = picture(1100, 1500)
     grid = grid_for(engine, 1500, 1100, core_px=2048)
-    exact = exact_totals(TileDesk(engine, grid, pixels), grid)
+    exact = exact_totals(TileExecutor(engine, grid, pixels), grid)
     cheap = thumbnail_totals(engine, pixels)
     assert cheap[0].count < exact[0].count
     difference = np.abs(cheap[0].mean - exact[0].mean).max()
@@ -171,7 +177,7 @@ def test_render_tiles_mixes_in_the_untouched_pixels_when_asked(
 ) -> None:
     pixels = picture(40, 40)
     grid = grid_for(engine, 40, 40, core_px=64)
-    desk = TileDesk(engine, grid, pixels)
+    desk = TileExecutor(engine, grid, pixels)
     totals = exact_totals(desk, grid)
     canvas = Canvas(grid, np.zeros((40, 40, 3), np.float32), tmp_path)
     assert len(list(render_tiles(desk, canvas, grid, totals, blend=0.25))) == 1

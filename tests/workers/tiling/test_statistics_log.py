@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from giornata.styles.moments import Moments
-from giornata.workers.tiling.statistics_log import Workbook
+from giornata.workers.tiling.statistics_log import StatisticsLog
 
 
 def moments(seed: int, channels: int = 5) -> Moments:
@@ -24,18 +24,18 @@ def same(one: Moments | None, other: Moments) -> bool:
 
 
 def test_totals_come_back_to_the_last_bit_and_are_stored_once(tmp_path: Path) -> None:
-    book = Workbook(tmp_path / "book")
+    book = StatisticsLog(tmp_path / "book")
     assert book.totals() == ()
     totals = (moments(1), moments(2, channels=3))
     book.learn(totals)
     book.learn(totals[:1])
-    again = Workbook(tmp_path / "book").totals()
+    again = StatisticsLog(tmp_path / "book").totals()
     assert len(again) == 2
     assert all(same(one, other) for one, other in zip(again, totals, strict=True))
 
 
 def test_what_other_processes_note_is_seen_by_phase(tmp_path: Path) -> None:
-    mine, other = Workbook(tmp_path / "book"), Workbook(tmp_path / "book")
+    mine, other = StatisticsLog(tmp_path / "book"), StatisticsLog(tmp_path / "book")
     other.note(0, 7, moments(7))
     assert same(mine.moments(0, 7), moments(7))
     assert mine.moments(0, 8) is None
@@ -48,11 +48,11 @@ def test_what_other_processes_note_is_seen_by_phase(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lost_bytes", [1, 40, 79])
 def test_a_record_that_was_cut_off_does_not_count(tmp_path: Path, lost_bytes: int) -> None:
-    book = Workbook(tmp_path / "book")
+    book = StatisticsLog(tmp_path / "book")
     for index in range(3):
         book.note(2, index, moments(index))
     (log,) = (tmp_path / "book").glob("moments-02-*.log")
     log.write_bytes(log.read_bytes()[:-lost_bytes])
-    again = Workbook(tmp_path / "book")
+    again = StatisticsLog(tmp_path / "book")
     assert same(again.moments(2, 1), moments(1))
     assert again.moments(2, 2) is None
