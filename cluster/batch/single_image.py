@@ -33,7 +33,7 @@ def render_and_publish(task: RenderTask, *, force: bool) -> RenderResult:
     console = Console(stderr=True)
     try:
         with console.status(f"rendering {Path(task.source).name} …") as status:
-            renderer.shop.watch = lambda progress: status.update(progress_words(task, progress))
+            renderer.context.watch = lambda progress: status.update(progress_words(task, progress))
             rendered = renderer.render(task, temporary)
         publish(temporary, target, replace=force)
     finally:

@@ -169,7 +169,7 @@ def preview(photo: Path | None, target: Path, *, strength: float, columns: int, 
     try:
         with tempfile.TemporaryDirectory(prefix="giornata-preview-") as folder:
             small = Path(folder) / "photo.jpg"
-            renderer.shop.sandbox.thumbnail(photo or SAMPLE, small, side_px=round(WORKED_ON * cell_px))
+            renderer.context.sandbox.thumbnail(photo or SAMPLE, small, side_px=round(WORKED_ON * cell_px))
             entries = []
             for card in cards:
                 place = Path(folder) / f"{card.name}.png"

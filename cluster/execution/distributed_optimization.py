@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from giornata.cluster.execution.distributed_render import PictureSpread, Spreading, SpreadKey, Step, Wanted
-from giornata.cluster.execution.optimization_actor import EaselOrder, EaselVerb, Opened
+from giornata.cluster.execution.optimization_actor import ActorCommand, Command, Opened
 from giornata.cluster.execution.worker import Call
 from giornata.jobs.model.attempt import Claim
 from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
@@ -23,7 +23,7 @@ from giornata.workers.optimization.scale import Optimization
 from giornata.workers.optimization.tile_optimizer import sum_products
 
 log = logging.getLogger(__name__)
-SHARED = (EaselVerb.PLAY, EaselVerb.SAVE, EaselVerb.FINISH)
+SHARED = (Command.PLAY, Command.SAVE, Command.FINISH)
 SAY_EVERY_S = 30.0
 
 
@@ -50,7 +50,7 @@ class OptimisationSpread:
     _generation: int = 0
     _serial: int = 0
     _scale: int = 0
-    _order: EaselOrder | None = None
+    _order: ActorCommand | None = None
     _groups: list[tuple[int, ...]] = field(default_factory=list)
     _holders: list[str | None] = field(default_factory=list)
     _open: set[SpreadKey] = field(default_factory=set)
@@ -59,6 +59,7 @@ class OptimisationSpread:
     _broken: bool = False
     _kept_s: float = 0.0
     _said_s: float = 0.0
+    _painting_since_s: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._course = HistoryWriter(self.work)
@@ -73,7 +74,7 @@ class OptimisationSpread:
         """Open the scale that is not done, at its checkpoint."""
         self._generation += 1
         self._broken, self._conducting = False, None
-        return self._ask(EaselOrder(EaselVerb.OPEN))
+        return self._ask(ActorCommand(Command.OPEN))
 
     def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
         """Record a result; returns the calls it makes possible."""
@@ -109,22 +110,22 @@ class OptimisationSpread:
             return self.begin()
         assert self._order is not None  # noqa: S101
         match self._order.verb:
-            case EaselVerb.OPEN:
+            case Command.OPEN:
                 return self._opened(self._answers[0])
-            case EaselVerb.PLAY:
+            case Command.PLAY:
                 return self._advance(self._combined())
-            case EaselVerb.SAVE:
+            case Command.SAVE:
                 return self._saved()
-            case EaselVerb.FINISH:
-                return self._ask(EaselOrder(EaselVerb.CLOSE, self._scale, position=self.position))
-            case EaselVerb.CLOSE:
+            case Command.FINISH:
+                return self._ask(ActorCommand(Command.CLOSE, self._scale, position=self.position))
+            case Command.CLOSE:
                 return self.begin()
-            case EaselVerb.HANG:
+            case Command.HANG:
                 return [self._deliver()]
 
     def _opened(self, opened: Opened) -> list[Wanted]:
         if opened.standing is None:
-            return self._ask(EaselOrder(EaselVerb.HANG))
+            return self._ask(ActorCommand(Command.HANG))
         self._scale, self.position = opened.standing.scale, opened.standing.position
         count = min(len(self.workers), opened.tiles)
         cuts = [opened.tiles * i // count for i in range(count + 1)]
@@ -144,16 +145,16 @@ class OptimisationSpread:
                 said = self._conducting.send(answer)
             except StopIteration as end:
                 self.position = end.value
-                return self._ask(EaselOrder(EaselVerb.FINISH, self._scale, self._generation))
+                return self._ask(ActorCommand(Command.FINISH, self._scale, self._generation))
             answer = None
             if isinstance(said, Round):
-                return self._ask(EaselOrder(EaselVerb.PLAY, self._scale, self._generation, asked=said))
+                return self._ask(ActorCommand(Command.PLAY, self._scale, self._generation, asked=said))
             self.position = said.position
             self._say(said)
             if time.monotonic() - self._kept_s >= self._pause_s:
                 self._kept_s = time.monotonic()
                 part = new_checkpoint(self.work, self._scale, said.position.step)
-                return self._ask(EaselOrder(EaselVerb.SAVE, self._scale, self._generation, folder=part))
+                return self._ask(ActorCommand(Command.SAVE, self._scale, self._generation, folder=part))
 
     def _saved(self) -> list[Wanted]:
         assert self._order is not None  # noqa: S101
@@ -186,14 +187,14 @@ class OptimisationSpread:
             )
         return self._answers[0]
 
-    def _ask(self, order: EaselOrder) -> list[Wanted]:
+    def _ask(self, order: ActorCommand) -> list[Wanted]:
         """The calls of an order: one for each group, or one for any worker."""
         self._order, self._answers = order, {}
         self._serial += 1
         groups = [()] if done_once(order) else self._groups
         return [self._wanted(replace(order, tiles=tiles), group) for group, tiles in enumerate(groups)]
 
-    def _wanted(self, order: EaselOrder, group: int) -> Wanted:
+    def _wanted(self, order: ActorCommand, group: int) -> Wanted:
         key = SpreadKey(self.claim.key, Step.OPTIMISE, self._serial, group)
         self._open.add(key)
         args = (self.claim, self.spreading.prepared, order)
@@ -202,10 +203,11 @@ class OptimisationSpread:
 
     def _deliver(self) -> Wanted:
         key = SpreadKey(self.claim.key, Step.DELIVER, self._serial + 1)
-        args = (self.claim, self.spreading.prepared, ())
+        painted = self.spreading.prepared.timed("style", self._painting_since_s)
+        args = (self.claim, painted, ())
         return Wanted(Call(key, "deliver", args, self.claim.task.timeout_s))
 
 
-def done_once(order: EaselOrder) -> bool:
+def done_once(order: ActorCommand) -> bool:
     """Whether one worker does this for all tiles."""
     return order.verb not in SHARED or (order.asked is not None and order.asked.verb is Verb.EVALUATE)

@@ -6,6 +6,7 @@ replays them from the totals known so far; nothing else is done again.
 """
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -111,13 +112,14 @@ class Spread:
     started_s: float
     totals: Totals = ()
     step: Step = Step.PHASE
+    _painting_since_s: float = 0.0
     _partials: dict[int, Moments] = field(default_factory=dict)
     _open: set[SpreadKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.totals = self.spreading.totals
         tiles, count = self.spreading.tiles, min(len(self.workers), self.spreading.tiles)
-        self.is_bound = self.spreading.prepared.keeping.keep is not FeaturePlacement.DISK
+        self.is_bound = self.spreading.prepared.feature_plan.keep is not FeaturePlacement.DISK
         if not self.is_bound:
             count = max(count * CALLS_PER_WORKER, -(-tiles // MOST_TILES))
         # Neighbouring tiles go to one worker: their pixels come from the same pages of the source.
@@ -128,6 +130,7 @@ class Spread:
 
     def begin(self) -> list[Wanted]:
         """The first calls; totals that an earlier process has found are not looked for again."""
+        self._painting_since_s = time.monotonic()
         if len(self.totals) == self.spreading.phases:
             self.step = Step.PAINT
         else:
@@ -183,7 +186,8 @@ class Spread:
         if key.step is Step.BORROW:
             return Wanted(Call(key, "borrowed", (self.claim, prepared), limit_s))
         if key.step is Step.DELIVER:
-            return Wanted(Call(key, "deliver", (self.claim, prepared, self.totals), limit_s))
+            painted = prepared.timed("style", self._painting_since_s)
+            return Wanted(Call(key, "deliver", (self.claim, painted, self.totals), limit_s))
         method = "partials" if key.step is Step.PHASE else "paint"
         args = (self.claim, prepared, self.groups[key.group], self.totals)
         return Wanted(Call(key, method, args, limit_s), self.holders[key.group])

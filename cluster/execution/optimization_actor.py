@@ -12,13 +12,14 @@ from giornata.workers.device import memory_errors
 from giornata.workers.optimization.runner import OptimizationPosition, close_scale, position_of
 from giornata.workers.optimization.scale import Optimization, lay_out, open_scale
 from giornata.workers.optimization.tile_optimizer import TileOptimizer
+from giornata.workers.rendering.context import RenderContext
+from giornata.workers.rendering.paint import optimization_of, write_to_canvas
 from giornata.workers.rendering.prepared import PreparedImage
-from giornata.workers.rendering.renderer import Renderer
 
-EASELS = 2  # scales an actor holds at once
+OPTIMIZERS = 2  # scales an actor holds at once
 
 
-class EaselVerb(StrEnum):
+class Command(StrEnum):
     """What one call does; PLAY, SAVE and FINISH are for some tiles, the others are done once."""
 
     OPEN = "open"
@@ -30,10 +31,10 @@ class EaselVerb(StrEnum):
 
 
 @dataclass(frozen=True)
-class EaselOrder:
+class ActorCommand:
     """One call. `generation` rises when tiles go back to a checkpoint: what was held before is void."""
 
-    verb: EaselVerb
+    verb: Command
     scale: int = 0
     generation: int = 0
     tiles: tuple[int, ...] = ()
@@ -50,41 +51,41 @@ class Opened:
     standing: OptimizationPosition | None = None
 
 
-class Easels:
-    """The easels of one actor."""
+class OptimizationActor:
+    """The tile optimisers of one actor."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self.renderer = renderer
+    def __init__(self, context: RenderContext) -> None:
+        self.context = context
         self._held: OrderedDict[tuple[str, int, int], TileOptimizer] = OrderedDict()
 
-    def do(self, task: RenderTask, prepared: PreparedImage, order: EaselOrder) -> Any:
+    def do(self, task: RenderTask, prepared: PreparedImage, order: ActorCommand) -> Any:
         """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Cancelled` between tiles."""
-        work = self.renderer.painter.optimisation(task, prepared)
+        work = optimization_of(self.context, task, prepared)
         with memory_errors(work.core_px):
             match order.verb:
-                case EaselVerb.OPEN:
+                case Command.OPEN:
                     return self._open(work)
-                case EaselVerb.PLAY if order.asked is not None:
-                    return self._easel(work, order).play(order.asked, order.tiles)
-                case EaselVerb.SAVE if order.folder is not None:
-                    return self._easel(work, order).save(order.tiles, order.folder)
-                case EaselVerb.FINISH:
-                    return self._easel(work, order).finish(order.tiles)
-                case EaselVerb.CLOSE if order.position is not None:
+                case Command.PLAY if order.asked is not None:
+                    return self._optimizer(work, order).play(order.asked, order.tiles)
+                case Command.SAVE if order.folder is not None:
+                    return self._optimizer(work, order).save(order.tiles, order.folder)
+                case Command.FINISH:
+                    return self._optimizer(work, order).finish(order.tiles)
+                case Command.CLOSE if order.position is not None:
                     return close_scale(work, order.scale, order.position)
                 case _:
-                    return self.renderer.painter.write_to_canvas(task, prepared, work)
+                    return write_to_canvas(self.context, task, prepared, work)
 
     def _open(self, work: Optimization) -> Opened:
         standing, encoder = position_of(work), work.loaded_encoder()
         if standing.scale == len(work.scales):
             return Opened()
         if standing.checkpoint is None:
-            shop = self.renderer.shop
-            lay_out(work, standing.scale, encoder, tick=shop.pulse.tick, lanes=shop.settings.lanes)
+            context = self.context
+            lay_out(work, standing.scale, encoder, tick=context.tick, lanes=context.settings.lanes)
         return Opened(len(work.grid(standing.scale, encoder)), standing)
 
-    def _easel(self, work: Optimization, order: EaselOrder) -> TileOptimizer:
+    def _optimizer(self, work: Optimization, order: ActorCommand) -> TileOptimizer:
         key = (str(work.folder), order.scale, order.generation)
         if key not in self._held:
             self._held[key] = open_scale(
@@ -92,9 +93,9 @@ class Easels:
                 order.scale,
                 work.loaded_encoder(),
                 checkpoint=position_of(work).checkpoint,
-                tick=self.renderer.shop.pulse.tick,
-                lanes=self.renderer.shop.settings.lanes,
+                tick=self.context.tick,
+                lanes=self.context.settings.lanes,
             )
-            while len(self._held) > EASELS:
+            while len(self._held) > OPTIMIZERS:
                 self._held.popitem(last=False)
         return self._held[key]

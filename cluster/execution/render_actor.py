@@ -4,11 +4,11 @@ The engine is loaded when an actor is made, and not with this file: torch's CUDA
 seconds of every process that imports it, and a manager only hands out work.
 """
 
-import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from giornata.cluster.execution.actor_metrics import measured, metrics_here
@@ -20,18 +20,18 @@ from giornata.jobs.spec.enums import Statistics
 from giornata.styles.moments import Moments, Totals
 from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.heartbeat import Beat, Cancelled
-from giornata.workers.rendering.prepared import PreparedImage
+from giornata.workers.rendering.prepared import PaintedImage, PreparedImage, StyledImage
 from giornata.workers.settings import RenderSettings
 from giornata.workers.storage.input_cache import InputCache
 from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.uploader import Uploader
 
 if TYPE_CHECKING:  # what these files import is heavy
-    from giornata.cluster.execution.optimization_actor import EaselOrder
+    from giornata.cluster.execution.optimization_actor import ActorCommand
     from giornata.workers.optimization.scale import Optimization
     from giornata.workers.tiling.executor import TileExecutor
 
-DESKS = 2  # pictures whose features an actor holds at once; an older one would be replayed
+EXECUTORS = 2  # pictures whose features an actor holds at once; an older one would be replayed
 
 
 class RenderActor:
@@ -40,20 +40,21 @@ class RenderActor:
     def __init__(self, settings: RenderSettings, threads: int, spread: bool) -> None:
         import torch
 
-        from giornata.cluster.execution.optimization_actor import Easels
+        from giornata.cluster.execution.optimization_actor import OptimizationActor
         from giornata.workers.rendering.renderer import Renderer
 
         torch.set_num_threads(1)
         self.metrics = metrics_here()
         # Blocks on lanes scale better than threads inside one small convolution.
         own = {"lanes": threads, "worker": self.metrics.worker or settings.worker}
-        self.renderer = Renderer(settings.model_copy(update=own))
+        self.renderer = Renderer(settings.model_copy(update=own), managed=True)
+        self.context = self.renderer.context
         self.spread = spread
-        places = StorageRouter(tick=self.renderer.shop.pulse.tick)
+        storage = StorageRouter(tick=self.context.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
-        self.fetcher, self.sender = InputCache(root / FETCHED, places), Uploader(places)
-        self._desks: OrderedDict[ClaimKey, TileExecutor] = OrderedDict()
-        self.easels = Easels(self.renderer)
+        self.inputs, self.uploader = InputCache(root / FETCHED, storage), Uploader(storage)
+        self._executors: OrderedDict[ClaimKey, TileExecutor] = OrderedDict()
+        self.optimizations = OptimizationActor(self.context)
 
     @measured("whole")
     def render(self, claim: Claim) -> Outcome | Spreading:
@@ -68,62 +69,68 @@ class RenderActor:
 
     def _attempt(self, claim: Claim, started: float) -> Outcome | Spreading:
         try:
-            with self._at(claim), self.fetcher.naming():
+            with self._at(claim), self.inputs.naming():
                 return self._render(claim, started)
         except Cancelled:
-            self.sender.discard(claim)
+            self.uploader.discard(claim)
             seconds = time.monotonic() - started
             return report.ended(claim, OutcomeClass.CANCELLED, "dropped between two tiles", seconds=seconds)
         except Exception as error:
-            self.sender.discard(claim)
+            self.uploader.discard(claim)
             return report.failed(claim, error, seconds=time.monotonic() - started)
 
     def control(self, dropped: tuple[ClaimKey, ...]) -> Beat:
         """Let claims go, and say how the one at hand is doing; runs on a thread beside the work."""
-        self.renderer.shop.pulse.drop(dropped)
-        return self.renderer.shop.pulse.beat()
+        self.context.heartbeat.drop(dropped)
+        return self.context.heartbeat.beat()
 
     @contextmanager
     def _at(self, claim: Claim) -> Iterator[None]:
         """The claim at hand, for whoever asks."""
-        self.renderer.shop.pulse.begin(claim.key)
+        self.context.heartbeat.begin(claim.key)
         try:
             yield
-            self.renderer.shop.pulse.check()  # dropped while the file was written: it must not stay
+            self.context.heartbeat.check()  # cancelled while the file was written: it must not stay
         finally:
-            self.renderer.shop.pulse.end()
+            self.context.heartbeat.end()
 
     def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
-        task, renderer = self.fetcher.local(claim.task), self.renderer
-        with renderer.shared(task) as master, ExitStack() as cleanup:
-            if master is not None:
-                return self._cut(claim, task, master, started)
-            folder, lasting = renderer.preparer.workplace(task)
-            if not lasting:  # a lasting one goes when its item has come to its end
-                cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
-            prepared = renderer.preparer.prepare(task, folder, lasting=lasting)
-            work = renderer.painter.optimisation(task, prepared) if task.optimise else None
-            tiles = work.tiles if work else len(renderer.shop.grid(task, prepared))
-            # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
-            if tiles > 1 and (self.spread or lasting):
-                cleanup.pop_all()  # whoever leads the spread removes the folder
-                renderer.hand_out(task, prepared)
-                return self._handed_back(task, prepared, tiles, work, time.monotonic() - started)
-            totals = renderer.painter.paint_whole(task, prepared)
-            target = self.sender.path(claim, folder)
-            rendered = renderer.deliver(task, prepared, target, totals=totals)
-            self.sender.send(claim, target)
-        return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+        """The four steps of `Renderer`, or the first of them where several workers share the second."""
+        task, renderer = self.inputs.local(claim.task), self.renderer
+        with renderer.shared(task) as styled:
+            if styled is not None:
+                with self.context.folder() as folder:
+                    return self._write(claim, task, styled, folder, started)
+            with renderer.workdir(task) as workdir:
+                prepared = renderer.prepare(task, workdir)
+                work = renderer.optimization(task, prepared) if task.optimise else None
+                tiles = work.tiles if work else len(self.context.grid(task, prepared))
+                # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
+                if tiles > 1 and (self.spread or workdir.lasting):
+                    workdir.keep()  # whoever leads the distributed render removes the folder
+                    renderer.mark_distributed(task, prepared)
+                    return self._distributed(task, prepared, tiles, work, time.monotonic() - started)
+                painted = renderer.paint(task, prepared)
+                styled = renderer.finish(task, painted)
+                return self._write(claim, task, styled, workdir.folder, started, totals=painted.totals)
 
-    def _cut(self, claim: Claim, task: RenderTask, master: PreparedImage, started: float) -> Outcome:
-        """Another output of a picture that is styled already."""
-        with self.renderer.shop.folder() as folder:
-            target = self.sender.path(claim, folder)
-            rendered = self.renderer.deliver(task, master, target)
-            self.sender.send(claim, target)
-        return report.delivered(claim, rendered, seconds=time.monotonic() - started)
+    def _write(
+        self,
+        claim: Claim,
+        task: RenderTask,
+        styled: StyledImage,
+        folder: Path,
+        started: float,
+        *,
+        totals: Totals | None = None,
+    ) -> Outcome:
+        """Write a styled image to the attempt's own name, and report it."""
+        target = self.uploader.path(claim, folder)
+        result = self.renderer.write(task, styled, target, totals=totals)
+        self.uploader.send(claim, target)
+        return report.delivered(claim, result, seconds=time.monotonic() - started)
 
-    def _handed_back(
+    def _distributed(
         self,
         task: RenderTask,
         prepared: PreparedImage,
@@ -131,28 +138,28 @@ class RenderActor:
         work: "Optimization | None",
         seconds: float,
     ) -> Spreading:
-        shop = self.renderer.shop
+        """What several workers need to paint a prepared image together."""
         if work is not None:
             from giornata.cluster.execution.distributed_optimization import OptimisationSpreading
 
-            every_s = shop.settings.keep_every_s
+            every_s = self.context.settings.keep_every_s
             return OptimisationSpreading(
                 prepared=prepared, tiles=tiles, seconds=seconds, optimisation=work, keep_every_s=every_s
             )
-        book = shop.book(prepared)
+        statistics_log = self.context.statistics_log(prepared)
         return Spreading(
             prepared=prepared,
             tiles=tiles,
             seconds=seconds,
-            phases=shop.engine(task).phases,
+            phases=self.context.engine(task).phases,
             needs_totals=task.statistics is Statistics.EXACT,
-            totals=book.totals() if book else (),
+            totals=statistics_log.totals() if statistics_log else (),
         )
 
     def borrowed(self, claim: Claim, prepared: PreparedImage) -> Totals | None:
         """Totals of a thumbnail or a reference picture."""
-        with self.fetcher.naming():
-            return self.renderer.painter.borrowed_totals(self.fetcher.local(claim.task), prepared)
+        with self.inputs.naming():
+            return self.renderer.borrowed_totals(self.inputs.local(claim.task), prepared)
 
     @measured("statistics")
     def partials(
@@ -160,47 +167,45 @@ class RenderActor:
     ) -> dict[int, Moments]:
         """Moments of these tiles for the phase that follows `totals`. Raises `Cancelled`."""
         with self._at(claim):
-            desk = self._desk(claim, prepared)
-            if desk.book:
-                desk.book.learn(totals)
-                desk.book.look()
-            return {index: desk.partial(desk.grid[index], totals) for index in tiles}
+            executor = self._executor(claim, prepared)
+            if executor.log:
+                executor.log.learn(totals)
+                executor.log.look()
+            return {index: executor.partial(executor.grid[index], totals) for index in tiles}
 
     @measured("paint")
     def paint(self, claim: Claim, prepared: PreparedImage, tiles: tuple[int, ...], totals: Totals) -> int:
         """Render these tiles into the shared canvas. Raises `Cancelled`."""
         with self._at(claim):
-            desk = self._desk(claim, prepared)
-            if desk.book:
-                desk.book.learn(totals)
-            painted = self.renderer.painter.paint(claim.task, prepared, desk, tiles, totals)
-        self._desks.pop(claim.key, None)
+            executor = self._executor(claim, prepared)
+            if executor.log:
+                executor.log.learn(totals)
+            painted = self.renderer.paint_tiles(claim.task, prepared, executor, tiles, totals)
+        self._executors.pop(claim.key, None)
         return painted
 
     def deliver(self, claim: Claim, prepared: PreparedImage, totals: Totals) -> Outcome:
-        """Blend, encode to the attempt's own name and report. Raises `Cancelled`."""
+        """Finish, write to the attempt's own name and report. Raises `Cancelled`."""
         try:
-            with self._at(claim), self.fetcher.naming():
-                target = self.sender.path(claim, prepared.folder)
-                rendered = self.renderer.deliver(
-                    self.fetcher.local(claim.task), prepared, target, totals=totals
-                )
-                self.sender.send(claim, target)
+            with self._at(claim), self.inputs.naming():
+                task, started = self.inputs.local(claim.task), time.monotonic()
+                styled = self.renderer.finish(task, PaintedImage(prepared, totals))
+                outcome = self._write(claim, task, styled, prepared.folder, started, totals=totals)
         except Cancelled:
-            self.sender.discard(claim)
+            self.uploader.discard(claim)
             raise
-        return report.delivered(claim, rendered, seconds=0.0)
+        return outcome.model_copy(update={"seconds": 0.0})  # the whole render is timed by who leads it
 
-    def optimise(self, claim: Claim, prepared: PreparedImage, order: "EaselOrder") -> Any:
-        """One call of a spread optimisation, on tiles that stay here. Raises `Cancelled`."""
-        with self._at(claim), self.fetcher.naming():
-            return self.easels.do(self.fetcher.local(claim.task), prepared, order)
+    def optimise(self, claim: Claim, prepared: PreparedImage, order: "ActorCommand") -> Any:
+        """One call of a distributed optimisation, on tiles that stay here. Raises `Cancelled`."""
+        with self._at(claim), self.inputs.naming():
+            return self.optimizations.do(self.inputs.local(claim.task), prepared, order)
 
-    def _desk(self, claim: Claim, prepared: PreparedImage) -> "TileExecutor":
-        desk = self._desks.pop(claim.key, None)
-        if desk is None:
-            desk = self.renderer.shop.desk(self.fetcher.with_styles(claim.task), prepared)
-        self._desks[claim.key] = desk
-        while len(self._desks) > DESKS:
-            self._desks.popitem(last=False)
-        return desk
+    def _executor(self, claim: Claim, prepared: PreparedImage) -> "TileExecutor":
+        executor = self._executors.pop(claim.key, None)
+        if executor is None:
+            executor = self.context.executor(self.inputs.with_styles(claim.task), prepared)
+        self._executors[claim.key] = executor
+        while len(self._executors) > EXECUTORS:
+            self._executors.popitem(last=False)
+        return executor

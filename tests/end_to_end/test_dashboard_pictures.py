@@ -55,7 +55,7 @@ def lay_out(scratch: Path, item_id: str) -> Canvas:
     grid = TileGrid(width=1200, height=800, core_px=256, stride=4, halo_px=64, overlap_px=64)
     new_canvas(folder / "canvas.npy", 800, 1200, np.uint8)
     pixels = np.load(folder / "canvas.npy", mmap_mode="r+")
-    canvas = Canvas(grid, pixels, folder / "strips", painter="render-0.0")
+    canvas = Canvas(grid, pixels, folder / "strips", worker="render-0.0")
     (folder / "prepared.json").write_text(json.dumps({"core_px": grid.core_px}))
     return canvas
 

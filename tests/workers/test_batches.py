@@ -21,8 +21,8 @@ from giornata.jobs.spec.values import TaskChecks, TaskPalette
 from giornata.jobs.storage.hashing import deliverable_bytes
 from giornata.workers.effects.palette import delta_e, to_lab
 from giornata.workers.errors import EffectRefused, QualityRefused
-from giornata.workers.rendering.paint import TileRenderer
-from giornata.workers.rendering.renderer import Renderer
+from giornata.workers.rendering.paint import paint_whole
+from giornata.workers.rendering.renderer import OpenWorkDir, Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.executor import exact_totals
 from tests.fakes import StyleNames
@@ -78,13 +78,12 @@ def test_outputs_of_one_styled_picture_are_rendered_once_and_come_out_as_if_alon
         "small.png": {"crop": crop_to(1.0), "size": None, "depth": "8"},
     }
     painted = []
-    paint = TileRenderer.paint_whole
 
-    def counted(self: TileRenderer, *args: object) -> object:
+    def counted(*args: object) -> object:
         painted.append(1)
-        return paint(self, *args)  # type: ignore[arg-type]
+        return paint_whole(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TileRenderer, "paint_whole", counted)
+    monkeypatch.setattr("giornata.workers.rendering.paint.paint_whole", counted)
     alone = {
         name: renderer.render(
             task_of(source, tmp_path / f"alone-{name}", **words), tmp_path / f"alone-{name}"
@@ -114,8 +113,8 @@ def test_a_crop_is_cut_from_the_styled_whole(tmp_path: Path, source: Path, rende
 
 def test_crops_that_need_little_are_styled_small(tmp_path: Path, source: Path, renderer: Renderer) -> None:
     task = task_of(source, tmp_path / "a.png", crop=crop_to(2.0, 80))
-    with renderer.shop.folder() as folder:
-        working = renderer.preparer.prepare(task, folder).working
+    with renderer.context.folder() as folder:
+        working = renderer.prepare(task, OpenWorkDir(folder, lasting=False)).decoded
         assert (working.width, working.height) == (107, 80)  # so that the square crop has 80 px
     made = renderer.render(task, tmp_path / "a.png")
     assert (made.width, made.height) == (80, 40)
@@ -197,7 +196,7 @@ def test_all_that_borrow_a_reference_have_one_mapping(
         found.append(1)
         return exact_totals(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("giornata.workers.rendering.renderer.exact_totals", counted)
+    monkeypatch.setattr("giornata.workers.rendering.paint.exact_totals", counted)
     borrow = {"statistics": Statistics.REFERENCE, "reference": str(source)}
     whole = task_of(source, tmp_path / "whole.png", **borrow)
     renderer.render(whole, tmp_path / "whole.png")

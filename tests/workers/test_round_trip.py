@@ -37,9 +37,9 @@ def sent(renderer: Renderer, source: Source, folder: Path) -> tuple[str, ...]:
     plain = {"item_id": "i", "source": str(path), "target": str(target), "style_label": "s"}
     task = RenderTask.model_validate(plain | {"mix": {"udnie": 1.0}, "blend": 0.0, **source.asked})
     renderer.render(task, target)
-    reading = DecodeOptions.of(task, limits=renderer.shop.settings.limits)
+    reading = DecodeOptions.of(task, limits=renderer.context.settings.limits)
     looked = [
-        renderer.shop.sandbox.decode(one, folder / f"seen {number}", reading)
+        renderer.context.sandbox.decode(one, folder / f"seen {number}", reading)
         for number, one in enumerate((path, picture_in(target)))
     ]
     before, after = (Seen(working.facts, working) for working in looked)

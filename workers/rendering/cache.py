@@ -34,7 +34,7 @@ class StyledImageCache:
     room_bytes: int = ROOM_BYTES
 
     @contextmanager
-    def turn(self, key: str, tick: Callable[[], None]) -> Iterator[ExitStack]:
+    def build_lock(self, key: str, tick: Callable[[], None]) -> Iterator[ExitStack]:
         """Wait until no other process is making this master; closing the stack lets the next one on.
 
         `tick` is called while waiting; what it raises ends the wait.
@@ -46,12 +46,12 @@ class StyledImageCache:
                 time.sleep(ASK_S)
             yield held
 
-    def hand_out(self, key: str, item_id: str, folder: Path) -> None:
+    def mark_distributed(self, key: str, item_id: str, folder: Path) -> None:
         """Say that many workers make this master together, for one item, for as long as `folder` is there."""
         with self._lock(f"{key}.spread") as place:
             place.write(f"{item_id}\n{folder}".encode())
 
-    def is_handed_out(self, key: str, item_id: str) -> bool:
+    def is_distributed(self, key: str, item_id: str) -> bool:
         """Whether this master is being made for an item other than this one."""
         try:
             maker, _, folder = (self.root / "locks" / f"{key}.spread").read_text().partition("\n")

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from giornata.jobs.model.task import RenderTask
 from giornata.styles.engine import Engine
 from giornata.styles.library import Library
+from giornata.workers.decoding.options import DecodeOptions
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.device import pick_core
 from giornata.workers.optimization.runner import OptimizationProgress
@@ -38,17 +38,21 @@ class RenderContext:
         self.settings = settings
         self.library = Library(settings.style_folders)
         self.sandbox = Sandbox(settings.limits)
-        self.pulse = Heartbeat()
+        self.heartbeat = Heartbeat()
         self.watch: Callable[[OptimizationProgress], None] = lambda progress: None
-        self.masters = StyledImageCache(settings.scratch / "masters")
+        self.styled_images = StyledImageCache(settings.scratch / "masters")
         shared = settings.pictures.parent if settings.pictures else settings.scratch
-        images = StyleImages(shared / STYLE_IMAGES, self.sandbox, self.pulse.tick)
+        images = StyleImages(shared / STYLE_IMAGES, self.sandbox, self.tick)
         self.engines = Engines(self.library, images, settings.lanes)
         settings.scratch.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
         """End the decoding process."""
         self.sandbox.close()
+
+    def tick(self) -> None:
+        """A step is done. Raises `Cancelled` when the claim at hand was dropped meanwhile."""
+        self.heartbeat.tick()
 
     def new_folder(self) -> Path:
         """A fresh folder of scratch space, which the caller removes."""
@@ -63,18 +67,16 @@ class RenderContext:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def decode_options(self, task: RenderTask) -> DecodeOptions:
+        """How the source of `task` is to be read, within this renderer's limits."""
+        return DecodeOptions.of(task, limits=self.settings.limits)
+
     def engine(self, task: RenderTask) -> Engine:
         """See `Engines.engine`."""
         return self.engines.engine(task)
 
-    def told(self, task: RenderTask, prepared: PreparedImage) -> RenderTask:
-        """The task with the strength that was chosen for its picture."""
-        if prepared.strength is None:
-            return task
-        return task.model_copy(update={"strength": prepared.strength})
-
     def grid(self, task: RenderTask, prepared: PreparedImage) -> TileGrid:
-        """The tiles of a prepared picture: the same on every process."""
+        """The tiles of a prepared image: the same on every process."""
         painting = prepared.painting
         return grid_for(
             self.engine(task),
@@ -84,45 +86,31 @@ class RenderContext:
             overlap_px=task.overlap_px,
         )
 
-    def desk(self, task: RenderTask, prepared: PreparedImage) -> TileExecutor:
-        """A desk for a prepared picture; it holds features, so keep it through the phases."""
-        files = None
-        if prepared.keeping.keep is FeaturePlacement.DISK:
-            files = FeatureFiles(prepared.folder / "features", prepared.keeping.phases)
-        return TileExecutor(
-            self.engine(self.told(task, prepared)),
-            self.grid(task, prepared),
-            prepared.painting.pixels,
-            memory_bytes=self.settings.memory_bytes,
-            tick=self.pulse.tick,
-            files=files,
-            book=self.book(prepared),
-        )
-
-    def book(self, prepared: PreparedImage) -> StatisticsLog | None:
-        """What is known of a picture whose work lasts."""
-        return StatisticsLog(prepared.folder / "book") if prepared.lasting else None
-
-    def canvas(self, prepared: PreparedImage, grid: TileGrid) -> Canvas:
-        """The prepared picture's canvas, open for writing."""
-        pixels = np.load(prepared.canvas_path, mmap_mode="r+")
-        return Canvas(grid, pixels, prepared.folder / "strips", painter=self.settings.worker)
-
     def grid_of(self, task: RenderTask, engine: Engine, width: int, height: int) -> TileGrid:
-        """The tiles of a picture of this size, with the core that `task` or the memory asks for."""
+        """The tiles of an image of this size, with the core that `task` or the memory asks for."""
         core_px = task.tile_px or pick_core(engine, self.settings.memory_bytes, task.overlap_px)
         return grid_for(engine, width, height, core_px=core_px, overlap_px=task.overlap_px)
 
+    def executor(self, task: RenderTask, prepared: PreparedImage) -> TileExecutor:
+        """The executor of a prepared image; it holds features, so keep it through the phases."""
+        files = None
+        if prepared.feature_plan.keep is FeaturePlacement.DISK:
+            files = FeatureFiles(prepared.folder / "features", prepared.feature_plan.phases)
+        return TileExecutor(
+            self.engine(prepared.task_of(task)),
+            self.grid(task, prepared),
+            prepared.painting.pixels,
+            memory_bytes=self.settings.memory_bytes,
+            tick=self.tick,
+            files=files,
+            log=self.statistics_log(prepared),
+        )
 
-class Stopwatch:
-    """Wall seconds by step."""
+    def statistics_log(self, prepared: PreparedImage) -> StatisticsLog | None:
+        """What is known of an image whose work lasts; None for one whose work does not."""
+        return StatisticsLog(prepared.folder / "book") if prepared.lasting else None
 
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._since = time.monotonic()
-
-    def lap(self, step: str) -> None:
-        """End the step that has been running since the last lap."""
-        now = time.monotonic()
-        self.laps[step] = round(now - self._since, 4)
-        self._since = now
+    def canvas(self, prepared: PreparedImage, grid: TileGrid) -> Canvas:
+        """The prepared image's canvas, open for writing."""
+        pixels = np.load(prepared.canvas_path, mmap_mode="r+")
+        return Canvas(grid, pixels, prepared.strips, worker=self.settings.worker)

@@ -44,11 +44,11 @@ class Engines:
         if task.engine is EngineKind.OPTIMIZATION:
             return NullEngine()
         device, dtype = pick_device(task.device), TYPES[task.precision]
-        told = images_of(task)
-        if told is not None:
+        universal = images_of(task)
+        if universal is not None:
             return universal_engine(
-                self.images.statistics(told),
-                [image.share for image in told.images],
+                self.images.statistics(universal),
+                [image.share for image in universal.images],
                 options=replace(self._options(task), strength=task.strength),
                 device=device,
                 dtype=dtype,
@@ -86,9 +86,10 @@ class Engines:
 
         Rounded to a tenth, so that the last bits of another machine's arithmetic make no other picture.
         """
-        told = images_of(task)
+        universal = images_of(task)
         versions = [self.library.find(name).card.version for name in sorted(task.mix)]
-        key = repr((sorted(task.mix.items()), versions, task.universal, told and self.images.keys(told)))
+        keys = universal and self.images.keys(universal)
+        key = repr((sorted(task.mix.items()), versions, task.universal, keys))
         if key not in self._strokes:
             plain = {"device": DeviceChoice.CPU, "precision": Precision.FP32, "strength": 1.0}
             self._strokes[key] = round(engine_stroke_px(self.engine(task.model_copy(update=plain))), 1)
@@ -98,15 +99,15 @@ class Engines:
         """What the universal engine worked with; None where another one did."""
         if task.engine is EngineKind.OPTIMIZATION or not self.is_universal(task):
             return None
-        options, told = self._options(task), images_of(task)
-        images = told.images if told else ()
+        options, universal = self._options(task), images_of(task)
+        images = universal.images if universal else ()
         return UniversalRecord(
             network_sha256=load_network_card().sha256,
             images=tuple(
                 StyleImageRecord(name=file_name(one.path), sha256=image_sha256(Path(one.path)), share=share)
-                for one, share in zip(images, shares_of(told), strict=True)
+                for one, share in zip(images, shares_of(universal), strict=True)
             ),
-            size_px=told.size_px if told else None,
+            size_px=universal.size_px if universal else None,
             levels=options.levels,
             structure=options.structure,
             transform=options.transform.value,
@@ -115,10 +116,10 @@ class Engines:
     def _options(self, task: RenderTask) -> UniversalOptions:
         """What the task says, or else the cards of its styles."""
         usual = card_options([self.library.find(name).card for name in task.mix])
-        told = task.universal or TaskUniversal()
-        given: dict[str, Any] = {"levels": told.levels, "structure": told.structure}
-        if told.transform is not None:
-            given["transform"] = TransformKind(told.transform.value)
+        universal = task.universal or TaskUniversal()
+        given: dict[str, Any] = {"levels": universal.levels, "structure": universal.structure}
+        if universal.transform is not None:
+            given["transform"] = TransformKind(universal.transform.value)
         return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -127,8 +128,8 @@ def images_of(task: RenderTask) -> TaskUniversal | None:
     return task.universal if task.universal and task.universal.images and not task.mix else None
 
 
-def shares_of(told: TaskUniversal | None) -> tuple[float, ...]:
+def shares_of(universal: TaskUniversal | None) -> tuple[float, ...]:
     """The shares of images, which sum to one."""
-    images = told.images if told else ()
+    images = universal.images if universal else ()
     total = sum(image.share for image in images)
     return tuple(round(image.share / total, 6) for image in images)

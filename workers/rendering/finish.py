@@ -22,9 +22,9 @@ from giornata.workers.effects.masks import composited
 from giornata.workers.effects.palette import PaletteKeeper
 from giornata.workers.effects.regions import as_rows, composed
 from giornata.workers.rendering.context import RenderContext
-from giornata.workers.rendering.paint import TileRenderer
-from giornata.workers.rendering.prepare import Preparer
-from giornata.workers.rendering.prepared import PreparedImage
+from giornata.workers.rendering.paint import aside, paint_whole
+from giornata.workers.rendering.prepare import with_effects
+from giornata.workers.rendering.prepared import PaintedImage, PreparedImage, StyledImage
 from giornata.workers.rendering.quality import BACK, ROUNDS, measure, picture_complaints, refuse
 from giornata.workers.tiling.arrays import Rows, release_pages, silent, to_depth, to_float, written_rows
 
@@ -32,11 +32,12 @@ Samples = NDArray[Any]
 RowsOf = Callable[[slice], Rows]
 SIXTEEN = np.dtype(np.uint16)
 FINISHED = "finished.npy"
+CANVAS = "canvas.npy"
 
 
-def finish(
+def apply_effects(
     task: RenderTask,
-    working: DecodedImage,
+    decoded: DecodedImage,
     effects: Effects,
     canvas: Samples,
     *,
@@ -52,7 +53,7 @@ def finish(
     if not asked_effects(task):
         return canvas
     folder.mkdir(parents=True, exist_ok=True)
-    source = working.pixels
+    source = decoded.pixels
     styled, painted = _painted(task, source, effects, canvas, folder, tick)
     recolour = recolouring(painted, source, task.preserve_colour)
     keeper = None if task.palette is None else PaletteKeeper(task.palette, source)
@@ -69,7 +70,7 @@ def finish(
 
 
 def finished_path(task: RenderTask, folder: Path) -> Path | None:
-    """Where `finish` leaves its picture; None where the canvas itself is the picture."""
+    """Where `apply_effects` leaves its picture; None where the canvas itself is the picture."""
     return folder / FINISHED if asked_effects(task) else None
 
 
@@ -121,70 +122,75 @@ def _style_rows(
     return lambda band: share * rows(band) + (1 - share) * to_float(np.asarray(source[band]))
 
 
-class Finisher:
-    """Needs to paint again what came out less faithful than was asked."""
+def finish(context: RenderContext, task: RenderTask, painted: PaintedImage) -> StyledImage:
+    """Blend the strips, apply the effects, measure; paint weaker what is less faithful than was asked.
 
-    def __init__(self, shop: RenderContext, preparer: Preparer, painter: TileRenderer) -> None:
-        self.shop, self.preparer, self.painter = shop, preparer, painter
+    Leaves the result to other outputs of the same image. Raises `IncompleteCanvas`, `EffectRefused`,
+    `QualityRefused`.
+    """
+    styled = _finished(context, task, painted.prepared)
+    for _ in range(ROUNDS):
+        if not _is_too_far(task, styled):
+            break
+        styled = _finished(context, task, _weaker(context, task, styled.prepared))
+    refuse(task.source, picture_complaints(task, styled.measures))
+    if task.siblings > 1:
+        _share(context, task, styled)
+    return styled
 
-    def finish(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
-        """Blend the strips, apply the effects, measure; render weaker what is less faithful than was asked.
 
-        Leaves the result to other outputs of the same picture. Raises `IncompleteCanvas`, `EffectRefused`,
-        `QualityRefused`.
-        """
-        if prepared.finished:
-            return prepared
-        for _ in range(ROUNDS):
-            prepared = self._finished(task, prepared)
-            if not _is_too_far(task, prepared):
-                break
-            prepared = self._weaker(task, prepared)
-        else:
-            prepared = self._finished(task, prepared)
-        refuse(task.source, picture_complaints(task, prepared.measures))
-        if task.siblings > 1:
-            self._share(task, prepared)
-        return prepared
-
-    def _finished(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
-        if prepared.finished:
-            return prepared
-        task, working = self.shop.told(task, prepared), prepared.working
-        canvas = self.shop.canvas(prepared, self.shop.grid(task, prepared)).finish()
-        place, tick = prepared.folder / "finish", self.shop.pulse.tick
-        styled = finish(task, working, prepared.effects, canvas, folder=place, tick=tick)
-        path = finished_path(task, place) or prepared.canvas_path
-        asked = task.checks is not None or task.min_ssim is not None
+def _finished(context: RenderContext, task: RenderTask, prepared: PreparedImage) -> StyledImage:
+    task, decoded = prepared.task_of(task), prepared.decoded
+    grid = context.grid(task, prepared)
+    canvas = context.canvas(prepared, grid).finish()
+    folder = prepared.folder / "finish"
+    styled = apply_effects(task, decoded, prepared.effects, canvas, folder=folder, tick=context.tick)
+    measures = None
+    if task.checks is not None or task.min_ssim is not None:
         # Strokes of another size are painted on another grid, and resampled: no border of it is left.
-        grid = None if prepared.effects.painting else self.shop.grid(task, prepared)
-        measures = measure(styled, working.pixels, grid) if asked else None
-        self.shop.pulse.tick()
-        return prepared.model_copy(update={"canvas_path": path, "finished": True, "measures": measures})
-
-    def _weaker(self, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
-        """The picture rendered again, here, with less strength."""
-        folder = Path(tempfile.mkdtemp(prefix="weaker-", dir=prepared.folder))
-        less = (prepared.strength or 0.0) * BACK
-        weaker = self.preparer.with_effects(task, prepared.working, folder, strength=less)
-        self.painter.paint_whole(task, weaker)
-        return weaker
-
-    def _share(self, task: RenderTask, prepared: PreparedImage) -> None:
-        """Leave a finished picture to its other outputs."""
-        working = prepared.working
-        files = {"canvas.npy": prepared.canvas_path, **working.files}
-
-        def record(folder: Path) -> str:
-            place = {"folder": folder, "canvas_path": folder / "canvas.npy", "lasting": False}
-            told = Effects(painting=prepared.effects.painting, warnings=prepared.effects.warnings)
-            moved = {**place, "effects": told, "working": working.moved(folder)}
-            return prepared.model_copy(update=moved).model_dump_json()
-
-        self.shop.masters.keep(task.master_key(), files, record)
+        measures = measure(styled, decoded.pixels, None if prepared.effects.painting else grid)
+    context.tick()
+    path = finished_path(task, folder) or prepared.canvas_path
+    return StyledImage(prepared=prepared, pixels_path=path, measures=measures)
 
 
-def _is_too_far(task: RenderTask, prepared: PreparedImage) -> bool:
-    if task.min_ssim is None or prepared.measures is None:
+def _weaker(context: RenderContext, task: RenderTask, prepared: PreparedImage) -> PreparedImage:
+    """The image painted again, here, with less strength."""
+    folder = Path(tempfile.mkdtemp(prefix="weaker-", dir=prepared.folder))
+    strength = (prepared.strength or 0.0) * BACK
+    weaker = with_effects(
+        context, task, prepared.decoded, folder, strength=strength, paint_aside=aside(context)
+    )
+    paint_whole(context, task, weaker)
+    return weaker.model_copy(update={"seconds": prepared.seconds})
+
+
+def _share(context: RenderContext, task: RenderTask, styled: StyledImage) -> None:
+    """Leave a styled image to its other outputs."""
+    prepared = styled.prepared
+    files = {CANVAS: styled.pixels_path, **prepared.decoded.files}
+
+    def record(folder: Path) -> str:
+        moved = {
+            "folder": folder,
+            "canvas_path": folder / CANVAS,
+            "lasting": False,
+            "effects": Effects(painting=prepared.effects.painting, warnings=prepared.effects.warnings),
+            "decoded": prepared.decoded.moved(folder),
+            "seconds": {},  # what styling took is told once, of the output it was done for
+        }
+        shared = StyledImage(
+            prepared=prepared.model_copy(update=moved),
+            pixels_path=folder / CANVAS,
+            measures=styled.measures,
+            shared=True,
+        )
+        return shared.model_dump_json()
+
+    context.styled_images.keep(task.master_key(), files, record)
+
+
+def _is_too_far(task: RenderTask, styled: StyledImage) -> bool:
+    if task.min_ssim is None or styled.measures is None:
         return False
-    return prepared.measures.ssim < task.min_ssim
+    return styled.measures.ssim < task.min_ssim

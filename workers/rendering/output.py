@@ -91,8 +91,9 @@ def derivation_of(task: RenderTask, source_sha256: str) -> Derivation:
 
 
 def _parameters(task: RenderTask) -> str:
-    told = task.styled_by
-    parts = task.mix or {file_name(one.path): one.share for one in (told.images if told else ())}
+    universal = task.styled_by
+    images = universal.images if universal else ()
+    parts = task.mix or {file_name(image.path): image.share for image in images}
     styles = " + ".join(
         name if len(parts) == 1 else f"{weight:g} {name}" for name, weight in sorted(parts.items())
     )
@@ -102,7 +103,7 @@ def _parameters(task: RenderTask) -> str:
     return ", ".join(words)
 
 
-def write_output(task: RenderTask, *, working: DecodedImage, pixels: Samples, target: Path) -> WrittenOutput:
+def write_output(task: RenderTask, *, decoded: DecodedImage, pixels: Samples, target: Path) -> WrittenOutput:
     """Writes `pixels` (uint8 or uint16, H x W x 3, working sRGB) to `target`, an attempt's own name.
 
     Raises `EncodeFailed`, and `Unreadable` when the source is gone; then nothing is left at `target`.
@@ -111,18 +112,18 @@ def write_output(task: RenderTask, *, working: DecodedImage, pixels: Samples, ta
         source_sha256 = file_sha256(Path(task.source))
     except OSError as error:
         raise Unreadable(task.source, error.strerror or str(error)) from error
-    metadata = read_metadata(working)
+    metadata = read_metadata(decoded)
     blocks = new_blocks(metadata, derivation_of(task, source_sha256), task.metadata)
-    options = _options(task, working)
+    options = _options(task, decoded)
 
     def write(quality: int) -> Encoded:
         return encode(
             pixels,
-            alpha=working.alpha,
-            facts=working.facts,
+            alpha=decoded.alpha,
+            facts=decoded.facts,
             target=target,
             options=options.model_copy(update={"quality": quality}),
-            profile_path=working.profile_path,
+            profile_path=decoded.profile_path,
             blocks=blocks,
         )
 
@@ -132,16 +133,16 @@ def write_output(task: RenderTask, *, working: DecodedImage, pixels: Samples, ta
         *encoded.warnings,
         *_not_held(blocks, encoded, task.metadata),
         *_without_address(task),
-        *crop_warnings(working, task.crop),
+        *crop_warnings(decoded, task.crop),
         *_lowered(task, quality),
     )
-    told = quality if encoded.format in LOSSY else None
-    return WrittenOutput(encoded, source_sha256, warnings, _left_xmp(blocks, encoded), told)
+    quality_written = quality if encoded.format in LOSSY else None
+    return WrittenOutput(encoded, source_sha256, warnings, _left_xmp(blocks, encoded), quality_written)
 
 
-def _options(task: RenderTask, working: DecodedImage) -> EncodeOptions:
+def _options(task: RenderTask, decoded: DecodedImage) -> EncodeOptions:
     """What `task` asks for, of a picture of this size."""
-    box, size = to_show((working.width, working.height), task.crop)
+    box, size = to_show((decoded.width, decoded.height), task.crop)
     crop = (box.left, box.top, box.width, box.height) if box else None
     return EncodeOptions.of(task).model_copy(update={"crop": crop, "size": size or task.size})
 
@@ -189,9 +190,9 @@ def _without_address(task: RenderTask) -> tuple[str, ...]:
 
 def record_of(
     task: RenderTask,
-    handed: WrittenOutput,
+    output: WrittenOutput,
     *,
-    working: DecodedImage,
+    decoded: DecodedImage,
     library: Library,
     grid: TileGrid,
     totals: Totals | None,
@@ -205,20 +206,20 @@ def record_of(
     """The record of an output that was handed over just now, by this process."""
     return build_provenance(
         task,
-        facts=working.facts,
-        source_sha256=handed.source_sha256,
+        facts=decoded.facts,
+        source_sha256=output.source_sha256,
         styles=style_records(task, library),
         universal=universal,
         grid=grid,
         painted=painted,
         totals_hash=totals_sha256(totals),
-        encoded=handed.encoded,
+        encoded=output.encoded,
         software=software(),
         machine=machine(task, device=device, lanes=lanes),
         finished=datetime.now(UTC),
         seconds=seconds,
-        warnings=(*working.facts.warnings, *warnings, *handed.warnings),
-        xmp=handed.xmp,
+        warnings=(*decoded.facts.warnings, *warnings, *output.warnings),
+        xmp=output.xmp,
     )
 
 

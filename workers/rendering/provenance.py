@@ -336,5 +336,5 @@ def _tiles_record(grid: TileGrid, painted: tuple[PaintedTile, ...]) -> TilesReco
 
 
 def _output_record(task: RenderTask, facts: SourceFacts, encoded: Encoded) -> OutputRecord:
-    told = encoded.model_dump(exclude={"path", "warnings"})
-    return OutputRecord(name=file_name(task.target), dpi=facts.dpi, **told)
+    facts_of_file = encoded.model_dump(exclude={"path", "warnings"})
+    return OutputRecord(name=file_name(task.target), dpi=facts.dpi, **facts_of_file)

@@ -175,16 +175,16 @@ def picture_complaints(task: RenderTask, measures: Measures | None) -> Iterator[
         yield f"its similarity to the source is {measures.ssim:.3f}, needed {floor:g}"
 
 
-def output_complaints(checks: TaskChecks | None, encoded: Encoded, working: DecodedImage) -> Iterator[str]:
+def output_complaints(checks: TaskChecks | None, encoded: Encoded, decoded: DecodedImage) -> Iterator[str]:
     """A sentence for each way in which a written file is not as its source."""
-    facts = working.facts
+    facts = decoded.facts
     if checks and checks.size and (encoded.width, encoded.height) != (facts.width, facts.height):
         got = f"{encoded.width}×{encoded.height} px"
         yield f"got {got}, needed the source's {facts.width}×{facts.height} px"
     if checks and checks.profile and facts.profile is ProfileUse.UNUSABLE:
         yield "the source's colour profile is broken and could not be kept"
-    elif checks and checks.profile and working.profile_path is not None:
-        wanted = profile_name(working.profile_path.read_bytes())
+    elif checks and checks.profile and decoded.profile_path is not None:
+        wanted = profile_name(decoded.profile_path.read_bytes())
         if encoded.profile != wanted:
             yield f"got the profile {encoded.profile or 'none'}, needed the source's: {wanted}"
 

@@ -59,13 +59,13 @@ class StyleImages:
     sandbox: Sandbox
     tick: Callable[[], None] = field(default=lambda: None)
 
-    def statistics(self, told: TaskUniversal) -> tuple[StyleStatistics, ...]:
+    def statistics(self, universal: TaskUniversal) -> tuple[StyleStatistics, ...]:
         """Those of every image of a style, in order. Raises as `learn_style_image`."""
-        return tuple(self._statistics(Path(image.path), told.size_px) for image in told.images)
+        return tuple(self._statistics(Path(image.path), universal.size_px) for image in universal.images)
 
-    def keys(self, told: TaskUniversal) -> tuple[str, ...]:
+    def keys(self, universal: TaskUniversal) -> tuple[str, ...]:
         """What tells the images from all others, and what they are learnt with. Raises `Rejected`."""
-        return tuple(self._key(Path(image.path), told.size_px) for image in told.images)
+        return tuple(self._key(Path(image.path), universal.size_px) for image in universal.images)
 
     def _key(self, path: Path, size_px: int) -> str:
         return f"{image_sha256(path)[:32]}-{load_network_card().encoder[:16]}-{size_px}-{READING}"
@@ -74,7 +74,7 @@ class StyleImages:
         key = self._key(path, size_px)
         place = self.root / f"{key}.safetensors"
         if not place.is_file():
-            with StyledImageCache(self.root).turn(key, self.tick):
+            with StyledImageCache(self.root).build_lock(key, self.tick):
                 if not place.is_file():
                     self._learn(path, size_px, place)
         os.utime(place)

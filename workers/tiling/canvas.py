@@ -65,7 +65,7 @@ def weights(segment: Segment, ramp: Ramp) -> tuple[NDArray[np.float32], ...]:
     return (1 - later, later)
 
 
-WORKER = "painter"  # in a tile's strip file: the worker that painted it
+WORKER = "painter"  # in a tile's strip file: the one that painted it
 STRIPS = "strips-"
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
@@ -102,7 +102,7 @@ class Canvas:
     """The output of one picture: an array on disk and the strips still to be blended into it.
 
     `pixels` is uint8, uint16 or float32, height x width x 3 (the picture's true size, not the padded one);
-    `strips` is a folder that lives as long as the render. What this process adds is noted as `painter`'s.
+    `strips` is a folder that lives as long as the render. What this process adds is noted as `worker`'s.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class Canvas:
         strips: Path,
         *,
         ramp: Ramp = Ramp.COSINE,
-        painter: str = "",
+        worker: str = "",
     ) -> None:
         self.grid, self.pixels, self.strips, self.ramp = grid, pixels, strips, ramp
-        self.painter = painter
+        self.worker = worker
         self.row_segments = tuple(segments(grid.rows, grid.overlap_px))
         self.column_segments = tuple(segments(grid.columns, grid.overlap_px))
         strips.mkdir(parents=True, exist_ok=True)
@@ -186,7 +186,7 @@ class Canvas:
         path = self._strip_file(tile.index)
         part = path.with_suffix(f".{id(shared)}.part")
         with part.open("wb") as file:
-            np.savez(file, **{WORKER: np.array(self.painter)}, **shared)  # type: ignore[arg-type]
+            np.savez(file, **{WORKER: np.array(self.worker)}, **shared)  # type: ignore[arg-type]
         part.replace(path)
 
 

@@ -58,7 +58,7 @@ class TileExecutor:
 
     Features stay between phases in `files` if there are any, otherwise in memory while they fit
     `memory_bytes`. A tile that is in neither is replayed from its pixels and the totals known so far. What
-    the `book` knows of a tile is not computed again.
+    the `log` knows of a tile is not computed again.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class TileExecutor:
         memory_bytes: int = 2 << 30,
         tick: Callable[[], None] = silent,
         files: FeatureFiles | None = None,
-        book: StatisticsLog | None = None,
+        log: StatisticsLog | None = None,
     ) -> None:
         """`tick` is called after every tile; what it raises ends the work."""
         self.engine, self.grid, self.pixels = engine, grid, pixels
-        self.memory_bytes, self.files, self.book = memory_bytes, files, book
+        self.memory_bytes, self.files, self.log = memory_bytes, files, log
         self._tick = tick
         self._held: dict[int, HeldTile] = {}
 
     def partial(self, tile: Tile, totals: Totals) -> Moments:
         """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
-        known = self.book.moments(len(totals), tile.index) if self.book else None
+        known = self.log.moments(len(totals), tile.index) if self.log else None
         return known or self._computed(tile, totals)
 
     def _computed(self, tile: Tile, totals: Totals) -> Moments:
@@ -90,8 +90,8 @@ class TileExecutor:
             self._keep(tile, HeldTile(phase, run))
         elif phase in self.files.phases:
             self.files.save(tile.index, run.freeze())
-        if self.book:
-            self.book.note(phase, tile.index, moments)
+        if self.log:
+            self.log.note(phase, tile.index, moments)
         self._tick()
         return moments
 
@@ -139,15 +139,15 @@ class TileExecutor:
 
 
 def exact_totals(
-    desk: TileExecutor, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
+    executor: TileExecutor, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
 ) -> Totals:
     """Every phase's totals over all tiles, summed in tile order; the desk's book may know some already."""
     order = sorted(tiles, key=lambda tile: tile.index)
-    totals: Totals = desk.book.totals() if desk.book else ()
-    for phase in range(len(totals), desk.engine.phases):
-        totals = (*totals, summed(desk.partial(tile, totals) for tile in order))
-        if desk.book:
-            desk.book.keep_totals(totals)
+    totals: Totals = executor.log.totals() if executor.log else ()
+    for phase in range(len(totals), executor.engine.phases):
+        totals = (*totals, summed(executor.partial(tile, totals) for tile in order))
+        if executor.log:
+            executor.log.keep_totals(totals)
         if on_phase:
             on_phase(phase)
     return totals
@@ -165,8 +165,8 @@ def styled_in_one(engine: Engine, pixels: NDArray[np.float32]) -> NDArray[np.flo
     """A picture small enough for one tile, styled with its own totals: float32, h x w x 3, 0..1."""
     height, width = pixels.shape[:2]
     grid = grid_for(engine, width, height, core_px=max(height, width) + engine.stride)
-    desk = TileExecutor(engine, grid, pixels)
-    return desk.render(grid[0], exact_totals(desk, grid))[:height, :width]
+    executor = TileExecutor(engine, grid, pixels)
+    return executor.render(grid[0], exact_totals(executor, grid))[:height, :width]
 
 
 def thumbnail_totals(engine: Engine, pixels: NDArray[Any]) -> Totals:
@@ -186,11 +186,11 @@ def blended(
 
 
 def render_tiles(
-    desk: TileExecutor, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
+    executor: TileExecutor, canvas: Canvas, tiles: Iterable[Tile], totals: Totals, *, blend: float = 1.0
 ) -> Iterator[Tile]:
     """Render each tile into the canvas, yielding it when it is in; one that is in already is passed over."""
     for tile in tiles:
         if canvas.holds(tile):
             continue
-        canvas.add(tile, blended(desk.render(tile, totals), desk.pixels, tile, blend))
+        canvas.add(tile, blended(executor.render(tile, totals), executor.pixels, tile, blend))
         yield tile

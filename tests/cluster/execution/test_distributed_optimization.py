@@ -18,7 +18,7 @@ from giornata.cluster.batch.catalog import LibraryStyles
 from giornata.cluster.batch.session import actor_factory
 from giornata.cluster.execution.distributed_optimization import OptimisationSpread, OptimisationSpreading
 from giornata.cluster.execution.distributed_render import Step, Wanted
-from giornata.cluster.execution.optimization_actor import EaselVerb
+from giornata.cluster.execution.optimization_actor import Command
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.render_actor import RenderActor
 from giornata.cluster.execution.runner import PoolRunner
@@ -147,7 +147,7 @@ def test_a_lost_worker_costs_the_steps_since_the_checkpoint(folder: Path, crew: 
     def dies(wanted: Wanted) -> str:
         order = wanted.call.args[-1]
         step = spread.position.step if spread.position else 0
-        if not died and wanted.worker == "two" and step == 3 and order.verb is EaselVerb.PLAY:
+        if not died and wanted.worker == "two" and step == 3 and order.verb is Command.PLAY:
             died.append("two")
             return "two"
         return ""

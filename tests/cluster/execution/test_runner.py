@@ -1,5 +1,6 @@
 """A batch on real render actors: small pictures whole, a large one spread, and workers that are killed."""
 
+import json
 import os
 import signal
 import threading
@@ -127,6 +128,9 @@ def test_a_batch_with_a_broken_file_delivers_the_rest_and_says_why(shop: Shop, p
     assert counts[ItemState.QUARANTINED] == 2
     assert all("<html>" in item.reason for item in store.failures(job_id))
     written = sorted(path.name for path in (shop.folder / "mixed-out").rglob("*") if path.is_file())
+    records = list((shop.folder / "mixed-out").rglob("*.provenance.json"))
+    laps = [json.loads(path.read_text())["times"]["seconds"] for path in records]
+    assert [set(lap) for lap in laps] == [{"decode", "style", "finish", "encode"}] * 8
     pictures = [name for name in written if not name.endswith(".provenance.json")]
     assert len([name for name in pictures if name.startswith("good")]) == 8
     assert not [name for name in written if "part" in name]
@@ -149,6 +153,9 @@ def test_a_spread_picture_is_the_same_as_one_rendered_alone(shop: Shop, pool: Po
     assert got.shape == (401, 333, 3)
     assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
     assert not list(shop.settings.scratch.glob("render-*"))
+    laps = json.loads(Path(f"{item.target}.provenance.json").read_text())["times"]["seconds"]
+    assert set(laps) == {"decode", "style", "finish", "encode"}
+    assert laps["style"] > 0
 
 
 def test_a_spread_picture_with_a_brush_and_masks_has_the_bytes_of_one_worker(

@@ -70,7 +70,7 @@ def at_work(place: Place, claim: Claim) -> Iterator[tuple[threading.Event, list[
     def work() -> None:
         torch.set_num_threads(1)
         renderer = Renderer(RenderSettings(scratch=scratch, pictures=scratch / "pictures"))
-        renderer.shop.watch = lambda at: None if at.step < 5 else (go_on.wait(30), None)[1]
+        renderer.context.watch = lambda at: None if at.step < 5 else (go_on.wait(30), None)[1]
         try:
             made.append(renderer.render(optimised(place, claim.task), Path(claim.temporary)))
         finally:

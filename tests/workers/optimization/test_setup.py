@@ -100,7 +100,7 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
         "from giornata.workers.rendering.renderer import Renderer\n"
         "from giornata.workers.settings import RenderSettings\n"
         "renderer = Renderer(RenderSettings.model_validate_json(sys.argv[2]))\n"
-        "renderer.shop.watch = lambda progress: print(progress.step, flush=True)\n"
+        "renderer.context.watch = lambda progress: print(progress.step, flush=True)\n"
         "renderer.render(RenderTask.model_validate_json(sys.argv[1]), Path(sys.argv[3]))\n"
     )
     command = [
@@ -122,7 +122,7 @@ def test_a_killed_optimisation_goes_on_and_ends_the_same(folder: Path, tmp_path:
     time.sleep(0.1)
     seen: list[OptimizationProgress] = []
     renderer = Renderer(settings)
-    renderer.shop.watch = seen.append
+    renderer.context.watch = seen.append
     renderer.render(task, tmp_path / "resumed.png")
     renderer.close()
     assert seen[0].step > 4

@@ -60,7 +60,7 @@ def test_what_is_larger_than_all_room_is_not_kept(tmp_path: Path) -> None:
 
 
 def _hold(root: Path, ready: "multiprocessing.synchronize.Event") -> None:
-    with StyledImageCache(root).turn(KEY, lambda: None):
+    with StyledImageCache(root).build_lock(KEY, lambda: None):
         ready.set()
         time.sleep(60)
 
@@ -79,7 +79,7 @@ def test_one_makes_a_master_while_others_wait_and_a_dead_process_holds_nobody_up
             if len(ticks) == 2:
                 holder.kill()
 
-        with StyledImageCache(tmp_path).turn(KEY, tick):
+        with StyledImageCache(tmp_path).build_lock(KEY, tick):
             assert len(ticks) >= 2
     finally:
         holder.kill()
@@ -92,10 +92,14 @@ def test_what_the_tick_raises_ends_the_wait(tmp_path: Path) -> None:
     def tick() -> None:
         raise KeyboardInterrupt
 
-    with masters.turn(KEY, lambda: None) as turn, pytest.raises(KeyboardInterrupt), masters.turn(KEY, tick):
+    with (
+        masters.build_lock(KEY, lambda: None) as turn,
+        pytest.raises(KeyboardInterrupt),
+        masters.build_lock(KEY, tick),
+    ):
         raise AssertionError
     turn.close()
-    with masters.turn(KEY, tick):
+    with masters.build_lock(KEY, tick):
         pass
 
 
@@ -103,9 +107,9 @@ def test_what_many_make_together_is_waited_for_as_long_as_they_do(tmp_path: Path
     masters = StyledImageCache(tmp_path / "masters")
     work = tmp_path / "work"
     work.mkdir()
-    assert not masters.is_handed_out(KEY, "one")
-    masters.hand_out(KEY, "one", work)
-    assert masters.is_handed_out(KEY, "two")
-    assert not masters.is_handed_out(KEY, "one")  # whose it is may begin again
+    assert not masters.is_distributed(KEY, "one")
+    masters.mark_distributed(KEY, "one", work)
+    assert masters.is_distributed(KEY, "two")
+    assert not masters.is_distributed(KEY, "one")  # whose it is may begin again
     work.rmdir()
-    assert not masters.is_handed_out(KEY, "two")
+    assert not masters.is_distributed(KEY, "two")

@@ -19,7 +19,7 @@ from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.effects.effects import Effects, asked_effects, bare, canvas_depth, prepare_effects
 from giornata.workers.errors import Rejected
-from giornata.workers.rendering.finish import finish
+from giornata.workers.rendering.finish import apply_effects
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.source import Depth
@@ -112,7 +112,7 @@ def test_nothing_asked_for_is_nothing_done(tmp_path: Path, sandbox: Sandbox) -> 
     nobody: Any = None
     effects = prepare_effects(task, working, tmp_path / "e", sandbox=nobody, native_px=nobody, paint=nobody)
     assert effects == Effects()
-    assert finish(task, working, effects, canvas, folder=tmp_path / "f") is canvas
+    assert apply_effects(task, working, effects, canvas, folder=tmp_path / "f") is canvas
     assert not (tmp_path / "e").exists()
     assert not (tmp_path / "f").exists()
     assert canvas_depth(task, working) is Depth.UINT8
@@ -136,13 +136,13 @@ def test_colours_come_back_before_masks_cover_them(
     nobody: Any = None
     effects = prepare_effects(task, working, tmp_path / "e", sandbox=sandbox, native_px=nobody, paint=nobody)
     canvas = np.rint(to_float(photo())[:, :, ::-1] ** 2 * 65535).astype(np.uint16)
-    made = finish(task, working, effects, canvas, folder=tmp_path / "f")
+    made = apply_effects(task, working, effects, canvas, folder=tmp_path / "f")
     assert made.dtype == photo(bits).dtype
     assert np.array_equal(made[face()], photo(bits)[face()])
     off = ~face()
     assert (made[off] != photo(bits)[off]).any()
     monkeypatch.setattr(bands, "BAND_PX", 999)
-    assert np.array_equal(finish(task, working, effects, canvas, folder=tmp_path / "g"), made)
+    assert np.array_equal(apply_effects(task, working, effects, canvas, folder=tmp_path / "g"), made)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -54,7 +54,7 @@ def record(asked: RenderTask, handed: WrittenOutput, working: DecodedImage) -> P
     return record_of(
         asked,
         handed,
-        working=working,
+        decoded=working,
         library=Library(),
         grid=GRID,
         totals=TOTALS,
@@ -71,7 +71,7 @@ def test_a_record_has_the_form_of_the_published_schema(working: DecodedImage, tm
         masks=TaskMasks(protect=str(tmp_path / "secret" / "logo.png")),
         regions=(TaskRegion(mask="/secret/sky.png", mix={"udnie": 1.0}, strength=0.5),),
     )
-    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+    handed = write_output(asked, decoded=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(asked, handed, working)
     text = provenance_text(made)
     jsonschema.Draft202012Validator(schema()).validate(json.loads(text))
@@ -92,7 +92,7 @@ def test_the_published_schema_is_that_of_the_record_and_travels_with_the_package
 
 def test_a_record_says_what_was_made_of_what_and_how(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(tmp_path)
-    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+    handed = write_output(asked, decoded=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(asked, handed, working)
     assert (made.source.name, made.source.sha256) == ("wave.tif", file_sha256(tmp_path / "wave.tif"))
     assert made.source.facts["dpi"] == pytest.approx([300, 300])
@@ -113,14 +113,14 @@ def test_two_records_of_one_output_differ_in_times_alone(working: DecodedImage, 
     asked = task(tmp_path)
     made = []
     for name in ("a.jpg", "b.jpg"):
-        handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / name)
+        handed = write_output(asked, decoded=working, pixels=photo(), target=tmp_path / name)
         made.append(record(asked, handed, working).model_copy(update={"times": None}))
     assert made[0] == made[1]
     assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()
 
 
 def test_a_document_that_is_not_a_record_is_not_written(working: DecodedImage, tmp_path: Path) -> None:
-    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / ".part.jpg")
+    handed = write_output(task(tmp_path), decoded=working, pixels=photo(), target=tmp_path / ".part.jpg")
     made = record(task(tmp_path), handed, working)
     broken = made.model_copy(update={"output": made.output.model_copy(update={"sha256": "x"})})
     with pytest.raises(jsonschema.ValidationError, match="does not match"):
@@ -128,7 +128,7 @@ def test_a_document_that_is_not_a_record_is_not_written(working: DecodedImage, t
 
 
 def test_the_sidecar_lies_beside_the_target(working: DecodedImage, tmp_path: Path) -> None:
-    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+    handed = write_output(task(tmp_path), decoded=working, pixels=photo(), target=tmp_path / "out.jpg")
     path = write_sidecar(record(task(tmp_path), handed, working), tmp_path / "out.jpg")
     assert path == sidecar_of(tmp_path / "out.jpg") == tmp_path / "out.jpg.provenance.json"
     assert Provenance.model_validate_json(path.read_text())
@@ -138,7 +138,7 @@ def test_the_sidecar_lies_beside_the_target(working: DecodedImage, tmp_path: Pat
 
 def test_the_packet_is_in_the_record_where_tiles_hold_none(working: DecodedImage, tmp_path: Path) -> None:
     asked = task(tmp_path, format="dzi", target=str(tmp_path / "final" / "wave.d"))
-    handed = write_output(asked, working=working, pixels=photo(), target=tmp_path / ".part")
+    handed = write_output(asked, decoded=working, pixels=photo(), target=tmp_path / ".part")
     made = record(asked, handed, working)
     assert made.xmp is not None
     assert "The Great Wave" in made.xmp
@@ -153,11 +153,11 @@ def test_a_packet_too_long_for_jpeg_goes_into_the_record(
     assert working.xmp_path is not None
     long = packet().replace(b"Waves", b"W" * 70_000)
     working.xmp_path.write_bytes(long)
-    handed = write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+    handed = write_output(task(tmp_path), decoded=working, pixels=photo(), target=tmp_path / "out.jpg")
     assert "too long for JPEG" in " ".join(handed.warnings)
     assert len(record(task(tmp_path), handed, working).xmp or "") > 70_000
     png = write_output(
-        task(tmp_path, format="png"), working=working, pixels=photo(), target=tmp_path / "out.png"
+        task(tmp_path, format="png"), decoded=working, pixels=photo(), target=tmp_path / "out.png"
     )
     assert (png.xmp, png.warnings) == (None, ())
 
@@ -165,7 +165,7 @@ def test_a_packet_too_long_for_jpeg_goes_into_the_record(
 def test_a_source_that_went_away_is_told_as_such(working: DecodedImage, tmp_path: Path) -> None:
     (tmp_path / "wave.tif").unlink()
     with pytest.raises(Unreadable, match="No such file"):
-        write_output(task(tmp_path), working=working, pixels=photo(), target=tmp_path / "out.jpg")
+        write_output(task(tmp_path), decoded=working, pixels=photo(), target=tmp_path / "out.jpg")
     assert not (tmp_path / "out.jpg").exists()
 
 

@@ -66,7 +66,7 @@ def rendered(
 ) -> RenderResult:
     renderer = Renderer(settings)
     if tick:
-        renderer.shop.pulse.tick = tick  # type: ignore[method-assign]
+        renderer.context.heartbeat.tick = tick  # type: ignore[method-assign]
     try:
         return renderer.render(task, Path(task.target))
     finally:
@@ -85,10 +85,10 @@ def test_wherever_features_wait_and_on_any_lanes_the_bytes_are_the_same(
             FeaturePlacement.RECOMPUTE: {"memory_bytes": 1, "spill_bytes": 0},
         }.items()
     }
-    assert {one.keeping.keep: one.sha256 for one in made.values()} == dict.fromkeys(
+    assert {one.feature_plan.keep: one.sha256 for one in made.values()} == dict.fromkeys(
         FeaturePlacement, made[FeaturePlacement.MEMORY].sha256
     )
-    assert made[FeaturePlacement.DISK].keeping.disk_bytes > 0
+    assert made[FeaturePlacement.DISK].feature_plan.disk_bytes > 0
     assert list((tmp_path / "scratch").iterdir()) == []
 
 

@@ -18,7 +18,7 @@ def test_tiles_are_told_in_the_order_they_came_with_their_workers(tmp_path: Path
     grid = TileGrid(width=96, height=64, core_px=32, stride=4, halo_px=0, overlap_px=0, min_side=4)
     pixels = np.zeros((64, 96, 3), np.uint8)
     for worker, indexes in (("one", (4, 0)), ("two", (5,)), ("one", (1,))):
-        canvas = Canvas(grid, pixels, tmp_path, painter=worker)
+        canvas = Canvas(grid, pixels, tmp_path, worker=worker)
         for index in indexes:
             tile = grid[index]
             canvas.add(tile, np.zeros((tile.reach.height, tile.reach.width, 3), np.float32))
