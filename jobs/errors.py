@@ -12,13 +12,13 @@ JobError
 ├── IllegalTransition   a state and an event that do not go together
 ├── Superseded          a newer manager has taken the job over
 ├── StoreUnavailable    the database cannot be opened or answered too late
-└── PlaceError          a bucket did not do what was asked
-    ├── PlaceUnknown    a name that no storage here understands
-    ├── PlaceMissing    nothing of that name is there
-    ├── PlaceChanged    another version is there than the one that was listed
-    ├── PlaceBusy       the storage asks to slow down
-    ├── PlaceAway       the connection failed, or the storage had a fault of its own
-    └── AccessRefused   credentials are missing, expired, or not enough
+└── StorageError     a bucket did not do what was asked
+    ├── UnsupportedUrl        a name that no storage here understands
+    ├── ObjectNotFound        no object of that name is there
+    ├── ObjectChanged         another version is there than the one that was listed
+    ├── StorageThrottled      the storage asks to slow down
+    ├── StorageUnavailable    the connection failed, or the storage had a fault of its own
+    └── StorageAccessDenied   credentials are missing, expired, or not enough
 """
 
 
@@ -119,33 +119,33 @@ class StoreUnavailable(JobError):
         return bool(self.args[2]) if len(self.args) > 2 else False
 
 
-class PlaceError(JobError):
-    """`PlaceError(name, reason)`: `name` as people write it, without anything that was signed."""
+class StorageError(JobError):
+    """`StorageError(name, reason)`: `name` as people write it, without anything that was signed."""
 
     def __str__(self) -> str:
         name, reason = self.args
         return f"using {name}: {reason}"
 
 
-class PlaceUnknown(PlaceError):
-    """`PlaceUnknown(name, reason)`."""
+class UnsupportedUrl(StorageError):
+    """`UnsupportedUrl(name, reason)`."""
 
 
-class PlaceMissing(PlaceError):
-    """`PlaceMissing(name, reason)`."""
+class ObjectNotFound(StorageError):
+    """`ObjectNotFound(name, reason)`."""
 
 
-class PlaceChanged(PlaceError):
-    """`PlaceChanged(name, reason)`."""
+class ObjectChanged(StorageError):
+    """`ObjectChanged(name, reason)`."""
 
 
-class PlaceBusy(PlaceError):
-    """`PlaceBusy(name, reason)`: the same will do in a while."""
+class StorageThrottled(StorageError):
+    """`StorageThrottled(name, reason)`: the same will do in a while."""
 
 
-class PlaceAway(PlaceError):
-    """`PlaceAway(name, reason)`: trying again may help."""
+class StorageUnavailable(StorageError):
+    """`StorageUnavailable(name, reason)`: trying again may help."""
 
 
-class AccessRefused(PlaceError):
-    """`AccessRefused(name, reason)`: a person has to do something first."""
+class StorageAccessDenied(StorageError):
+    """`StorageAccessDenied(name, reason)`: a person has to do something first."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from giornata.jobs.manager.completion import Settler
+from giornata.jobs.manager.completion import CompletionHandler
 from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.ports import Silent
@@ -70,7 +70,7 @@ def take_claims(store: JobStore, job_id: str, *, count: int = 1_000) -> list[Cla
 def settle(store: JobStore, claims: Sequence[Claim], behave: Behaviour = done, *, retries: int = 0) -> int:
     """End attempts as `behave` says, and write them down."""
     policy = RetryPolicy(first_delay_s=0.0).with_retries(retries)
-    settler = Settler(store, LocalPublisher(), policy, Silent())
+    settler = CompletionHandler(store, LocalPublisher(), policy, Silent())
     return settler.settle([(claim, behave(claim)) for claim in claims])
 
 

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from giornata.cluster.batch.artifacts import deliver_papers
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.execution.render_actor import RenderActor
 from giornata.jobs.maintenance.audit import audit
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.manager.timing import Ask, Pace, at_once
+from giornata.jobs.manager.timing import Retrying, Timeouts, at_once
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
 from giornata.jobs.model.ports import TaskRunner, WorkerView
 from giornata.jobs.model.retry import RetryPolicy
@@ -36,7 +36,7 @@ from tests import s3
 SOURCES, RENDERED = "pictures", "rendered"
 # Waits that a test can afford; what is counted and what is not stays as it is.
 QUICK = RetryPolicy(first_delay_s=0.1, longest_delay_s=0.5, throttled_hold_s=1.0, credentials_hold_s=1.0)
-PACE = Pace(collect_s=0.05, idle_s=0.1)
+PACE = Timeouts(collect_s=0.05, idle_s=0.1)
 
 
 def small_library(folder: Path) -> Path:
@@ -142,12 +142,12 @@ class Batch:
         runner: TaskRunner | None = None,
         stop: Callable[[], bool] = lambda: False,
         policy: RetryPolicy = QUICK,
-        ask: Ask = at_once,
+        ask: Retrying = at_once,
     ) -> tuple[str, JobState]:
         """Submit and run to the end; the job's id and the state it ended in."""
         inline = None if runner else InlineRunner(self.folder / "scratch", self.library)
         publisher = new_publisher(self.store.put_at)
-        styles = LibraryStyles(Library((self.library,)))
+        styles = InstalledStyles(Library((self.library,)))
         manager = JobManager(
             self.store,
             runner or inline,

@@ -11,7 +11,7 @@ from giornata.jobs.model.ports import JobSnapshot, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Entry, Places
+from giornata.jobs.storage.base import ObjectInfo, StoreFinder
 from giornata.jobs.storage.local import LOCAL, LocalPlace
 
 
@@ -189,13 +189,13 @@ class FolderPublisher:
         place = Path(target)
         return place.stat().st_size if place.is_file() else None
 
-    places: Places = LOCAL
+    places: StoreFinder = LOCAL
 
     def of(self, storage: Storage) -> "FolderPublisher":
         """Itself: there is one kind of place."""
         return self
 
-    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """What the disk says."""
         return LocalPlace().heads(targets)
 

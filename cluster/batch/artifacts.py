@@ -18,7 +18,7 @@ def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str
     """Write all that a job's spec asks for; the names of the manifests.
 
     Raises `TargetTaken` when something of such a name was not written here or a bag is not whole, `OSError`,
-    `PlaceError`, `EncodeFailed`.
+    `StorageError`, `EncodeFailed`.
     """
     manifests = deliver_manifest(store, job_id, files)
     package = store.job(job_id).spec.package

@@ -18,8 +18,8 @@ OPTIMISATION_VERSION = "2"  # the same for pictures that are optimised
 UNIVERSAL_VERSION = "1"  # and for those of the universal engine
 
 
-class LibraryStyles:
-    """The `StyleCheck` of a library: which names there are, what paints them, which version each one is."""
+class InstalledStyles:
+    """The `StyleCatalog` of a library: which names there are, what paints them, which version each one is."""
 
     def __init__(self, library: Library) -> None:
         self._library = library

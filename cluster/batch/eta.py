@@ -1,4 +1,4 @@
-"""`Snapshot` and `Pace`: how far a batch is, how fast it goes, and between when and when it will be done."""
+"""How far a batch is (`ProgressSample`), and how fast it goes and when it will be done (`EtaEstimator`)."""
 
 import math
 from collections import deque
@@ -12,7 +12,7 @@ DOUBT = 1.0  # widens the range by this over the root of the items seen
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ProgressSample:
     """A batch at one moment. `total` is None while it is being listed; pixels are those of done items."""
 
     elapsed_s: float
@@ -36,14 +36,14 @@ class Eta:
     high_s: float
 
 
-class Pace:
+class EtaEstimator:
     """Rates and the remaining time, learnt from snapshots in the order of their time."""
 
     def __init__(self) -> None:
-        self._first: Snapshot | None = None
-        self._recent: deque[Snapshot] = deque(maxlen=WINDOW)
+        self._first: ProgressSample | None = None
+        self._recent: deque[ProgressSample] = deque(maxlen=WINDOW)
 
-    def add(self, snapshot: Snapshot) -> None:
+    def add(self, snapshot: ProgressSample) -> None:
         """Take in one snapshot."""
         # A resumed batch begins with items done long ago: they belong to no rate.
         self._first = self._first or snapshot
@@ -75,10 +75,10 @@ class Pace:
         doubt = 1 + DOUBT / math.sqrt(seen)
         return Eta(min(left_s) / doubt, max(left_s) * doubt)
 
-    def _halfway(self) -> Snapshot:
+    def _halfway(self) -> ProgressSample:
         return self._recent[len(self._recent) // 2]
 
-    def _rate(self, since: Snapshot, what: str) -> float | None:
+    def _rate(self, since: ProgressSample, what: str) -> float | None:
         now = self._recent[-1]
         seconds = now.elapsed_s - since.elapsed_s
         return (getattr(now, what) - getattr(since, what)) / seconds if seconds > 0 else None

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from giornata.cluster.batch.catalog import LibraryStyles, cost_on, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, cost_on, user_library
 from giornata.cluster.settings import Machine, home_folder
-from giornata.jobs.manager.timing import Ask, Patience, at_once
+from giornata.jobs.manager.timing import Backoff, Retrying, at_once
 from giornata.jobs.planning.estimate import PlanReport, plan
 from giornata.jobs.spec.collection import Price
 from giornata.jobs.spec.job import JobSpec
@@ -35,7 +35,7 @@ def make_plan(
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     with JobStore(home / STORE_NAME) as store:
-        return plan_on(store, spec, base, price=price, measured=measured, ask=Patience(say))
+        return plan_on(store, spec, base, price=price, measured=measured, ask=Backoff(say))
 
 
 def plan_on(
@@ -45,7 +45,7 @@ def plan_on(
     *,
     price: Price | None = None,
     measured: int = MEASURED,
-    ask: Ask = at_once,
+    ask: Retrying = at_once,
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.put_at, ask=ask)
@@ -54,7 +54,7 @@ def plan_on(
         return plan(
             spec,
             base=base,
-            styles=LibraryStyles(user_library()),
+            styles=InstalledStyles(user_library()),
             measure=measure,
             cost=cost_on(Machine.detect().cpus),
             price=price,

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 
-from giornata.cluster.batch.eta import Eta, Pace, Snapshot
+from giornata.cluster.batch.eta import Eta, EtaEstimator, ProgressSample
 from giornata.cluster.reporting.formatting import duration
 from giornata.jobs.errors import UnknownItem, UnknownJob
 from giornata.jobs.maintenance.gc import PICTURES
@@ -99,7 +99,7 @@ MINUTE_S, HOUR_S = 60, 3600
 class Reporter(Protocol):
     """Whoever shows progress. `show` may be called as often as is convenient, `finish` once."""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: ProgressSample) -> None:
         """The batch is this far."""
 
     def fail(self, item: str, reason: str) -> None:
@@ -108,7 +108,7 @@ class Reporter(Protocol):
     def optimise(self, source: str, work: Fields) -> None:
         """The optimisation of `source` is this far; see `optimising.told`."""
 
-    def finish(self, snapshot: Snapshot) -> None:
+    def finish(self, snapshot: ProgressSample) -> None:
         """Nothing more will come."""
 
 
@@ -125,11 +125,11 @@ class LineReporter:
     def __init__(self, stream: TextIO, *, every_s: float = LINE_EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._pace = Pace()
+        self._pace = EtaEstimator()
         self._next_s = 0.0
         self._works: dict[str, Fields] = {}
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: ProgressSample) -> None:
         """Write a line when one is due, and one for every optimisation that has moved."""
         self._pace.add(snapshot)
         if snapshot.elapsed_s >= self._next_s:
@@ -147,7 +147,7 @@ class LineReporter:
         """Write the failure now."""
         self._write(f"failed {one_line(item)}: {one_line(reason)}")
 
-    def finish(self, snapshot: Snapshot) -> None:
+    def finish(self, snapshot: ProgressSample) -> None:
         """Write the last line."""
         self._write(end_words(snapshot))
 
@@ -160,9 +160,9 @@ class JsonReporter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._pace = Pace()
+        self._pace = EtaEstimator()
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: ProgressSample) -> None:
         """Write a `progress` event."""
         self._pace.add(snapshot)
         self._write("progress", **self._numbers(snapshot))
@@ -176,12 +176,12 @@ class JsonReporter:
         here = {name: value for name, value in work.items() if name not in ("preview", "curve")}
         self._write("optimising", source=source, **here)
 
-    def finish(self, snapshot: Snapshot) -> None:
+    def finish(self, snapshot: ProgressSample) -> None:
         """Write the `end` event."""
         self._pace.add(snapshot)
         self._write("end", **self._numbers(snapshot))
 
-    def _numbers(self, snapshot: Snapshot) -> dict[str, float | None]:
+    def _numbers(self, snapshot: ProgressSample) -> dict[str, float | None]:
         eta = self._pace.eta()
         return {
             "elapsed_s": round(snapshot.elapsed_s, 3),
@@ -203,7 +203,7 @@ class BarReporter:
     """A live bar that failures scroll past; needs a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._pace = Pace()
+        self._pace = EtaEstimator()
         self._console = Console(file=stream)
         # Given our numbers as text: a bar's own estimate is one number, and ours is a range.
         self._bar = Progress(
@@ -220,7 +220,7 @@ class BarReporter:
         self._task = self._bar.add_task("", total=None, words="")
         self._ended, self._work = 0, ""
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: ProgressSample) -> None:
         """Move the bar; the first call draws it."""
         self._pace.add(snapshot)
         self._bar.start()
@@ -244,21 +244,21 @@ class BarReporter:
             f"failed {one_line(item)}: {one_line(reason)}", style="red", markup=False, highlight=False
         )
 
-    def finish(self, snapshot: Snapshot) -> None:
+    def finish(self, snapshot: ProgressSample) -> None:
         """Leave the full bar and the last line on the screen."""
         self.show(snapshot)
         self._bar.stop()
         self._console.print(end_words(snapshot), markup=False, highlight=False)
 
 
-def count_words(snapshot: Snapshot) -> str:
+def count_words(snapshot: ProgressSample) -> str:
     """Such as "12 of 40 done, 1 failed"."""
     total = "?" if snapshot.total is None else snapshot.total
     failed = f", {snapshot.failed} failed" if snapshot.failed else ""
     return f"{snapshot.done} of {total} done{failed}"
 
 
-def pace_words(pace: Pace) -> str:
+def pace_words(pace: EtaEstimator) -> str:
     """Such as "1.2 images/s, 3.4 Mpx/s, 2 to 3 min left"."""
     images, megapixels = pace.images_per_s(), pace.megapixels_per_s()
     rates = [f"{rate_words(images)} images/s"] if images is not None else []
@@ -284,7 +284,7 @@ def eta_words(eta: Eta | None) -> str:
     return f"{high} {unit} left" if low == high else f"{low} to {high} {unit} left"
 
 
-def end_words(snapshot: Snapshot) -> str:
+def end_words(snapshot: ProgressSample) -> str:
     """Such as "40 of 40 done in 2 min 5 s"."""
     minutes, seconds = divmod(round(snapshot.elapsed_s), MINUTE_S)
     took = f"{minutes} min {seconds} s" if minutes else f"{snapshot.elapsed_s:.1f} s"

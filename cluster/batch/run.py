@@ -13,19 +13,19 @@ from pathlib import Path
 from types import FrameType
 
 from giornata.cluster.batch.artifacts import deliver_papers
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
-from giornata.cluster.batch.eta import Snapshot
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
+from giornata.cluster.batch.eta import ProgressSample
 from giornata.cluster.batch.planning import make_plan, say
 from giornata.cluster.batch.progress import Optimising, Reporter, choose_reporter
 from giornata.cluster.batch.session import STORE_NAME, Session, batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.manager.manager import JobManager, Submission
-from giornata.jobs.manager.timing import Ask, Patience, at_once
+from giornata.jobs.manager.timing import Backoff, Retrying, at_once
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
 from giornata.jobs.model.ports import JobSnapshot, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobState
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.reports.output_manifest import Summary, summarise
 from giornata.jobs.spec.enums import StartWhen
 from giornata.jobs.spec.job import JobSpec
@@ -74,10 +74,10 @@ class Watcher:
         if decision.state.is_lost:
             self.reporter.fail(f"{claim.task.source} ({claim.task.style_label})", decision.reason)
 
-    def translated(self, snapshot: JobSnapshot) -> Snapshot:
+    def translated(self, snapshot: JobSnapshot) -> ProgressSample:
         """The manager's numbers as progress shows them."""
         skipped = snapshot.counts.get(ItemState.SKIPPED, 0)
-        return Snapshot(
+        return ProgressSample(
             elapsed_s=time.monotonic() - self._since,
             done=snapshot.counts.get(ItemState.DONE, 0) + skipped,
             failed=snapshot.lost,
@@ -112,7 +112,9 @@ class StopFlag:
                 signal.signal(number, handler)
 
 
-def run_batch(session: Session, spec: JobSpec, *, base: Path, watcher: Watcher, ask: Ask = at_once) -> Ending:
+def run_batch(
+    session: Session, spec: JobSpec, *, base: Path, watcher: Watcher, ask: Retrying = at_once
+) -> Ending:
     """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs.
 
     `ask` is how inputs are listed and papers written, before and after there is a queue to wait in.
@@ -129,7 +131,7 @@ def conclude(
     submission: Submission,
     *,
     watcher: Watcher,
-    ask: Ask,
+    ask: Retrying,
     is_idle: bool = False,
 ) -> Ending:
     """The last numbers of a batch that does not run any more, and its papers when it has ended."""
@@ -179,7 +181,7 @@ class NoWorkers:
 
 
 def ended_idle(
-    spec: JobSpec, *, base: Path, home: Path, styles: StyleCheck, watcher: Watcher, ask: Ask
+    spec: JobSpec, *, base: Path, home: Path, styles: StyleCatalog, watcher: Watcher, ask: Retrying
 ) -> Ending | None:
     """Submit a batch that was completed before once more, and end it if its inputs hold nothing new.
 
@@ -232,8 +234,8 @@ def carry_out(
     stream = sys.stdout if as_json else sys.stderr
     watcher = Watcher(choose_reporter(stream, as_json=as_json))
     folders = (settings.home / "styles",)
-    styles = LibraryStyles(user_library())
-    ask = Patience(say)
+    styles = InstalledStyles(user_library())
+    ask = Backoff(say)
     if spec.policy.start is StartWhen.CHECKED:
         idle = ended_idle(spec, base=base, home=settings.home, styles=styles, watcher=watcher, ask=ask)
         if idle:

@@ -17,11 +17,11 @@ from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import StdoutGuard
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
 from giornata.jobs.errors import StoreUnavailable
-from giornata.jobs.maintenance.gc import FETCHED, PICTURES, Clearing, is_in_use
+from giornata.jobs.maintenance.gc import FETCHED, PICTURES, WorkDirCleaner, is_in_use
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.manager.worker_health import MANAGER
 from giornata.jobs.model.ports import Both, Progress, Silent
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.store import JobStore
 from giornata.workers.settings import RenderSettings
@@ -57,7 +57,7 @@ class Session:
 def batch_session(
     settings: ClusterSettings,
     *,
-    styles: StyleCheck,
+    styles: StyleCatalog,
     library_folders: tuple[Path, ...] = (),
     listener: Progress | None = None,
 ) -> Iterator[Session]:
@@ -84,7 +84,7 @@ def managing(
     store: JobStore,
     settings: ClusterSettings,
     *,
-    styles: StyleCheck,
+    styles: StyleCatalog,
     library_folders: tuple[Path, ...] = (),
     listener: Progress | None = None,
 ) -> Iterator[Session]:
@@ -99,7 +99,7 @@ def managing(
         runner = SturdyRunner(cluster, discard=publisher.discard, note=_noting(store))
         try:
             runner.warm_up(settings.start_timeout_s)
-            progress = Both(listener or Silent(), Clearing(store, settings.scratch))
+            progress = Both(listener or Silent(), WorkDirCleaner(store, settings.scratch))
             manager = JobManager(store, runner, publisher, styles, listener=progress)
             yield Session(manager, store, publisher, runner, guard.stream)
         finally:

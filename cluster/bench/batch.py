@@ -13,7 +13,7 @@ import skimage.data
 import torch
 from numpy.typing import NDArray
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import batch_session
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.model.states import JobState
@@ -137,7 +137,7 @@ def batch(setting: BatchSetting, count: int) -> tuple[float, float]:
         "destination": "batch",
     }
     started = time.perf_counter()
-    styles = LibraryStyles(Library(setting.library_folders))
+    styles = InstalledStyles(Library(setting.library_folders))
     with batch_session(settings, styles=styles, library_folders=setting.library_folders) as session:
         ready = time.perf_counter()
         job = session.manager.submit(parse_spec(spec, origin="bench"), base=setting.folder)

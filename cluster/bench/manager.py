@@ -18,7 +18,7 @@ from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Entry, Places
+from giornata.jobs.storage.base import ObjectInfo, StoreFinder
 from giornata.jobs.storage.local import LOCAL
 from giornata.jobs.store.store import JobStore
 
@@ -93,7 +93,7 @@ class NoWork:
 class NoFiles:
     """A `Publisher` of files that nobody wrote."""
 
-    places: Places = LOCAL
+    places: StoreFinder = LOCAL
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`."""
@@ -110,7 +110,7 @@ class NoFiles:
         """See `Publisher.of`."""
         return self
 
-    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Publisher.heads`."""
         return [None] * len(targets)
 
@@ -120,18 +120,18 @@ class NoFiles:
 
 
 class OneStyle:
-    """A `StyleCheck` that knows one style."""
+    """A `StyleCatalog` that knows one style."""
 
     def names(self) -> Collection[str]:
-        """See `StyleCheck.names`."""
+        """See `StyleCatalog.names`."""
         return ("none",)
 
     def engines(self, mix: Mapping[str, float]) -> frozenset[EngineKind]:
-        """See `StyleCheck.engines`."""
+        """See `StyleCatalog.engines`."""
         return frozenset({EngineKind.FEEDFORWARD})
 
     def version(self, mix: Mapping[str, float], *, encoder: str = "", is_universal: bool = False) -> str:
-        """See `StyleCheck.version`."""
+        """See `StyleCatalog.version`."""
         return "1"
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.errors import ServiceUnreachable
 from giornata.cluster.service.api import Verbs
@@ -24,7 +24,7 @@ from giornata.jobs.planning.style_resolver import stamped
 from giornata.jobs.spec.enums import EngineKind, TransformKind, listed
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import load_spec
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 
 HOST, PORT = "127.0.0.1", 8765
 DEFAULT_URL = f"http://{HOST}:{PORT}"
@@ -226,7 +226,7 @@ def _optimised(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, A
         images=images,
         steps=flags.steps,
         encoder=flags.encoder,
-        choice=OptimiseChoice.model_validate(flags.optimise),
+        choice=OptimizationSpec.model_validate(flags.optimise),
     )
     return {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": stamped(told)}
 
@@ -236,7 +236,7 @@ def _universal(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, A
         words = f"{OPTIMISATION_FLAGS}: needed --engine {EngineKind.OPTIMIZATION}"
         raise CommandRefused(words, Exit.USAGE)
     told = stamped(TaskUniversal(images=images, **_settings(flags)))
-    version = LibraryStyles(user_library()).version({}, is_universal=True)
+    version = InstalledStyles(user_library()).version({}, is_universal=True)
     return {"engine": EngineKind.UNIVERSAL, "mix": {}, "universal": told, "engine_version": version}
 
 
@@ -245,7 +245,7 @@ def _named(flags: StyleFlags) -> dict[str, Any]:
         raise CommandRefused(f"{OPTIMISATION_FLAGS}: needed --style-image PICTURE", Exit.USAGE)
     if flags.size_px is not None:
         raise CommandRefused("--style-size: needed --style-image PICTURE", Exit.USAGE)
-    styles, mix = LibraryStyles(user_library()), parse_mix(flags.style)
+    styles, mix = InstalledStyles(user_library()), parse_mix(flags.style)
     engine = next(iter(styles.engines(mix)), EngineKind.FEEDFORWARD)
     if flags.engine not in (None, engine):
         words = f"--style {flags.style}: it is of engine {engine}, not {flags.engine}"

@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.planning import make_plan, say
 from giornata.cluster.batch.run import Ending, carry_out
 from giornata.cluster.cli.exits import code_of_state
 from giornata.cluster.cli.options import EndpointUrl, MemoryLimit, load_spec_at
 from giornata.cluster.reporting.formatting import duration
-from giornata.jobs.manager.timing import Patience
+from giornata.jobs.manager.timing import Backoff
 from giornata.jobs.model.states import JobState
 from giornata.jobs.planning.estimate import PlanReport
 from giornata.jobs.planning.task_builder import expand
@@ -101,8 +101,8 @@ def plan_command(
     currency = spec.price.currency if spec.price else ""
     price = None if price_per_hour is None else Price(per_hour=price_per_hour, currency=currency)
     report = make_plan(spec, base, price=price)
-    styles = LibraryStyles(user_library())
-    tasks = islice(expand(spec, base=base, styles=styles, places=StorageRouter(ask=Patience(say))), names)
+    styles = InstalledStyles(user_library())
+    tasks = islice(expand(spec, base=base, styles=styles, places=StorageRouter(ask=Backoff(say))), names)
     first = [task.target for task in tasks]
     if as_json:
         sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")

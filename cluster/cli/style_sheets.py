@@ -14,14 +14,14 @@ import skimage.data
 import torch
 from PIL import Image
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.single_image import render_and_publish, settings_here
 from giornata.cluster.cli.own_styles import SAMPLE
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 from giornata.workers.device import keep_freed_memory
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.sheets.contact_sheet import contact_sheet
@@ -101,7 +101,7 @@ def _pairs(
         entries.append((content, caption_of(content)))
         for style in styles:
             made = place / f"{content.stem}-{style.stem}.png"
-            entries.append((_optimised(content, style, made, options, OptimiseChoice()), ""))
+            entries.append((_optimised(content, style, made, options, OptimizationSpec()), ""))
     return contact_sheet(entries, target, columns=1 + len(styles), cell_px=options.cell_px)
 
 
@@ -116,7 +116,7 @@ def _sweep(target: Path, place: Path, options: GridOptions, content: Path, style
     entries: list[tuple[Path | None, str]] = []
     for last in range(1, len(LAYERS) + 1):
         for beta in BETAS:
-            choice = OptimiseChoice(style_layers=dict.fromkeys(LAYERS[:last], 1.0), beta=beta)
+            choice = OptimizationSpec(style_layers=dict.fromkeys(LAYERS[:last], 1.0), beta=beta)
             made = _optimised(content, style, place / f"sweep-{last}-{beta:g}.png", options, choice)
             upto = LAYERS[0] if last == 1 else f"to {LAYERS[last - 1]}"
             entries.append((made, f"{upto}, beta {beta:g}"))
@@ -124,7 +124,7 @@ def _sweep(target: Path, place: Path, options: GridOptions, content: Path, style
 
 
 def _optimised(
-    content: Path, style: Path, target: Path, options: GridOptions, choice: OptimiseChoice
+    content: Path, style: Path, target: Path, options: GridOptions, choice: OptimizationSpec
 ) -> Path:
     told = TaskOptimise(
         images=(StyleImage(path=str(style.absolute())),),
@@ -159,7 +159,7 @@ def preview(photo: Path | None, target: Path, *, strength: float, columns: int, 
 
     By artist, so that one hand's pictures lie side by side.
     """
-    library, styles = user_library(), LibraryStyles(user_library())
+    library, styles = user_library(), InstalledStyles(user_library())
     cards = sorted(
         (one.card for one in library.styles.values()), key=lambda card: (card.artwork.artist, card.name)
     )

@@ -11,7 +11,7 @@ from typing import Annotated, TextIO
 import typer
 
 from giornata.cluster.app import create_app
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.run import StopFlag
 from giornata.cluster.batch.session import managing
 from giornata.cluster.cli.options import HOST, PORT, MemoryLimit, TokenFile, verb
@@ -119,7 +119,7 @@ def managed(
         managing(
             store,
             settings,
-            styles=LibraryStyles(user_library()),
+            styles=InstalledStyles(user_library()),
             library_folders=(settings.home / "styles",),
             listener=Both(manifests, metrics),
         ) as session,

@@ -15,10 +15,10 @@ from giornata.cluster.service.dependencies import Asked, ItemId, JobId
 from giornata.cluster.service.job_service import Desk
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.schemas.jobs import ItemView
-from giornata.jobs.errors import PlaceError
+from giornata.jobs.errors import StorageError
 from giornata.jobs.model.paths import companion_names, is_url
 from giornata.jobs.model.states import ItemState
-from giornata.jobs.storage.base import Place
+from giornata.jobs.storage.base import ObjectStore
 from giornata.workers.storage.router import StorageRouter
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +33,7 @@ KINDS = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".web
 
 @router.get("/download/{job_id}/{item_id}")
 def download(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
-    """The delivered file, under its own name. Raises `PlaceError`."""
+    """The delivered file, under its own name. Raises `StorageError`."""
     item = desk.item(job_id, item_id)
     if not is_kept(item):
         raise HTTPException(404, "no file was delivered")
@@ -77,13 +77,13 @@ def is_kept(item: ItemView) -> bool:
     return is_url(item.target) or Path(item.target).is_file()
 
 
-def place_of(request: Request, desk: Desk, item: ItemView) -> Place:
+def place_of(request: Request, desk: Desk, item: ItemView) -> ObjectStore:
     """Where the output of an item lies."""
     places: StorageRouter = request.app.state.places
     return places.at(item.target, desk.store.job(item.job_id).spec.storage)
 
 
-def _parts(place: Place, name: str, size: int) -> Iterator[bytes]:
+def _parts(place: ObjectStore, name: str, size: int) -> Iterator[bytes]:
     for start in range(0, size, PART_BYTES):
         yield place.read(name, start=start, length=min(PART_BYTES, size - start))
 
@@ -92,5 +92,5 @@ def _sidecar(request: Request, desk: Desk, item: ItemView) -> Any:
     try:
         found = place_of(request, desk, item).read(companion_names(item.target)[0], length=SIDECAR_BYTES)
         return json.loads(found)
-    except (PlaceError, OSError, ValueError):
+    except (StorageError, OSError, ValueError):
         return None

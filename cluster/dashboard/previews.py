@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Never
-from giornata.jobs.errors import PlaceError
+from giornata.jobs.errors import StorageError
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
 from giornata.workers.decoding.options import DecodeOptions, Limits
@@ -154,7 +154,7 @@ class Previews:
             if found.bytes > FETCHED_BYTES:
                 raise Never(picture.name)
             place.fetch(picture.name, path, stamp=found.stamp, version=found.version)
-        except (PlaceError, OSError) as error:
+        except (StorageError, OSError) as error:
             raise Never(str(error)) from error
         return path
 

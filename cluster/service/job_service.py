@@ -42,7 +42,7 @@ from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.ports import Clock
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.planning.estimate import PlanReport
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.validate import check_whole
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.storage.base import Publisher
@@ -74,7 +74,7 @@ class Desk:
     """The `Verbs` of a store in this process; `actor` is who asks, in events and as the owner of jobs."""
 
     store: JobStore
-    styles: StyleCheck
+    styles: StyleCatalog
     publisher: Publisher
     upkeep: Upkeep
     accept: Accept

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.planning import STORE_NAME, plan_on
 from giornata.cluster.reporting.html import render_report
 from giornata.cluster.service.job_service import Accept, Desk
@@ -36,7 +36,7 @@ def desk_on(
     place = scratch or scratch_folder()
     return Desk(
         store,
-        LibraryStyles(user_library()),
+        InstalledStyles(user_library()),
         new_publisher(store.put_at),
         upkeep_in(place, lambda store, job_id: render_report(store, job_id, scratch=place)),
         accept or store.create_job,

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from giornata.cluster.service.schemas.service import Cleaned, Finding, LeftoverView, Recovered, VerifiedView
 from giornata.jobs.maintenance.audit import audit
-from giornata.jobs.maintenance.gc import Leftover, find_leftovers, remove
+from giornata.jobs.maintenance.gc import Garbage, find_leftovers, remove
 from giornata.jobs.maintenance.verify import Verified
 from giornata.jobs.maintenance.verify import verify as verify_outputs
 from giornata.jobs.manager.recovery import take_over
@@ -32,12 +32,12 @@ class Upkeep:
     """The keepers of a store's files, one callable each."""
 
     report: Callable[[JobStore, str], str]
-    leftovers: Callable[[JobStore], list[Leftover]]
+    leftovers: Callable[[JobStore], list[Garbage]]
     verify: Verify = verify_outputs
     audit: Callable[[JobStore, str], list[str]] = lambda store, job_id: audit(
         store, job_id, destination=destination_of(store.job(job_id))
     )
-    remove: Callable[[Sequence[Leftover]], int] = remove
+    remove: Callable[[Sequence[Garbage]], int] = remove
 
 
 def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:

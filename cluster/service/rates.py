@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 
-from giornata.cluster.batch.eta import Pace, Snapshot
+from giornata.cluster.batch.eta import EtaEstimator, ProgressSample
 from giornata.cluster.service.schemas.jobs import JobView, RatesView, eta_view
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState, JobState
@@ -17,7 +17,7 @@ class Rates:
     """Keeps a pace per job that has not ended; may be used from several threads."""
 
     def __init__(self) -> None:
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, EtaEstimator] = {}
         self._turn = threading.Lock()
 
     def of(self, line: JobLine, *, now: float) -> RatesView:
@@ -27,7 +27,7 @@ class Rates:
                 # A pause is no part of a pace: going on begins a new one.
                 self._paces.pop(line.snapshot.job_id, None)
                 return RatesView()
-            pace = self._paces.setdefault(line.snapshot.job_id, Pace())
+            pace = self._paces.setdefault(line.snapshot.job_id, EtaEstimator())
             pace.add(moment(line.snapshot, elapsed_s=now - line.created_at, listed=line.listed))
             return RatesView(
                 images_per_s=_rounded(pace.images_per_s()),
@@ -36,10 +36,10 @@ class Rates:
             )
 
 
-def moment(numbers: JobSnapshot | JobView, *, elapsed_s: float, listed: bool) -> Snapshot:
+def moment(numbers: JobSnapshot | JobView, *, elapsed_s: float, listed: bool) -> ProgressSample:
     """A job's numbers as progress shows them; the total is unknown while it is being listed."""
     counts = numbers.counts
-    return Snapshot(
+    return ProgressSample(
         elapsed_s=elapsed_s,
         done=numbers.settled - numbers.lost - counts.get(ItemState.CANCELLED, 0),
         failed=numbers.lost,

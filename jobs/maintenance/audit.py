@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from giornata.jobs.maintenance.orphans import Holder, Temporaries, pictures_of_nobody
+from giornata.jobs.maintenance.orphans import Owner, TempFiles, pictures_of_nobody
 from giornata.jobs.maintenance.verify import Finding, examine
 from giornata.jobs.model.paths import is_inside, is_url
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState, JobState
-from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.storage.base import Files, ObjectStore
 from giornata.jobs.storage.local import LocalFiles
 from giornata.jobs.store.records import ItemRecord
 from giornata.jobs.store.store import JobStore
@@ -74,7 +74,7 @@ def _leases_at_rest(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Itera
         yield f"the job is {snapshot.state}, but {counted[ItemState.LEASED]} of its items are leased"
 
 
-def _left_behind(store: JobStore, destination: str, place: Place) -> Iterator[str]:
-    for temporary in sorted(Temporaries(store).below(destination, place=place), key=lambda one: one.name):
-        if temporary.holder is not Holder.ATTEMPT:
+def _left_behind(store: JobStore, destination: str, place: ObjectStore) -> Iterator[str]:
+    for temporary in sorted(TempFiles(store).below(destination, place=place), key=lambda one: one.name):
+        if temporary.holder is not Owner.ATTEMPT:
             yield f"{temporary.name} was left behind"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from giornata.jobs.errors import PlaceError, UnknownItem
-from giornata.jobs.maintenance.orphans import Holder, Temporaries, Temporary
+from giornata.jobs.errors import StorageError, UnknownItem
+from giornata.jobs.maintenance.orphans import Owner, TempFiles, Temporary
 from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.jobs.model.paths import PREFIX, base_name, is_inside, is_url
 from giornata.jobs.model.ports import JobSnapshot
@@ -30,7 +30,7 @@ _CANCELLED = (JobState.CANCELLING, JobState.CANCELLED)  # whatever its dead mana
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkDir:
     """A folder with unfinished work on one item, the process that had it last, and how long it is quiet."""
 
     path: Path
@@ -39,13 +39,13 @@ class Work:
     quiet_s: float
 
 
-def works_in(scratch: Path) -> Iterator[Work]:
+def works_in(scratch: Path) -> Iterator[WorkDir]:
     """All there is in a scratch folder, in no order; what cannot be read is passed over."""
     for record in (scratch / PICTURES).glob(f"*/{OWNER}"):
         try:
             owner = json.loads(record.read_text())
             quiet_s = time.time() - max(path.stat().st_mtime for path in (record, record.parent))
-            yield Work(record.parent, str(owner["item_id"]), int(owner["pid"]), quiet_s)
+            yield WorkDir(record.parent, str(owner["item_id"]), int(owner["pid"]), quiet_s)
         except (OSError, ValueError, KeyError, TypeError):
             continue
 
@@ -64,7 +64,7 @@ def is_wanted(store: JobStore, item_id: str) -> bool | None:
     return False if known else None
 
 
-class Clearing:
+class WorkDirCleaner:
     """A `Progress` that removes the work on items that have come to their end."""
 
     def __init__(self, store: JobStore, scratch: Path) -> None:
@@ -90,7 +90,7 @@ SESSION = re.compile(r"session-(?P<pid>\d+)-.+")  # scratch folders carry the pr
 
 
 @dataclass(frozen=True)
-class Leftover:
+class Garbage:
     """A file, folder or object nobody needs, its size, and why it may go; `storage` is where an object is."""
 
     path: str
@@ -107,13 +107,13 @@ def find_leftovers(
     alive: Callable[[int], bool],
     quiet_s: float = QUIET_S,
     files: Files | None = None,
-) -> list[Leftover]:
+) -> list[Garbage]:
     """What may be removed: ended attempts' files, abandoned manifests, scratch and work of dead processes.
 
     Looks in the destinations of all jobs of the store and in `scratch`. `alive` says whether a process
     number is in use. A file of which only its age can tell must have been quiet for `quiet_s`.
     """
-    temporaries, files = Temporaries(store), files or LocalFiles()
+    temporaries, files = TempFiles(store), files or LocalFiles()
     found = [
         leftover
         for storage, folder in destinations(store)
@@ -139,25 +139,25 @@ def destinations(store: JobStore) -> list[tuple[Storage, str]]:
     return [(storage, folder) for storage, folders in found.items() for folder in outermost(folders)]
 
 
-def remove(leftovers: Iterable[Leftover], *, files: Files | None = None) -> int:
+def remove(leftovers: Iterable[Garbage], *, files: Files | None = None) -> int:
     """Remove files, folders and objects; how many are gone now. What the system refuses stays."""
     files = files or LocalFiles()
     return sum(_is_gone(leftover, files) for leftover in leftovers)
 
 
-def _seen(temporaries: Temporaries, files: Files, folder: str, storage: Storage) -> Iterator[Temporary]:
+def _seen(temporaries: TempFiles, files: Files, folder: str, storage: Storage) -> Iterator[Temporary]:
     try:
         yield from temporaries.below(folder, place=files.places.at(folder, storage))
-    except PlaceError:
+    except StorageError:
         return  # of a bucket that has gone, or that is not for us: the other places matter as well
 
 
-def _leftover(temporary: Temporary, quiet_s: float, storage: Storage) -> Leftover | None:
-    if temporary.holder is Holder.NOBODY:
-        return Leftover(temporary.name, temporary.bytes, _over(temporary), storage, temporary.upload)
-    if temporary.holder is Holder.UNKNOWN and temporary.quiet_s >= quiet_s:
+def _leftover(temporary: Temporary, quiet_s: float, storage: Storage) -> Garbage | None:
+    if temporary.holder is Owner.NOBODY:
+        return Garbage(temporary.name, temporary.bytes, _over(temporary), storage, temporary.upload)
+    if temporary.holder is Owner.UNKNOWN and temporary.quiet_s >= quiet_s:
         words = f"nobody has written to it for {temporary.quiet_s / 3600:.0f} h"
-        return Leftover(temporary.name, temporary.bytes, words, storage, temporary.upload)
+        return Garbage(temporary.name, temporary.bytes, words, storage, temporary.upload)
     return None
 
 
@@ -166,18 +166,18 @@ def _over(temporary: Temporary) -> str:
     return "an upload that nobody ended" if sent else "its attempt is over"
 
 
-def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]:
+def _sessions(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Garbage]:
     for folder in scratch.glob("session-*"):
         name = SESSION.fullmatch(folder.name)
         if name and folder.is_dir() and not alive(int(name["pid"])):
-            yield Leftover(str(folder), _weight(folder), f"process {name['pid']} is gone")
+            yield Garbage(str(folder), _weight(folder), f"process {name['pid']} is gone")
 
 
-def _fetched(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Leftover]:
+def _fetched(scratch: Path, alive: Callable[[int], bool]) -> Iterator[Garbage]:
     """Sources from buckets, which the sessions of a scratch share."""
     folder = scratch / FETCHED
     if folder.is_dir() and not is_in_use(scratch, alive):
-        yield Leftover(str(folder), _weight(folder), "the processes that fetched it are gone")
+        yield Garbage(str(folder), _weight(folder), "the processes that fetched it are gone")
 
 
 def is_in_use(scratch: Path, alive: Callable[[int], bool]) -> bool:
@@ -186,16 +186,14 @@ def is_in_use(scratch: Path, alive: Callable[[int], bool]) -> bool:
     return any(name and alive(int(name["pid"])) for name in names)
 
 
-def _works(
-    store: JobStore, scratch: Path, alive: Callable[[int], bool], quiet_s: float
-) -> Iterator[Leftover]:
+def _works(store: JobStore, scratch: Path, alive: Callable[[int], bool], quiet_s: float) -> Iterator[Garbage]:
     """Work on large pictures that nobody will go on with; a job that is run again would."""
     for work in works_in(scratch):
         wanted = is_wanted(store, work.item_id)
         if wanted or alive(work.pid) or (wanted is None and work.quiet_s < quiet_s):
             continue
         known = "its item has come to its end" if wanted is False else "no job here knows its item"
-        yield Leftover(str(work.path), _weight(work.path), f"process {work.pid} is gone, and {known}")
+        yield Garbage(str(work.path), _weight(work.path), f"process {work.pid} is gone, and {known}")
 
 
 def _weight(folder: Path) -> int:
@@ -208,13 +206,13 @@ def _weight(folder: Path) -> int:
     return total
 
 
-def _is_gone(leftover: Leftover, files: Files) -> bool:
+def _is_gone(leftover: Garbage, files: Files) -> bool:
     if is_url(leftover.path):
         try:
             place = files.places.at(leftover.path, leftover.storage)
             ours = base_name(leftover.path).startswith(PREFIX)
             place.delete(leftover.path) if ours or not leftover.upload else place.abort(leftover.path)
-        except PlaceError:
+        except StorageError:
             return False
         return True
     path = Path(leftover.path)

@@ -12,7 +12,7 @@ from giornata.jobs.errors import UnknownItem
 from giornata.jobs.model.paths import ATTEMPT, PREFIX, SIDECAR, base_name, is_inside, item_id_of, job_tag
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.assets import is_picture
-from giornata.jobs.storage.base import Entry, Place
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore
 from giornata.jobs.storage.local import LocalPlace
 from giornata.jobs.store.store import JobStore
 
@@ -20,7 +20,7 @@ FOLDERS_IN_MIND = 10_000
 SHEETS = "contact-sheets"  # a folder of ours at the destination, of pictures that are no outputs
 
 
-def pictures_of_nobody(store: JobStore, folder: str, *, place: Place | None = None) -> Iterator[str]:
+def pictures_of_nobody(store: JobStore, folder: str, *, place: ObjectStore | None = None) -> Iterator[str]:
     """Names of pictures in `folder` and below that no job delivered or is delivering, in order.
 
     What is inside of a delivered folder belongs to it. Hidden files are passed over, and so is what is no
@@ -50,7 +50,7 @@ def _delivered_folders(store: JobStore, outermost: str) -> Callable[[str], bool]
     return is_delivered
 
 
-class Holder(StrEnum):
+class Owner(StrEnum):
     """Whose a temporary file is."""
 
     ATTEMPT = "attempt"  # leased right now
@@ -66,11 +66,11 @@ class Temporary:
     name: str
     bytes: int
     quiet_s: float
-    holder: Holder
+    holder: Owner
     upload: bool = False
 
 
-class Temporaries:
+class TempFiles:
     """Looks for temporary files and tells whose they are, by the jobs of one store."""
 
     def __init__(self, store: JobStore) -> None:
@@ -79,9 +79,9 @@ class Temporaries:
         for job_id in store.job_ids():
             self._jobs[job_tag(job_id)].append(job_id)
 
-    def below(self, folder: str, *, place: Place | None = None) -> Iterator[Temporary]:
+    def below(self, folder: str, *, place: ObjectStore | None = None) -> Iterator[Temporary]:
         """Those in `folder` and below, those that are being sent there included."""
-        where: Place = place or LocalPlace()
+        where: ObjectStore = place or LocalPlace()
         for entry in where.list(folder, hidden=True):
             if base_name(entry.name).startswith(PREFIX):
                 yield self._seen(entry, self._holder(base_name(entry.name)))
@@ -91,7 +91,7 @@ class Temporaries:
             elif owned := self._owned(entry.name, folder):  # the manager was publishing it
                 yield self._seen(entry, self._publisher_of(owned), upload=True)
 
-    def _seen(self, entry: Entry, holder: Holder, *, upload: bool = False) -> Temporary:
+    def _seen(self, entry: ObjectInfo, holder: Owner, *, upload: bool = False) -> Temporary:
         return Temporary(entry.name, entry.bytes, time.time() - entry.changed_at, holder, upload)
 
     def _owned(self, name: str, folder: str) -> str:
@@ -102,20 +102,20 @@ class Temporaries:
             name = name.rpartition("/")[0]
         return ""
 
-    def _publisher_of(self, target: str) -> Holder:
+    def _publisher_of(self, target: str) -> Owner:
         item_id = item_id_of(target)
         jobs = (job_id for tagged in self._jobs.values() for job_id in tagged)
-        return Holder.ATTEMPT if any(self._is_leased(one, item_id) for one in jobs) else Holder.NOBODY
+        return Owner.ATTEMPT if any(self._is_leased(one, item_id) for one in jobs) else Owner.NOBODY
 
-    def _holder(self, name: str) -> Holder:
+    def _holder(self, name: str) -> Owner:
         attempt = ATTEMPT.fullmatch(name)
         if attempt is None or attempt["job"] is None:
-            return Holder.UNKNOWN
+            return Owner.UNKNOWN
         jobs = self._jobs.get(attempt["job"])
         if not jobs:
-            return Holder.STRANGER
+            return Owner.STRANGER
         leased = any(self._is_leased(job_id, attempt["item"], int(attempt["attempt"])) for job_id in jobs)
-        return Holder.ATTEMPT if leased else Holder.NOBODY
+        return Owner.ATTEMPT if leased else Owner.NOBODY
 
     def _is_leased(self, job_id: str, item_id: str, attempt: int | None = None) -> bool:
         try:

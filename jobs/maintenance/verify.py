@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from giornata.jobs.errors import PlaceError
+from giornata.jobs.errors import StorageError
 from giornata.jobs.maintenance.orphans import pictures_of_nobody
 from giornata.jobs.model.paths import base_name
 from giornata.jobs.model.states import ItemState, JobEvent
-from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.storage.base import Files, ObjectStore
 from giornata.jobs.store.records import Delivery, ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -65,7 +65,7 @@ def compare(files: Files, target: str, bytes: int | None, sha256: str | None) ->
             return Examined(Finding.DAMAGED, f"got other content in the same {size} bytes")
     except OSError as error:
         return Examined(Finding.UNREADABLE, f"could not be read ({error.strerror or error})")
-    except PlaceError as error:
+    except StorageError as error:
         return Examined(Finding.UNREADABLE, f"could not be read ({error.args[1]})")
     return Examined(Finding.INTACT)
 
@@ -159,7 +159,7 @@ class _Tally:
 class _Mender:
     """Puts items back in the queue, many at a time, after making room for their files."""
 
-    def __init__(self, store: JobStore, place: Place, job_id: str, actor: str) -> None:
+    def __init__(self, store: JobStore, place: ObjectStore, job_id: str, actor: str) -> None:
         self._store, self._place, self._job_id, self._actor = store, place, job_id, actor
         self._waiting: list[str] = []
         self._reopened = 0
@@ -176,7 +176,7 @@ class _Mender:
                 words = f"moved to {base_name(self._place.move_aside(item.target))}, {words}"
             except OSError as error:
                 return f"could not be moved aside ({error.strerror or error})"
-            except PlaceError as error:
+            except StorageError as error:
                 return f"could not be moved aside ({error.args[1]})"
         self._waiting.append(item.item_id)
         if len(self._waiting) >= REPAIRED_AT_ONCE:

@@ -1,11 +1,11 @@
-"""`JobRun`: one job while a manager runs it: what is in flight, until when, and what it may still cost."""
+"""`ActiveJob`: one job while a manager runs it: what is in flight, until when, and what it may still cost."""
 
 import statistics
 from collections import deque
 from collections.abc import Iterator, Mapping
 
-from giornata.jobs.manager.completion import Settler
-from giornata.jobs.manager.timing import Silence
+from giornata.jobs.manager.completion import CompletionHandler
+from giornata.jobs.manager.timing import StallRule
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.ports import Clock
 from giornata.jobs.model.states import ItemState
@@ -22,7 +22,7 @@ REMEMBERED = 10_000  # claims whose file is looked for once more when the job en
 _DOUBTFUL = frozenset({OutcomeClass.WORKER_LOST, OutcomeClass.TIMEOUT, OutcomeClass.CANCELLED})
 
 
-class JobRun:
+class ActiveJob:
     """The in-flight part of one job under one epoch; belongs to the manager's thread."""
 
     def __init__(
@@ -30,7 +30,7 @@ class JobRun:
         store: JobStore,
         record: JobRecord,
         epoch: int,
-        settler: Settler,
+        settler: CompletionHandler,
         clock: Clock,
         *,
         grace_s: float,
@@ -102,7 +102,7 @@ class JobRun:
         self.changed = True
         return settled
 
-    def silent(self, beats: Mapping[ClaimKey, float], rule: Silence) -> Iterator[tuple[ClaimKey, str]]:
+    def silent(self, beats: Mapping[ClaimKey, float], rule: StallRule) -> Iterator[tuple[ClaimKey, str]]:
         """Running claims that have shown no progress for too long, with the reason in words."""
         if len(self._took_s) < ENOUGH_SEEN:
             return

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from giornata.jobs.errors import AccessRefused, PlaceBusy, PlaceError, TargetTaken
+from giornata.jobs.errors import StorageAccessDenied, StorageError, StorageThrottled, TargetTaken
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published, one_line
 from giornata.jobs.model.ports import Progress
 from giornata.jobs.model.retry import History, RetryPolicy
@@ -12,7 +12,7 @@ from giornata.jobs.store.records import Settlement
 from giornata.jobs.store.store import JobStore
 
 
-class Settler:
+class CompletionHandler:
     """Settles the reports of one job under its retry policy."""
 
     def __init__(
@@ -53,11 +53,11 @@ class Settler:
                 return _turned(outcome, OutcomeClass.TARGET_TAKEN, error)
             self._publisher.discard(claim)
             file = Published(outcome.sha256 or "", outcome.bytes or 0)
-        except PlaceBusy as error:
+        except StorageThrottled as error:
             return _turned(outcome, OutcomeClass.THROTTLED, error)
-        except AccessRefused as error:
+        except StorageAccessDenied as error:
             return _turned(outcome, OutcomeClass.CREDENTIALS, error)
-        except (OSError, PlaceError) as error:
+        except (OSError, StorageError) as error:
             # Settled a second time, because store or bucket did not answer the first time: it is there.
             if not self._is_there_already(claim, outcome):
                 return _turned(outcome, OutcomeClass.TRANSIENT_IO, error)
@@ -71,7 +71,7 @@ class Settler:
         try:
             same_size = self._publisher.size(target) == outcome.bytes
             return same_size and self._publisher.sha256(target) == outcome.sha256
-        except PlaceError:
+        except StorageError:
             return False  # nobody knows; made again, it meets what is there
 
 

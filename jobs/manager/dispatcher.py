@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from giornata.jobs.manager.active_job import JobRun
-from giornata.jobs.manager.timing import Pace
-from giornata.jobs.manager.worker_health import Supervisor
+from giornata.jobs.manager.active_job import ActiveJob
+from giornata.jobs.manager.timing import Timeouts
+from giornata.jobs.manager.worker_health import WorkerMonitor
 from giornata.jobs.model.attempt import Claim, Outcome
 from giornata.jobs.model.ports import Clock, TaskRunner
 from giornata.jobs.model.states import JobState
@@ -15,7 +15,7 @@ from giornata.jobs.store.store import JobStore
 
 
 @dataclass(frozen=True)
-class Share:
+class JobShare:
     """A job that may be given items; `limit` is its `max_workers`, nothing means all of them."""
 
     job_id: str
@@ -29,7 +29,7 @@ class Share:
         return None if self.limit is None else max(0, self.limit - self.in_flight)
 
 
-def allot(shares: Sequence[Share], room: int) -> dict[str, int]:
+def allot(shares: Sequence[JobShare], room: int) -> dict[str, int]:
     """How many of `room` places go to which job; jobs of equal priority come in the order given.
 
     All places go to the highest priority. Within it each place goes to the job with the fewest items in
@@ -55,7 +55,7 @@ def allot(shares: Sequence[Share], room: int) -> dict[str, int]:
 SHORTEST_WAIT_S = 0.05
 
 
-class Window:
+class Dispatcher:
     """What a manager has handed to its runner; belongs to the manager's thread."""
 
     def __init__(
@@ -63,14 +63,14 @@ class Window:
         store: JobStore,
         runner: TaskRunner,
         publisher: Publisher,
-        supervisor: Supervisor,
+        supervisor: WorkerMonitor,
         clock: Clock,
-        pace: Pace,
+        pace: Timeouts,
     ) -> None:
         self._store, self._runner, self._publisher = store, runner, publisher
         self._supervisor, self._clock, self._pace = supervisor, clock, pace
-        self._held: list[tuple[JobRun, Claim]] = []
-        self.runs: dict[str, JobRun] = {}
+        self._held: list[tuple[ActiveJob, Claim]] = []
+        self.runs: dict[str, ActiveJob] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -97,14 +97,14 @@ class Window:
         for run, claim in held:
             self._hand_over(run, claim)
 
-    def drop(self, run: JobRun) -> None:
+    def drop(self, run: ActiveJob) -> None:
         """Stop what is in flight of a job at its next tile, and return it to the queue."""
         self._held = [(other, claim) for other, claim in self._held if other is not run]
         self._runner.drop(tuple(run.in_flight))
         for claim in run.give_back():
             self._publisher.discard(claim)
 
-    def close(self, run: JobRun) -> None:
+    def close(self, run: ActiveJob) -> None:
         """Forget a job that has ended; what its lost attempts wrote after they were given up goes as well."""
         self.runs.pop(run.job_id, None)
         for claim in run.doubtful:
@@ -138,16 +138,16 @@ class Window:
             if not dry & given.keys():
                 return
 
-    def _shares(self, live: Mapping[str, LiveJob]) -> list[Share]:
+    def _shares(self, live: Mapping[str, LiveJob]) -> list[JobShare]:
         now = self._clock.now()
         ready = [job for job in live.values() if job.state is JobState.RUNNING and job.not_before <= now]
         return [
-            Share(job.job_id, job.priority, len(self.runs[job.job_id].in_flight), job.max_workers)
+            JobShare(job.job_id, job.priority, len(self.runs[job.job_id].in_flight), job.max_workers)
             for job in ready
             if job.job_id in self.runs
         ]
 
-    def _hand_over(self, run: JobRun, claim: Claim) -> None:
+    def _hand_over(self, run: ActiveJob, claim: Claim) -> None:
         """Submit a claim, unless another job is making the same file: two must not write one name at once."""
         others = [other for other in self.runs.values() if other is not run]
         if any(other.is_making(claim.task.item_id) for other in others):

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
-from giornata.jobs.errors import IllegalTransition, PlaceError, Superseded
-from giornata.jobs.manager.active_job import JobRun
-from giornata.jobs.manager.completion import Settler
-from giornata.jobs.manager.dispatcher import Window
+from giornata.jobs.errors import IllegalTransition, StorageError, Superseded
+from giornata.jobs.manager.active_job import ActiveJob
+from giornata.jobs.manager.completion import CompletionHandler
+from giornata.jobs.manager.dispatcher import Dispatcher
 from giornata.jobs.manager.listing import Listing
 from giornata.jobs.manager.recovery import check_delivered, take_over
-from giornata.jobs.manager.timing import Pace
-from giornata.jobs.manager.worker_health import Supervisor
+from giornata.jobs.manager.timing import Timeouts
+from giornata.jobs.manager.worker_health import WorkerMonitor
 from giornata.jobs.model.attempt import one_line
 from giornata.jobs.model.ports import Both, Clock, JobSnapshot, Progress
 from giornata.jobs.model.retry import RetryPolicy
@@ -32,13 +32,13 @@ class Lifecycle:
         self,
         store: JobStore,
         publisher: Publisher,
-        window: Window,
+        window: Dispatcher,
         listing: Listing,
-        supervisor: Supervisor,
+        supervisor: WorkerMonitor,
         *,
         policy: RetryPolicy,
         listener: Progress,
-        pace: Pace,
+        pace: Timeouts,
         clock: Clock,
     ) -> None:
         self._store, self._publisher, self._window = store, publisher, window
@@ -59,7 +59,7 @@ class Lifecycle:
                     self.begin(self._store.job(job.job_id))
                 except IllegalTransition:
                     continue  # moved since it was read: the next round will see
-                except PlaceError as problem:
+                except StorageError as problem:
                     self._put_off(job.job_id, problem)
 
     def begin(self, record: JobRecord) -> None:
@@ -72,8 +72,8 @@ class Lifecycle:
         else:
             self._listing.want(record.job_id)
         policy = self._policy.with_retries(record.spec.policy.retries)
-        settler = Settler(self._store, self._publisher, policy, self._outcomes)
-        self._window.runs[record.job_id] = JobRun(
+        settler = CompletionHandler(self._store, self._publisher, policy, self._outcomes)
+        self._window.runs[record.job_id] = ActiveJob(
             self._store, record, epoch, settler, self._clock, grace_s=self._pace.grace_s
         )
         self._tell(record.job_id)
@@ -109,7 +109,7 @@ class Lifecycle:
             leaving = self._store.snapshot(run.job_id).state in LEAVING
             self._end(run, JobEvent.DRAIN if leaving else JobEvent.INTERRUPT)
 
-    def _put_off(self, job_id: str, problem: PlaceError) -> None:
+    def _put_off(self, job_id: str, problem: StorageError) -> None:
         """Leave a job whose bucket cannot be looked at now for later; others do not wait for it."""
         self._not_before[job_id] = self._clock.now() + PUT_OFF_S
         self._store.note("storage_waits", actor=MANAGER, detail=one_line(str(problem)), job_id=job_id)
@@ -126,7 +126,7 @@ class Lifecycle:
             self._early[job_id] = self._store.job(job_id).spec.policy.start is StartWhen.AT_ONCE
         return self._early[job_id]
 
-    def _is_braked(self, run: JobRun, job: LiveJob) -> bool:
+    def _is_braked(self, run: ActiveJob, job: LiveJob) -> bool:
         """Apply `max_failed` and the canary after items have been settled; whether the job has ended."""
         if not run.changed:
             return False
@@ -144,19 +144,19 @@ class Lifecycle:
                 self._store.move_job(run.job_id, JobEvent.CANARY, reason=verdict)
         return verdict is not None
 
-    def _complete(self, run: JobRun, job: LiveJob) -> None:
+    def _complete(self, run: ActiveJob, job: LiveJob) -> None:
         if job.listed and run.is_idle and self._store.next_ready_s(run.job_id) is None:
             counts = self._store.snapshot(run.job_id)
             whole = counts.lost == 0 and counts.counts[ItemState.CANCELLED] == 0
             self._end(run, JobEvent.COMPLETE if whole else JobEvent.COMPLETE_WITH_FAILURES)
 
-    def _end(self, run: JobRun, event: JobEvent, reason: str = "") -> None:
+    def _end(self, run: ActiveJob, event: JobEvent, reason: str = "") -> None:
         """End or pause a job, unless a person has moved it meanwhile: then the next round sees what to do."""
         with suppress(IllegalTransition):
             self._store.move_job(run.job_id, event, reason=reason)
             self._forget(run)
 
-    def _forget(self, run: JobRun) -> None:
+    def _forget(self, run: ActiveJob) -> None:
         self._window.close(run)
         self._early.pop(run.job_id, None)
         self._tell(run.job_id)

@@ -10,25 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from giornata.jobs.errors import (
-    AccessRefused,
     BadName,
     JobError,
-    PlaceAway,
-    PlaceBusy,
     PlanRefused,
+    StorageAccessDenied,
+    StorageThrottled,
+    StorageUnavailable,
     StoreUnavailable,
 )
 from giornata.jobs.model.attempt import one_line
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.model.task import RenderTask, is_outdated
-from giornata.jobs.planning.conflicts import Ahead, TargetIndex
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.conflicts import PrefetchedTargets, TargetIndex
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.planning.validate import SHOWN
 from giornata.jobs.spec.enums import OnExisting, PictureFormat, StartWhen
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.storage.base import Entry, Publisher
+from giornata.jobs.storage.base import ObjectInfo, Publisher
 from giornata.jobs.store.records import Delivery, JobRecord, NewItem
 from giornata.jobs.store.store import BATCH, JobStore
 from giornata.jobs.store.transitions import MANAGER
@@ -38,7 +38,7 @@ AT_ONCE = 500  # a query each takes as long as making the task
 Keys = Callable[[Sequence[str]], Mapping[str, str]]
 
 
-class Relisted:
+class KnownItems:
     """Passes tasks on in order; `keys` gives the content keys of those items that are known already.
 
     Whoever reads ahead may ask for tasks of the last `AT_ONCE` that were passed on, or more.
@@ -71,7 +71,7 @@ def never() -> bool:
 class Lister:
     """Lists jobs of one store. Problems refuse a job; one that starts at once keeps them as failed items."""
 
-    def __init__(self, store: JobStore, publisher: Publisher, styles: StyleCheck) -> None:
+    def __init__(self, store: JobStore, publisher: Publisher, styles: StyleCatalog) -> None:
         self._store, self._publisher, self._styles = store, publisher, styles
 
     def list_job(self, job_id: str, *, stop: Callable[[], bool] = never) -> int:
@@ -103,9 +103,9 @@ class Lister:
             places=self._publisher.places,
         )
 
-    def ahead(self, tasks: Iterator[RenderTask]) -> Ahead:
+    def ahead(self, tasks: Iterator[RenderTask]) -> PrefetchedTargets:
         """The same tasks, with what stands at their targets."""
-        return Ahead(tasks, self._publisher)
+        return PrefetchedTargets(tasks, self._publisher)
 
     def is_given_up(self, job_id: str) -> bool:
         """Whether the job has ended while it was being listed."""
@@ -115,11 +115,11 @@ class Lister:
         """Whether the job has been listed before, in part or whole."""
         return self._store.snapshot(job_id).total > 0
 
-    def relisted(self, job_id: str, tasks: Iterator[RenderTask]) -> Relisted:
+    def relisted(self, job_id: str, tasks: Iterator[RenderTask]) -> KnownItems:
         """The same tasks, with the content keys of items that the job has already."""
-        return Relisted(tasks, lambda item_ids: self._store.known_keys(job_id, item_ids))
+        return KnownItems(tasks, lambda item_ids: self._store.known_keys(job_id, item_ids))
 
-    def new_item(self, task: RenderTask, there: Entry | None, on_existing: OnExisting) -> NewItem:
+    def new_item(self, task: RenderTask, there: ObjectInfo | None, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
         if there is None:
             return NewItem(task)
@@ -153,7 +153,7 @@ class Lister:
         if there is None or (ours is not None and self._is_intact(there, ours)):
             self._store.renew_item(job_id, task, replace=there is not None)
 
-    def _is_intact(self, there: Entry, ours: Delivery) -> bool:
+    def _is_intact(self, there: ObjectInfo, ours: Delivery) -> bool:
         """Whether a file is still as delivered; it is only read when its time says that it may not be."""
         if there.bytes != ours.bytes:
             return False
@@ -169,7 +169,7 @@ class _Walk:
         self._lister, self._record, self._index, self._stop = lister, record, index, stop
         self._early = record.spec.policy.start is StartWhen.AT_ONCE
         self._again = lister.has_items(record.job_id)
-        self._relisted: Relisted | None = None
+        self._relisted: KnownItems | None = None
         self._failed: list[NewItem] = []
         self._source = ""
         self.problems: list[str] = []
@@ -191,7 +191,7 @@ class _Walk:
             yield from self._drained()
         yield from self._drained()
 
-    def _checked(self, task: RenderTask, ahead: Ahead) -> Iterator[NewItem]:
+    def _checked(self, task: RenderTask, ahead: PrefetchedTargets) -> Iterator[NewItem]:
         clash = self._clash(task)
         if clash is None:
             known = self._relisted.key(task.item_id) if self._relisted else None
@@ -288,7 +288,7 @@ class Listing(threading.Thread):
             self._lister.list_job(job_id, stop=self._ended.is_set)
         except StoreUnavailable:
             return  # the manager asks again as long as the job is unlisted
-        except (PlaceBusy, PlaceAway, AccessRefused) as problem:
+        except (StorageThrottled, StorageUnavailable, StorageAccessDenied) as problem:
             self._store.note("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
             self._ended.wait(WAIT_S)
             return

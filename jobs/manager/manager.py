@@ -7,15 +7,15 @@ from pathlib import Path
 
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.errors import PlanRefused, StoreUnavailable
-from giornata.jobs.manager.dispatcher import Window
+from giornata.jobs.manager.dispatcher import Dispatcher
 from giornata.jobs.manager.lifecycle import Lifecycle
 from giornata.jobs.manager.listing import REJECTED, Lister, Listing, never
-from giornata.jobs.manager.timing import Ask, Pace, at_once
-from giornata.jobs.manager.worker_health import Blame, Supervisor
+from giornata.jobs.manager.timing import Retrying, Timeouts, at_once
+from giornata.jobs.manager.worker_health import FailureTracker, WorkerMonitor
 from giornata.jobs.model.ports import Clock, Progress, Silent, TaskRunner
 from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.validate import check_whole
 from giornata.jobs.spec.enums import StartWhen
 from giornata.jobs.spec.job import JobSpec
@@ -48,19 +48,19 @@ class JobManager:
         store: JobStore,
         runner: TaskRunner,
         publisher: Publisher,
-        styles: StyleCheck,
+        styles: StyleCatalog,
         *,
         policy: RetryPolicy | None = None,
         clock: Clock | None = None,
         listener: Progress | None = None,
-        pace: Pace | None = None,
+        pace: Timeouts | None = None,
     ) -> None:
         self._store, self._styles = store, styles
-        self._clock, self._pace = clock or SystemClock(), pace or Pace()
+        self._clock, self._pace = clock or SystemClock(), pace or Timeouts()
         self._lister = Lister(store, publisher, styles)
         self._listing = Listing(self._lister, store)
-        self._supervisor = supervisor = Supervisor(store, runner, Blame(), self._clock)
-        self._window = Window(store, runner, publisher, supervisor, self._clock, self._pace)
+        self._supervisor = supervisor = WorkerMonitor(store, runner, FailureTracker(), self._clock)
+        self._window = Dispatcher(store, runner, publisher, supervisor, self._clock, self._pace)
         self._lifecycle = Lifecycle(
             store,
             publisher,
@@ -74,7 +74,9 @@ class JobManager:
         )
         self._away_since: float | None = None
 
-    def submit(self, spec: JobSpec, *, base: Path, retry_lost: bool = True, ask: Ask = at_once) -> Submission:
+    def submit(
+        self, spec: JobSpec, *, base: Path, retry_lost: bool = True, ask: Retrying = at_once
+    ) -> Submission:
         """Store a job, or find the same one again, and list its inputs; what `run` does.
 
         Call `plan` first: it says all that is wrong. Found again, items that failed or were cancelled are

@@ -6,7 +6,7 @@ from itertools import islice
 
 from giornata.jobs.model.states import ItemEvent, ItemState
 from giornata.jobs.planning.conflicts import AT_ONCE
-from giornata.jobs.storage.base import Entry, Publisher
+from giornata.jobs.storage.base import ObjectInfo, Publisher
 from giornata.jobs.store.records import Delivery, ItemRecord
 from giornata.jobs.store.store import JobStore
 
@@ -22,7 +22,7 @@ class Checked:
 def take_over(store: JobStore, publisher: Publisher, job_id: str) -> int:
     """Raise the epoch, remove what dead attempts left, adopt what they published; the new epoch.
 
-    Raises `PlaceError` when that cannot be seen now; then the next one who takes over will.
+    Raises `StorageError` when that cannot be seen now; then the next one who takes over will.
     """
     publisher = publisher.of(store.job(job_id).spec.storage)
     epoch, returned = store.raise_epoch(job_id)
@@ -55,7 +55,9 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
     return Checked(missing, changed)
 
 
-def _beside(publisher: Publisher, items: Iterable[ItemRecord]) -> Iterator[tuple[ItemRecord, Entry | None]]:
+def _beside(
+    publisher: Publisher, items: Iterable[ItemRecord]
+) -> Iterator[tuple[ItemRecord, ObjectInfo | None]]:
     """Items, each with what stands at its target, asked for many at once."""
     waiting = iter(items)
     while some := list(islice(waiting, AT_ONCE)):

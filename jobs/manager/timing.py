@@ -1,16 +1,16 @@
-"""Timeouts of a manager, and retries with back-off of throttled storage requests (`Patience`)."""
+"""Timeouts of a manager, and retries with back-off of throttled storage requests (`Backoff`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from giornata.jobs.clock import SystemClock
-from giornata.jobs.errors import PlaceBusy
+from giornata.jobs.errors import StorageThrottled
 from giornata.jobs.model.ports import Clock
 
 
 @dataclass(frozen=True)
-class Silence:
+class StallRule:
     """When a running item that shows no progress is given up: after `factor` medians, never before `floor_s`.
 
     The floor is far above the longest step, one tile of the largest size on a slow machine.
@@ -21,7 +21,7 @@ class Silence:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Timeouts:
     """The manager's waits. `drain_s` is how long a stop lets running items end before it drops them."""
 
     collect_s: float = 1.0
@@ -32,14 +32,14 @@ class Pace:
     remind_s: float = 2.0  # and this often of one in which nothing ends: a picture may take an hour
     grace_s: float = 60.0  # added to what a claim may take before its lease ends
     patience_s: float = 300.0  # for a database that does not answer
-    silence: Silence = Silence()
+    silence: StallRule = StallRule()
 
 
 T = TypeVar("T")
 SYSTEM_CLOCK = SystemClock()
 
 
-class Ask(Protocol):
+class Retrying(Protocol):
     """How requests are made."""
 
     def __call__(self, request: Callable[[], T], /) -> T: ...
@@ -51,7 +51,7 @@ def at_once(request: Callable[[], T], /) -> T:
 
 
 @dataclass(frozen=True)
-class Patience:
+class Backoff:
     """Waits between `first_s` and `longest_s`, doubling, and no longer than `limit_s` for one request."""
 
     tell: Callable[[str], None]
@@ -61,12 +61,12 @@ class Patience:
     longest_s: float = 30.0
 
     def __call__(self, request: Callable[[], T], /) -> T:
-        """What `request` gives. Raises `PlaceBusy` when it has been told to slow down for so long."""
+        """What `request` gives. Raises `StorageThrottled` when it has been told to slow down for so long."""
         began_at, wait_s = self.clock.now(), self.first_s
         while True:
             try:
                 return request()
-            except PlaceBusy as busy:
+            except StorageThrottled as busy:
                 if self.clock.now() + wait_s > began_at + self.limit_s:
                     raise
                 if wait_s == self.first_s:

@@ -21,7 +21,7 @@ def place_of(worker: str) -> str:
     return worker.rsplit(".", 1)[0]
 
 
-class Blame:
+class FailureTracker:
     """Failures by place and item. An item that failed in two places speaks against itself only."""
 
     def __init__(self) -> None:
@@ -56,10 +56,10 @@ LOOK_S = 1.0
 MANAGER = "manager"
 
 
-class Supervisor:
+class WorkerMonitor:
     """Keeps the runner, the store's workers and the blocks people asked for in step; a `Progress` as well."""
 
-    def __init__(self, store: JobStore, runner: TaskRunner, blame: Blame, clock: Clock) -> None:
+    def __init__(self, store: JobStore, runner: TaskRunner, blame: FailureTracker, clock: Clock) -> None:
         self._store, self._runner, self._blame, self._clock = store, runner, blame, clock
         self._looked_at = float("-inf")
         self._beats: Mapping[ClaimKey, float] = {}

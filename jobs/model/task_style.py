@@ -9,12 +9,12 @@ from giornata.jobs.spec.base import Share
 from giornata.jobs.spec.enums import (
     TransformKind,
 )
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 from giornata.jobs.spec.universal import USUAL_SIZE_PX, Levels, StyleSize
 
 
 class TaskOptimise(BaseModel):
-    """An optimisation as it travels: absolute paths of its pictures, and `settings` as in `OptimiseChoice`.
+    """An optimisation as it travels: absolute paths of its pictures, and `settings` as in `OptimizationSpec`.
 
     `stamps` tell one version of the pictures from the next, in the order of `pictures`.
     """
@@ -25,7 +25,7 @@ class TaskOptimise(BaseModel):
     previous: str | None = None
     encoder: str = "auto"
     steps: int | None = None
-    choice: OptimiseChoice = OptimiseChoice()
+    choice: OptimizationSpec = OptimizationSpec()
     stamps: tuple[str, ...] = ()
 
     @property

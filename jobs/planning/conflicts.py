@@ -1,6 +1,6 @@
 """Conflicts of targets: two outputs with one name, an output over a source, a file that is not ours.
 
-Memory does not grow with the number of names; existing targets are looked up many at once (`Ahead`).
+Memory does not grow with the number of names; existing targets are looked up many at once.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 from giornata.jobs.model.paths import fold, is_url
 from giornata.jobs.model.task import RenderTask
-from giornata.jobs.storage.base import Entry
+from giornata.jobs.storage.base import ObjectInfo
 
 CACHE_KIB = 16_384  # what the index may hold in memory; the rest goes to a temporary file
 
@@ -68,17 +68,17 @@ AT_ONCE = 500  # a listing of a bucket answers for a thousand; tasks are held un
 class Heads(Protocol):
     """Knows what stands at names."""
 
-    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Place.heads`."""
 
 
-class Ahead:
+class PrefetchedTargets:
     """Passes tasks on in order. What stands at their targets is looked up when the first one is asked for."""
 
     def __init__(self, tasks: Iterable[RenderTask], files: Heads) -> None:
         self._tasks, self._files = iter(tasks), files
         self._some: list[RenderTask] = []
-        self._found: dict[str, Entry | None] | None = None
+        self._found: dict[str, ObjectInfo | None] | None = None
 
     def __iter__(self) -> Iterator[RenderTask]:
         for first in self._tasks:
@@ -87,7 +87,7 @@ class Ahead:
             self._some, self._found = [first, *more], None
             yield from self._some
 
-    def head(self, target: str) -> Entry | None:
+    def head(self, target: str) -> ObjectInfo | None:
         """What stands at the target of a task that has just been passed on."""
         if self._found is None:
             names = [task.target for task in self._some]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.model.task import RenderTask
-from giornata.jobs.planning.conflicts import Ahead, TargetIndex
-from giornata.jobs.planning.style_resolver import StyleCheck
+from giornata.jobs.planning.conflicts import PrefetchedTargets, TargetIndex
+from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.task_builder import MASTERS_AT_ONCE, expand
 from giornata.jobs.planning.validate import SHOWN
 from giornata.jobs.spec.collection import Price
@@ -24,7 +24,7 @@ from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.storage.base import Files
 from giornata.jobs.storage.local import LocalFiles
 
-__all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCheck", "expand", "plan"]
+__all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCatalog", "expand", "plan"]
 
 REMEMBERED = 8 * MASTERS_AT_ONCE  # pictures: more than are begun at once
 DEFAULT_TILE_PX = 512  # for the estimate only, when the spec leaves the tile to the device
@@ -83,7 +83,7 @@ def plan(
     spec: JobSpec,
     *,
     base: Path,
-    styles: StyleCheck,
+    styles: StyleCatalog,
     measure: Measure,
     cost: Cost | None = None,
     price: Price | None = None,
@@ -105,7 +105,7 @@ def plan(
         files = (files or LocalFiles()).of(spec.storage)
         places = files.places
         tasks = expand(spec, base=base, styles=styles, on_problem=problems.add, places=places)
-        for task in (ahead := Ahead(tasks, files)):
+        for task in (ahead := PrefetchedTargets(tasks, files)):
             clash = _clash(task, index)
             if clash is None and _stands(task.target, ahead):
                 clash = _existing(task, spec.policy.on_existing, ours=ours(task.target), tally=tally)
@@ -251,6 +251,6 @@ def _existing(task: RenderTask, on_existing: OnExisting, *, ours: bool, tally: _
     return None
 
 
-def _stands(target: str, ahead: Ahead) -> bool:
+def _stands(target: str, ahead: PrefetchedTargets) -> bool:
     """Whether anything has that name; on a disk it may be a folder or a link as well."""
     return ahead.head(target) is not None if is_url(target) else os.path.lexists(target)

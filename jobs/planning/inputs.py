@@ -13,13 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from giornata.jobs.errors import BadManifest, JobError, MissingInput, PlaceError, PlaceMissing, PlaceUnknown
+from giornata.jobs.errors import (
+    BadManifest,
+    JobError,
+    MissingInput,
+    ObjectNotFound,
+    StorageError,
+    UnsupportedUrl,
+)
 from giornata.jobs.model.paths import absolute, base_name, is_inside, is_url, located, wrong_url
 from giornata.jobs.planning.assets import MAGIC, Asset, first_magic, has_picture_suffix, matches
 from giornata.jobs.planning.input_manifest import ManifestRow, read_manifest
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.spec.style import InputChoice
-from giornata.jobs.storage.base import Entry, Place, Places
+from giornata.jobs.spec.style import InputSpec
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore, StoreFinder
 from giornata.jobs.storage.local import LOCAL
 
 
@@ -90,13 +97,13 @@ def _is_taken(entry: os.DirEntry[str], real_root: str) -> bool:
     return entry.is_file() and os.path.commonpath([real_root, os.path.realpath(entry.path)]) == real_root
 
 
-Found = tuple[Entry, str]  # an object, and its folder below the input, `/` between parts
+Found = tuple[ObjectInfo, str]  # an object, and its folder below the input, `/` between parts
 
 
-def expand_remote(path: str, *, outputs: str, place: Place) -> Iterator[Found]:
+def expand_remote(path: str, *, outputs: str, place: ObjectStore) -> Iterator[Found]:
     """The pictures that `s3://bucket/…` names, in the order of their keys; those in `outputs` are left out.
 
-    Raises `MissingInput` where there is none, `PlaceError`.
+    Raises `MissingInput` where there is none, `StorageError`.
     """
     # A key that exists is that picture, even when it has brackets in it.
     found = None if path.endswith("/") or path.count("/") < 3 else place.head(path)
@@ -107,7 +114,7 @@ def expand_remote(path: str, *, outputs: str, place: Place) -> Iterator[Found]:
     return _folder(path.rstrip("/"), outputs, place)
 
 
-def _folder(root: str, outputs: str, place: Place) -> Iterator[Found]:
+def _folder(root: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
     if root == outputs:
         # The next run would style what this one made.
         raise MissingInput(root, "it is the destination as well, needed another one, such as a prefix inside")
@@ -120,7 +127,7 @@ def _folder(root: str, outputs: str, place: Place) -> Iterator[Found]:
         raise MissingInput(root, "nothing is there, neither an object nor a prefix of some")
 
 
-def _glob(pattern: str, outputs: str, place: Place) -> Iterator[Found]:
+def _glob(pattern: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
     parts = pattern.split("/")
     first = first_magic(parts)
     if first < 3:
@@ -153,20 +160,20 @@ def refuse(problem: JobError) -> None:
 
 
 def expand_inputs(
-    spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse, places: Places = LOCAL
+    spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse, places: StoreFinder = LOCAL
 ) -> Iterator[Asset]:
     """All pictures of a spec, input by input, each input in the order of its names.
 
     Relative paths start from `base`. A problem (`MissingInput`, `BadManifest`) goes to `on_problem`; when
-    that returns, listing goes on with the next input. Raises `PlaceError` when a bucket cannot be listed.
+    that returns, listing goes on with the next input. Raises `StorageError` when a bucket cannot be listed.
     """
     listing = _Listing(spec, base, places)
     for entry in spec.inputs:
         try:
             yield from _named_in_utf8(_stamped(_expand(entry, listing), listing, on_problem), on_problem)
-        except (PlaceMissing, PlaceUnknown) as problem:
+        except (ObjectNotFound, UnsupportedUrl) as problem:
             on_problem(MissingInput(*problem.args))
-        except PlaceError:
+        except StorageError:
             raise  # not this input's own trouble: what cannot be listed now must not be left out
         except JobError as problem:
             on_problem(problem)
@@ -178,7 +185,7 @@ class _Listing:
 
     spec: JobSpec
     base: Path
-    places: Places
+    places: StoreFinder
 
     @property
     def outputs(self) -> str:
@@ -233,7 +240,7 @@ def _asked(assets: list[Asset], listing: _Listing, on_problem: OnProblem) -> Ite
             on_problem(MissingInput(asset.source, "nothing is there"))
 
 
-def _expand(entry: InputChoice, listing: _Listing) -> Iterator[Asset]:
+def _expand(entry: InputSpec, listing: _Listing) -> Iterator[Asset]:
     if entry.manifest_path:
         return _manifest(entry.manifest_path, listing)
     path = entry.path or ""

@@ -7,24 +7,24 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from giornata.jobs.errors import PlaceMissing
+from giornata.jobs.errors import ObjectNotFound
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.planning.assets import Asset
 from giornata.jobs.planning.tiff import ReadAt, from_descriptor, full_size_pages
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.storage.base import Place, Places
+from giornata.jobs.storage.base import ObjectStore, StoreFinder
 
 SUFFIXES = (".tif", ".tiff")
 MOST_PAGES = 1000  # as a worker's own limit, unless the spec has another
 BLOCK_BYTES, BLOCKS_KEPT = 1 << 16, 16  # of an object: directories lie close together, or far apart
 
 
-def paged(assets: Iterator[Asset], spec: JobSpec, places: Places) -> Iterator[Asset]:
+def paged(assets: Iterator[Asset], spec: JobSpec, places: StoreFinder) -> Iterator[Asset]:
     """The same pictures; where `pages: all` is asked for, one for each full-size page of a TIFF.
 
     A file that cannot be read, or has more pages than allowed, stays one picture: the worker says what is
-    wrong with it. Raises `PlaceError` when a bucket cannot be read.
+    wrong with it. Raises `StorageError` when a bucket cannot be read.
     """
     for asset in assets:
         pages = _pages(asset, spec, places) if spec.render.pages is Pages.ALL else 1
@@ -34,18 +34,18 @@ def paged(assets: Iterator[Asset], spec: JobSpec, places: Places) -> Iterator[As
             yield asset
 
 
-def _pages(asset: Asset, spec: JobSpec, places: Places) -> int:
+def _pages(asset: Asset, spec: JobSpec, places: StoreFinder) -> int:
     if asset.ext.lower() not in SUFFIXES:
         return 1
     try:
         with _opened(asset.source, spec, places) as read:
             return full_size_pages(read)
-    except (OSError, PlaceMissing):
+    except (OSError, ObjectNotFound):
         return 1
 
 
 @contextmanager
-def _opened(source: str, spec: JobSpec, places: Places) -> Iterator[ReadAt]:
+def _opened(source: str, spec: JobSpec, places: StoreFinder) -> Iterator[ReadAt]:
     if is_url(source):
         yield _in_blocks(places.at(source, spec.storage), source)
         return
@@ -56,7 +56,7 @@ def _opened(source: str, spec: JobSpec, places: Places) -> Iterator[ReadAt]:
         os.close(descriptor)
 
 
-def _in_blocks(place: Place, name: str) -> ReadAt:
+def _in_blocks(place: ObjectStore, name: str) -> ReadAt:
     found = place.head(name)
     end = found.bytes if found else 0
 

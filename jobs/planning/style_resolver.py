@@ -11,14 +11,14 @@ from giornata.jobs.model.task_style import TaskOptimise, TaskUniversal
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.spec.style import OptimiseChoice, StyleChoice
+from giornata.jobs.spec.style import OptimizationSpec, StyleSpec
 from giornata.jobs.spec.universal import USUAL_SIZE_PX
-from giornata.jobs.storage.base import Places
+from giornata.jobs.storage.base import StoreFinder
 
 Pictures = TypeVar("Pictures", TaskOptimise, TaskUniversal)
 
 
-class StyleCheck(Protocol):
+class StyleCatalog(Protocol):
     """Knows which styles there are, and tells one version of a style from the next."""
 
     def names(self) -> Collection[str]: ...
@@ -33,11 +33,11 @@ class StyleCheck(Protocol):
         """
 
 
-def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
+def optimisation_of(style: StyleSpec, base: Path) -> TaskOptimise | None:
     """The pictures and options of a style that is optimised, with absolute paths."""
     if style.resolved_engine is not EngineKind.OPTIMIZATION:
         return None
-    choice = style.optimise or OptimiseChoice()
+    choice = style.optimise or OptimizationSpec()
 
     def place(path: str | None) -> str | None:
         return None if path is None else located(path, base=base)
@@ -59,7 +59,7 @@ def optimisation_of(style: StyleChoice, base: Path) -> TaskOptimise | None:
     return stamped(told)
 
 
-def universal_of(style: StyleChoice, base: Path) -> TaskUniversal | None:
+def universal_of(style: StyleSpec, base: Path) -> TaskUniversal | None:
     """The images and settings of a style of the universal engine, with absolute paths."""
     if style.resolved_engine is EngineKind.OPTIMIZATION or not (style.pictures or style.universal_settings):
         return None
@@ -77,7 +77,7 @@ def universal_of(style: StyleChoice, base: Path) -> TaskUniversal | None:
     )
 
 
-def pictures_of(style: StyleChoice, base: Path) -> tuple[str, ...]:
+def pictures_of(style: StyleSpec, base: Path) -> tuple[str, ...]:
     """Absolute paths or addresses of all pictures that a style reads."""
     told = optimisation_of(style, base) or universal_of(style, base)
     return told.pictures if told else ()
@@ -89,10 +89,10 @@ def stamped(told: Pictures) -> Pictures:
     return told.model_copy(update={"stamps": stamps})
 
 
-def pinned(told: Pictures, places: Places, storage: Storage) -> Pictures:
+def pinned(told: Pictures, places: StoreFinder, storage: Storage) -> Pictures:
     """The same with the versions of its pictures that are in buckets now.
 
-    Raises `PlanRefused` when one is not there, `PlaceError` when nobody can say.
+    Raises `PlanRefused` when one is not there, `StorageError` when nobody can say.
     """
     stamps = []
     for name, stamp in zip(told.pictures, told.stamps, strict=True):
@@ -103,7 +103,7 @@ def pinned(told: Pictures, places: Places, storage: Storage) -> Pictures:
     return told.model_copy(update={"stamps": tuple(stamps)})
 
 
-def all_weights(style: StyleChoice) -> dict[str, float]:
+def all_weights(style: StyleSpec) -> dict[str, float]:
     """The styles a choice uses anywhere."""
     used = dict(style.weights)
     for region in style.regions:
@@ -111,7 +111,7 @@ def all_weights(style: StyleChoice) -> dict[str, float]:
     return used
 
 
-def strengths_of(spec: JobSpec, style: StyleChoice) -> tuple[float, ...]:
+def strengths_of(spec: JobSpec, style: StyleSpec) -> tuple[float, ...]:
     """The strengths a style is rendered in: its own, those of the spec, or that of all pictures."""
     if style.strength is not None:
         return (style.strength,)

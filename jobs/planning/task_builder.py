@@ -16,7 +16,7 @@ from giornata.jobs.planning.inputs import OnProblem, expand_inputs, refuse
 from giornata.jobs.planning.pages import paged
 from giornata.jobs.planning.style_resolver import (
     Pictures,
-    StyleCheck,
+    StyleCatalog,
     all_weights,
     optimisation_of,
     pinned,
@@ -25,28 +25,28 @@ from giornata.jobs.planning.style_resolver import (
     universal_of,
 )
 from giornata.jobs.planning.validate import check_whole
-from giornata.jobs.spec.campaign import FormatChoice
+from giornata.jobs.spec.campaign import FormatSpec
 from giornata.jobs.spec.crop import TaskCrop
 from giornata.jobs.spec.enums import Container, EngineKind, Pages, ReferenceWord, resolve_format
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.naming import COLUMN, Destination, NameField, NameTemplate, parse_template
-from giornata.jobs.spec.output import OutputOptions
-from giornata.jobs.spec.style import StyleChoice
+from giornata.jobs.spec.output import OutputSpec
+from giornata.jobs.spec.style import StyleSpec
 from giornata.jobs.spec.values import TaskChecks, TaskMasks, TaskRegion
-from giornata.jobs.storage.base import Places
+from giornata.jobs.storage.base import StoreFinder
 from giornata.jobs.storage.local import LOCAL
 
 STAMPS_KEPT = 256
 
 
 @dataclass(frozen=True)
-class Master:
+class StyledAsset:
     """A picture, a style and a strength: what all shapes and outputs of it have in common."""
 
     asset: Asset
     index: int
     stamp: str
-    style: StyleChoice
+    style: StyleSpec
     strength: float
     first: str  # picture of the job
     first_of_folder: str
@@ -55,7 +55,7 @@ class Master:
 class TaskMaker:
     """Makes one task from one asset, style and output; keeps what is the same for all of them."""
 
-    def __init__(self, spec: JobSpec, base: Path, styles: StyleCheck, places: Places) -> None:
+    def __init__(self, spec: JobSpec, base: Path, styles: StyleCatalog, places: StoreFinder) -> None:
         self._spec, self._base, self._places = spec, base, places
         # Many pictures, styles and outputs have one mask: it is looked at once.
         self._stamp = lru_cache(maxsize=STAMPS_KEPT)(self._stamp_now)
@@ -83,7 +83,7 @@ class TaskMaker:
         self._destination = Destination(located(spec.destination, base=base))
 
     def __call__(
-        self, master: Master, shape: FormatChoice | None, output: OutputOptions
+        self, master: StyledAsset, shape: FormatSpec | None, output: OutputSpec
     ) -> RenderTask | None:
         """The task, or nothing when the spec excludes it. Raises `BadName`."""
         render, asset, style, strength = self._spec.render, master.asset, master.style, master.strength
@@ -131,7 +131,7 @@ class TaskMaker:
             source_version=asset.version,
         )
 
-    def _style_fields(self, style: StyleChoice, styles: StyleCheck) -> dict[str, Any]:
+    def _style_fields(self, style: StyleSpec, styles: StyleCatalog) -> dict[str, Any]:
         """What a style gives every task: its engine, pictures, and the version of what paints it."""
         optimise = self._pinned(optimisation_of(style, self._base))
         universal = self._pinned(universal_of(style, self._base))
@@ -149,7 +149,7 @@ class TaskMaker:
     def _pinned(self, told: Pictures | None) -> Pictures | None:
         return pinned(told, self._places, self._spec.storage) if told else None
 
-    def _reference(self, master: Master) -> str | None:
+    def _reference(self, master: StyledAsset) -> str | None:
         """The picture whose totals are used, when another's are."""
         match self._spec.render.reference:
             case None:
@@ -163,13 +163,13 @@ class TaskMaker:
             case path:
                 return located(path, base=self._base)
 
-    def _reference_page(self, master: Master) -> int | None:
+    def _reference_page(self, master: StyledAsset) -> int | None:
         """The page of it that is meant: a picture's own, or the first one."""
         if self._spec.render.reference is None or self._spec.render.pages is not Pages.ALL:
             return None
         return master.asset.page if self._spec.render.reference == ReferenceWord.ASSET else 0
 
-    def _crop(self, asset: Asset, shape: FormatChoice, output: OutputOptions) -> TaskCrop:
+    def _crop(self, asset: Asset, shape: FormatSpec, output: OutputSpec) -> TaskCrop:
         rules = self._spec.crop
         focal, safe = rules.place(asset.source, asset.columns)
         return TaskCrop(
@@ -182,7 +182,7 @@ class TaskMaker:
         )
 
     def _values(
-        self, master: Master, shape: FormatChoice | None, output: OutputOptions
+        self, master: StyledAsset, shape: FormatSpec | None, output: OutputSpec
     ) -> dict[str, str | int]:
         asset, style = master.asset, master.style
         kind, ext = resolve_format(output.format, asset.source, output.container)
@@ -212,7 +212,7 @@ class TaskMaker:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
         return self._destination.resolve(template.fill(values))
 
-    def _iiif_id(self, output: OutputOptions, target: str) -> str | None:
+    def _iiif_id(self, output: OutputSpec, target: str) -> str | None:
         """Where a folder of tiles will be found, when it is said what serves the destination."""
         if output.iiif_base is None:
             return None
@@ -229,7 +229,7 @@ class TaskMaker:
         )
 
     def _regions(
-        self, style: StyleChoice, values: Mapping[str, str | int], strength: float
+        self, style: StyleSpec, values: Mapping[str, str | int], strength: float
     ) -> tuple[TaskRegion, ...]:
         found = []
         for region in style.regions:
@@ -270,9 +270,9 @@ def expand(
     spec: JobSpec,
     *,
     base: Path,
-    styles: StyleCheck,
+    styles: StyleCatalog,
     on_problem: OnProblem = refuse,
-    places: Places = LOCAL,
+    places: StoreFinder = LOCAL,
 ) -> Iterator[RenderTask]:
     """Every task of a spec in a fixed order: picture by picture, style by style, and of some
     `MASTERS_AT_ONCE` styled pictures first one output each, then the next.
@@ -286,7 +286,7 @@ def expand(
 
 
 def _expand(
-    spec: JobSpec, base: Path, styles: StyleCheck, on_problem: OnProblem, places: Places
+    spec: JobSpec, base: Path, styles: StyleCatalog, on_problem: OnProblem, places: StoreFinder
 ) -> Iterator[RenderTask]:
     make = TaskMaker(spec, base, styles, places)
     assets = expand_inputs(spec, base=base, on_problem=on_problem, places=places)
@@ -304,7 +304,7 @@ def _expand(
                     yield task
 
 
-def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[Master]:
+def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[StyledAsset]:
     first = folder_first = folder = ""
     for index, asset in enumerate(assets, start=1):
         first = first or asset.source
@@ -313,4 +313,4 @@ def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[Master]:
         stamp = asset.stamp or source_stamp(asset.source)
         for style in spec.styles:
             for strength in strengths_of(spec, style):
-                yield Master(asset, index, stamp, style, strength, first, folder_first)
+                yield StyledAsset(asset, index, stamp, style, strength, first, folder_first)

@@ -53,7 +53,7 @@ class _Layout:
 
 
 @dataclass(frozen=True)
-class Entry:
+class TiffEntry:
     """One tag's type, number of values, and where in the file the first of them lies."""
 
     kind: int
@@ -71,7 +71,7 @@ class TiffPage:
     read: ReadAt
     order: str  # struct's sign of the byte order
     number: int
-    entries: dict[int, Entry]
+    entries: dict[int, TiffEntry]
     below: int | None = None
 
     @property
@@ -158,21 +158,21 @@ def full_size_pages(read: ReadAt) -> int:
     return sum(not page.reduced for page in read_pages(read))
 
 
-def read_directory(read: ReadAt, offset: int) -> tuple[dict[int, Entry], tuple[int, ...]]:
+def read_directory(read: ReadAt, offset: int) -> tuple[dict[int, TiffEntry], tuple[int, ...]]:
     """The tags of the directory at `offset`, and where the next one lies: nothing if the file ends there."""
     layout = _Layout.of(read(0, 8))
     (count,) = layout.unpack(layout.count, read, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
     table = read(first, min(count, MOST_ENTRIES) * entry_bytes)
     table = table[: len(table) - len(table) % entry_bytes]
-    entries: dict[int, Entry] = {}
+    entries: dict[int, TiffEntry] = {}
     for index, (tag, kind, values, raw) in enumerate(struct.iter_unpack(layout.entry, table)):
         if tag in entries:
             continue
         at = first + (index + 1) * entry_bytes - len(raw)
         if values * TYPE_BYTES.get(kind, 0) > len(raw):
             (at,) = struct.unpack(layout.offset, raw)
-        entries[tag] = Entry(kind, values, at)
+        entries[tag] = TiffEntry(kind, values, at)
     return entries, layout.unpack(layout.offset, read, first + count * entry_bytes)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from giornata.jobs.errors import PlanRefused
 from giornata.jobs.model.paths import absolute, is_url, wrong_url
-from giornata.jobs.planning.style_resolver import StyleCheck, all_weights, pictures_of
+from giornata.jobs.planning.style_resolver import StyleCatalog, all_weights, pictures_of
 from giornata.jobs.spec.enums import (
     AVAILABLE_ENGINES,
     FOLDER_FORMATS,
@@ -23,7 +23,7 @@ from giornata.jobs.spec.enums import (
     listed,
 )
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.spec.style import StyleChoice
+from giornata.jobs.spec.style import StyleSpec
 
 CERTIFICATE_VARIABLE, KEY_VARIABLE = "GIORNATA_C2PA_CERT", "GIORNATA_C2PA_KEY"
 ALGORITHM_VARIABLE = "GIORNATA_C2PA_ALGORITHM"
@@ -90,7 +90,7 @@ def _missing(environment: Mapping[str, str]) -> Iterator[str]:
 SHOWN = 20  # problems that are told one by one; the rest is a count
 
 
-def check_whole(spec: JobSpec, base: Path, styles: StyleCheck) -> None:
+def check_whole(spec: JobSpec, base: Path, styles: StyleCatalog) -> None:
     """Say once what is wrong with every picture alike. Raises `PlanRefused`."""
     problems = [
         *_style_problems(spec, styles.names(), base),
@@ -121,7 +121,7 @@ def _style_problems(spec: JobSpec, known: Collection[str], base: Path) -> Iterat
                 yield f"planning styles[{position}]: unknown style {name!r}; {hint}{known_words}"
 
 
-def _engine_problems(spec: JobSpec, styles: StyleCheck) -> Iterator[str]:
+def _engine_problems(spec: JobSpec, styles: StyleCatalog) -> Iterator[str]:
     """Styles by name that the engine, or the settings of one, do not fit."""
     for position, style in enumerate(spec.styles):
         for mix in (style.weights, *(region.weights for region in style.regions)):
@@ -139,7 +139,7 @@ def _engine_problems(spec: JobSpec, styles: StyleCheck) -> Iterator[str]:
             )
 
 
-def _picture_problems(style: StyleChoice, base: Path) -> Iterator[str]:
+def _picture_problems(style: StyleSpec, base: Path) -> Iterator[str]:
     """What is wrong with the pictures of a style."""
     for path in pictures_of(style, base):
         if is_url(path):

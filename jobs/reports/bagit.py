@@ -15,7 +15,7 @@ from pathlib import Path
 from giornata import __version__
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.spec.collection import BAG_PAYLOAD
-from giornata.jobs.storage.base import Entry, Files, Place
+from giornata.jobs.storage.base import Files, ObjectInfo, ObjectStore
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -38,7 +38,7 @@ class Payload:
 def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
     """Write what the job's spec asks for around its outputs; the names.
 
-    Raises `TargetTaken` when something of such a name was not written here, `OSError`, `PlaceError`.
+    Raises `TargetTaken` when something of such a name was not written here, `OSError`, `StorageError`.
     """
     record = store.job(job_id)
     wanted, destination = record.spec.package, destination_of(record).rstrip("/")
@@ -63,8 +63,8 @@ def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
 
 
 def checked(
-    store: JobStore, files: Files, place: Place, root: str, *, below: str = "", without: str = ""
-) -> Iterator[tuple[Entry, str, str]]:
+    store: JobStore, files: Files, place: ObjectStore, root: str, *, below: str = "", without: str = ""
+) -> Iterator[tuple[ObjectInfo, str, str]]:
     """Every visible file below a folder: what it is, its name from `root`, and its SHA-256."""
     for entry in place.list(below or root):
         if entry.name != without:
@@ -73,7 +73,7 @@ def checked(
             yield entry, entry.name.removeprefix(f"{root}/"), recorded or files.sha256(entry.name)
 
 
-def write_checksums(path: Path, rows: Iterator[tuple[Entry, str, str]]) -> Payload:
+def write_checksums(path: Path, rows: Iterator[tuple[ObjectInfo, str, str]]) -> Payload:
     """One line a file: its hash, two spaces, its name; line ends in names become `%0D` and `%0A`."""
     count = total = 0
     with path.open("w", encoding="utf-8", newline="\n") as out:
@@ -84,7 +84,9 @@ def write_checksums(path: Path, rows: Iterator[tuple[Entry, str, str]]) -> Paylo
     return Payload(count, total)
 
 
-def make_tags(folder: Path, rows: Iterator[tuple[Entry, str, str]], info: Mapping[str, str]) -> list[Path]:
+def make_tags(
+    folder: Path, rows: Iterator[tuple[ObjectInfo, str, str]], info: Mapping[str, str]
+) -> list[Path]:
     """A bag's own files in `folder`, the list of their hashes last."""
     payload = write_checksums(folder / CHECKSUMS, rows)
     told = {
@@ -102,7 +104,7 @@ def make_tags(folder: Path, rows: Iterator[tuple[Entry, str, str]], info: Mappin
     return [*tags, folder / "tagmanifest-sha256.txt"]
 
 
-def _refuse_strangers(place: Place, name: str) -> None:
+def _refuse_strangers(place: ObjectStore, name: str) -> None:
     found = place.head(name)
     start = place.read(name, length=SHA256_DIGITS + 2).decode(errors="replace") if found else ""
     is_list = start.endswith("  ") and set(start[:-2]) <= set("0123456789abcdef")
@@ -110,7 +112,7 @@ def _refuse_strangers(place: Place, name: str) -> None:
         raise TargetTaken(name, "a file of that name is there and was not written here")
 
 
-def _refuse_other_bags(place: Place, name: str) -> None:
+def _refuse_other_bags(place: ObjectStore, name: str) -> None:
     if place.head(name) and OURS not in place.read(name).decode(errors="replace"):
         raise TargetTaken(name, "there is a bag that was not made here")
 

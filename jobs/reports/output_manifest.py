@@ -14,7 +14,7 @@ from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState
-from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.storage.base import Files, ObjectStore
 from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -134,7 +134,7 @@ def _replaced(path: Path) -> Iterator[IO[str]]:
 def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:
     """Write `manifest.csv` and `manifest.json` beside a job's outputs; their names.
 
-    Raises `TargetTaken` when something of that name was not written here, `OSError`, `PlaceError`.
+    Raises `TargetTaken` when something of that name was not written here, `OSError`, `StorageError`.
     """
     record = store.job(job_id)
     destination = destination_of(record)
@@ -151,7 +151,7 @@ def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, s
     return names
 
 
-def _check_object(place: Place, name: str, start: bytes) -> None:
+def _check_object(place: ObjectStore, name: str, start: bytes) -> None:
     found = place.head(name)
     if found is None:
         return

@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, description="a n
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
 
 
-class Part(BaseModel):
+class SpecModel(BaseModel):
     """A group of keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

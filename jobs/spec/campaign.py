@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from giornata.jobs.errors import BadName
-from giornata.jobs.spec.base import Part, one_or_many
+from giornata.jobs.spec.base import SpecModel, one_or_many
 from giornata.jobs.spec.crop import CENTRE, Area, CropNeed, CropStyling, Point
 from giornata.jobs.spec.naming import COLUMN, NameField
 from giornata.jobs.spec.output import Side
@@ -36,7 +36,7 @@ def _ratio(text: str) -> str:
     return f"{found[1]}:{found[2]}"
 
 
-class FormatChoice(Part):
+class FormatSpec(SpecModel):
     """One shape that every picture is cut to. A bare word is a ratio, or a size in px."""
 
     ratio: Annotated[str, AfterValidator(_ratio)] | None = Field(None, description=FORMAT_NEEDED)
@@ -64,7 +64,7 @@ class FormatChoice(Part):
         return CropNeed(aspect=float(width) / float(height), size=size)
 
 
-class CropRules(Part):
+class CropRules(SpecModel):
     """Where crops lie when a picture's own columns do not say so, and what is styled."""
 
     styling: CropStyling = CropStyling.ONCE
@@ -123,7 +123,7 @@ def _columns(value: Any) -> Any:
 Pattern = Annotated[str, BeforeValidator(_pattern), Field(min_length=1, max_length=1000)]
 
 
-class Exclude(Part):
+class Exclude(SpecModel):
     """Combinations that are not made: every key that is given must match. `*` and `?` stand for anything."""
 
     style: Pattern | None = None
@@ -158,9 +158,7 @@ class Exclude(Part):
         )
 
 
-Formats = Annotated[
-    tuple[Annotated[FormatChoice, BeforeValidator(_shape)], ...], BeforeValidator(one_or_many)
-]
+Formats = Annotated[tuple[Annotated[FormatSpec, BeforeValidator(_shape)], ...], BeforeValidator(one_or_many)]
 Excludes = Annotated[tuple[Exclude, ...], BeforeValidator(one_or_many)]
 
 

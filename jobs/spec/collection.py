@@ -4,18 +4,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from giornata.jobs.spec.base import Part, Share
+from giornata.jobs.spec.base import Share, SpecModel
 
 BAG_PAYLOAD = "data"  # RFC 8493: what a bag holds lies in a folder of this name
 
 
-class Fidelity(Part):
+class Fidelity(SpecModel):
     """How close to its source a picture must stay; its strength is lowered until it does."""
 
     ssim: Share | None = Field(None, description="a structural similarity from 0 to 1")
 
 
-class QualityChecks(Part):
+class QualityChecks(SpecModel):
     """What is measured on every output, and the value beyond which it is not delivered.
 
     `seam` is in units of 1/255, `clipping` a share of the samples. Nothing is only measured, never refused,
@@ -41,7 +41,7 @@ def _bag(value: Any) -> Any:
 BagInfo = Annotated[dict[str, str] | None, BeforeValidator(_bag)]
 
 
-class Package(Part):
+class Package(SpecModel):
     """What is written beside the outputs when a job has ended.
 
     `checksums` is a `manifest-sha256.txt`. `bag` makes the folder above the destination a BagIt bag, whose
@@ -62,7 +62,7 @@ class Package(Part):
         return self
 
 
-class Price(Part):
+class Price(SpecModel):
     """What an hour of the machine costs; `plan` multiplies."""
 
     per_hour: float = Field(ge=0, allow_inf_nan=False, description="a number from 0")

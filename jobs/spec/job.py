@@ -7,16 +7,16 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from giornata.jobs.spec.base import Part, Share, named, one_or_many
+from giornata.jobs.spec.base import Share, SpecModel, named, one_or_many
 from giornata.jobs.spec.campaign import CropRules, Excludes, Formats, needed_fields
 from giornata.jobs.spec.collection import BAG_PAYLOAD, Fidelity, Package, Price, QualityChecks
 from giornata.jobs.spec.crop import CropStyling
 from giornata.jobs.spec.naming import DEFAULT_TEMPLATE, NameField, NameTemplate, parse_template
-from giornata.jobs.spec.output import Masks, Metadata, OutputOptions, Palette, SourceLimits
+from giornata.jobs.spec.output import Masks, Metadata, OutputSpec, Palette, SourceLimits
 from giornata.jobs.spec.policy import Notify, Policy
-from giornata.jobs.spec.render import RenderOptions
+from giornata.jobs.spec.render import RenderSpec
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.spec.style import InputChoice, StyleChoice
+from giornata.jobs.spec.style import InputSpec, StyleSpec
 
 
 def _template(text: str) -> str:
@@ -24,9 +24,9 @@ def _template(text: str) -> str:
     return text
 
 
-Inputs = Annotated[tuple[Annotated[InputChoice, named("path")], ...], BeforeValidator(one_or_many)]
-Styles = Annotated[tuple[Annotated[StyleChoice, named("name")], ...], BeforeValidator(one_or_many)]
-Outputs = Annotated[tuple[OutputOptions, ...], BeforeValidator(one_or_many)]
+Inputs = Annotated[tuple[Annotated[InputSpec, named("path")], ...], BeforeValidator(one_or_many)]
+Styles = Annotated[tuple[Annotated[StyleSpec, named("name")], ...], BeforeValidator(one_or_many)]
+Outputs = Annotated[tuple[OutputSpec, ...], BeforeValidator(one_or_many)]
 Notices = Annotated[tuple[Annotated[Notify, named("url")], ...], BeforeValidator(one_or_many)]
 Template = Annotated[str, AfterValidator(_template)]
 Strengths = Annotated[
@@ -34,7 +34,7 @@ Strengths = Annotated[
 ]
 
 
-class JobSpec(Part):
+class JobSpec(SpecModel):
     """A whole job, version 1. Relative paths are meant from the folder of the file it was read from."""
 
     version: int = Field(1, ge=1, le=1, description="1")
@@ -45,8 +45,8 @@ class JobSpec(Part):
     formats: Formats = Field((), max_length=64, description="a list of ratios and sizes")
     crop: CropRules = Field(CropRules(), description="a group of keys")
     excludes: Excludes = Field((), max_length=1000, description="a list of groups of keys")
-    render: RenderOptions = Field(RenderOptions(), description="a group of keys")
-    outputs: Outputs = Field((OutputOptions(),), min_length=1, description="a list of groups of keys")
+    render: RenderSpec = Field(RenderSpec(), description="a group of keys")
+    outputs: Outputs = Field((OutputSpec(),), min_length=1, description="a list of groups of keys")
     destination: str = Field(min_length=1, description="a folder")
     template: Template = Field(DEFAULT_TEMPLATE, max_length=1000, description="a name template")
     masks: Masks = Field(Masks(), description="a group of keys")
@@ -67,7 +67,7 @@ class JobSpec(Part):
             self._check_names(output, self.template_of(output))
         return self
 
-    def _check_names(self, output: OutputOptions, template: NameTemplate) -> None:
+    def _check_names(self, output: OutputSpec, template: NameTemplate) -> None:
         fields = template.fields
         sized = (
             all(choice.size for choice in self.formats) if self.formats else isinstance(output.size, tuple)
@@ -115,7 +115,7 @@ class JobSpec(Part):
         more = "".join(f"_{{{field}}}" for field in told)
         return parse_template(DEFAULT_TEMPLATE.replace("{style}", f"{{style}}{more}"))
 
-    def template_of(self, output: OutputOptions) -> NameTemplate:
+    def template_of(self, output: OutputSpec) -> NameTemplate:
         """The parsed template of one of the outputs."""
         return parse_template(output.template) if output.template else self.name_template
 

@@ -34,7 +34,7 @@ class _Loader(yaml.SafeLoader):
 
 
 @dataclass(frozen=True)
-class MarkedData:
+class LocatedYaml:
     """Plain data and, for each path of keys and indices into it, the line (from 1) where its value starts."""
 
     data: Any
@@ -47,7 +47,7 @@ class MarkedData:
         return self.lines.get(location, 1)
 
 
-def read_marked(text: str, *, origin: str) -> MarkedData:
+def read_marked(text: str, *, origin: str) -> LocatedYaml:
     """Parse one YAML document, of which JSON is a part. Raises `BadSpec` when it is not one."""
     if len(text) > MAX_CHARACTERS:
         raise BadSpec(origin, f"got {len(text)} characters, needed at most {MAX_CHARACTERS}; use a manifest")
@@ -56,7 +56,7 @@ def read_marked(text: str, *, origin: str) -> MarkedData:
     try:
         node = loader.get_single_node()
         lines = dict(_lines(node, origin)) if node else {}
-        return MarkedData(loader.construct_document(node) if node else None, lines)
+        return LocatedYaml(loader.construct_document(node) if node else None, lines)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadSpec(f"{origin} line {line}", f"not YAML: {error.problem}") from error
@@ -99,7 +99,7 @@ def _children(node: yaml.Node, origin: str) -> Iterator[tuple[Hashable, yaml.Nod
 SHOWN = 5  # more lines than this scroll the first one away
 
 
-def bad_spec(found: ValidationError, model: type[BaseModel], *, origin: str, marked: MarkedData) -> BadSpec:
+def bad_spec(found: ValidationError, model: type[BaseModel], *, origin: str, marked: LocatedYaml) -> BadSpec:
     """One `BadSpec` for all findings, the first ones in the order of their lines."""
     places: dict[Location, str] = {}
     for error in found.errors(include_url=False):
@@ -119,7 +119,7 @@ def _holds_another(place: Location, places: Iterable[Location]) -> bool:
     return any(len(other) > len(place) and other[: len(place)] == place for other in places)
 
 
-def _where(location: Location, origin: str, marked: MarkedData) -> str:
+def _where(location: Location, origin: str, marked: LocatedYaml) -> str:
     line = f" line {marked.line(location)}" if marked.lines else ""
     return f"{origin}{line}{', ' if location else ''}{dotted(location)}"
 
@@ -207,10 +207,10 @@ def load_spec(path: str | Path) -> JobSpec:
 
 def parse_spec(mapping: Mapping[str, Any], *, origin: str) -> JobSpec:
     """Make a spec from plain data; `origin` is what messages call it. Raises `BadSpec`."""
-    return _parse(MarkedData(mapping, {}), origin=origin)
+    return _parse(LocatedYaml(mapping, {}), origin=origin)
 
 
-def _parse(marked: MarkedData, *, origin: str) -> JobSpec:
+def _parse(marked: LocatedYaml, *, origin: str) -> JobSpec:
     if not isinstance(marked.data, Mapping):
         raise BadSpec(
             origin, f"got {type(marked.data).__name__}, needed keys: {listed(JobSpec.model_fields)}"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from giornata.jobs.spec.base import Part, Share, Weight
+from giornata.jobs.spec.base import Share, SpecModel, Weight
 from giornata.jobs.spec.enums import (
     FOLDER_FORMATS,
     Container,
@@ -61,7 +61,7 @@ Address = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s/?#@]+(/
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$", description='a colour such as "#0033aa"')]
 
 
-class OutputOptions(Part):
+class OutputSpec(SpecModel):
     """One deliverable that is written per picture and style: a file, or a folder of tiles."""
 
     format: PictureFormat = PictureFormat.SAME
@@ -93,7 +93,7 @@ class OutputOptions(Part):
         return self
 
 
-class Palette(Part):
+class Palette(SpecModel):
     """Brand colours: where the source shows one of them, the output does, within `delta_e` (CIEDE2000)."""
 
     colours: tuple[Colour, ...] = Field(min_length=1, max_length=32, description="a list of #rrggbb")
@@ -105,7 +105,7 @@ class Palette(Part):
         return TaskPalette(colours=tuple(colour.lower() for colour in self.colours), delta_e=self.delta_e)
 
 
-class RegionChoice(Part):
+class RegionSpec(SpecModel):
     """A style that is used where a mask says so; the mask is a name template from the spec's folder."""
 
     mask: MaskTemplate
@@ -127,7 +127,7 @@ class RegionChoice(Part):
         return {name: weight / total for name, weight in sorted(parts.items())}
 
 
-class Masks(Part):
+class Masks(SpecModel):
     """Where the source stays as it is (`protect`), and the only place a style goes (`apply`).
 
     Both are name templates of pictures, light where they mean it; a picture whose mask is not there is
@@ -140,7 +140,7 @@ class Masks(Part):
     optional: bool = False
 
 
-class Metadata(Part):
+class Metadata(SpecModel):
     """What outputs say about themselves; `credentials` are signed, by the key that the environment names."""
 
     keep: MetadataPolicy = MetadataPolicy.KEEP
@@ -149,7 +149,7 @@ class Metadata(Part):
     source_type: SourceTypeTerm = SourceTypeTerm.COMPOSITE
 
 
-class SourceLimits(Part):
+class SourceLimits(SpecModel):
     """What a source may ask of a worker; what is left out keeps the worker's own limit."""
 
     max_file_bytes: int | None = Field(None, gt=0)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from giornata.jobs.spec.base import Part
+from giornata.jobs.spec.base import SpecModel
 from giornata.jobs.spec.enums import NotifyKind, OnExisting, StartWhen
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*%")
@@ -23,7 +23,7 @@ def _brake(value: int | str) -> int | str:
 Brake = Annotated[int | str, AfterValidator(_brake)]
 
 
-class Policy(Part):
+class Policy(SpecModel):
     """What a failure costs, and what happens to outputs that are already there."""
 
     max_failed: Brake | None = Field(None, description=BRAKE_NEEDED)
@@ -41,7 +41,7 @@ class Policy(Part):
         return self.max_failed
 
 
-class Notify(Part):
+class Notify(SpecModel):
     """Where to post word of a job, signed; private addresses are refused unless the service allows them."""
 
     url: str = Field(

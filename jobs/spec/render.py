@@ -4,14 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from giornata.jobs.spec.base import Part, Share
+from giornata.jobs.spec.base import Share, SpecModel
 from giornata.jobs.spec.enums import DeviceChoice, Pages, Precision, PreserveColour, Statistics
 from giornata.jobs.spec.output import BRUSH_NEEDED, BrushSize
 
 TILE_STEP_PX = 16  # a multiple of every engine's stride
 
 
-class RenderOptions(Part):
+class RenderSpec(SpecModel):
     """How every picture of the job is rendered; `blend` mixes pixels, `strength` walks inside the network."""
 
     strength: Share = 1.0

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from giornata.jobs.spec.base import Part
+from giornata.jobs.spec.base import SpecModel
 
 MOST_TAGS = 10  # what S3 takes for one object
 
@@ -27,7 +27,7 @@ class Encryption(StrEnum):
     KMS = "aws:kms"
 
 
-class Storage(Part):
+class Storage(SpecModel):
     """`endpoint_url` names a service other than AWS; `path_style` of nothing means: for those."""
 
     endpoint_url: str | None = Field(

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from giornata.jobs.spec.base import Part, Share, Weight, named, one_or_many
+from giornata.jobs.spec.base import Share, SpecModel, Weight, named, one_or_many
 from giornata.jobs.spec.enums import (
     ConventionKind,
     EngineKind,
@@ -21,7 +21,7 @@ from giornata.jobs.spec.enums import (
     TermKind,
     TransformKind,
 )
-from giornata.jobs.spec.output import RegionChoice
+from giornata.jobs.spec.output import RegionSpec
 from giornata.jobs.spec.universal import LEVELS_NEEDED, SIZE_NEEDED, Levels, StyleSize
 
 LayerWeights = dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
@@ -29,7 +29,7 @@ LAYERS_NEEDED = "layer names such as relu3_1 with numbers from 0"
 AMOUNT = "a number from 0"
 
 
-class StyleImage(Part):
+class StyleImage(SpecModel):
     """A picture to take style from, its share among several, and where it goes. A bare word is a `path`."""
 
     path: str = Field(min_length=1, description="the path of a picture")
@@ -40,7 +40,7 @@ class StyleImage(Part):
 StyleImages = Annotated[tuple[Annotated[StyleImage, named("path")], ...], BeforeValidator(one_or_many)]
 
 
-class OptimiseChoice(Part):
+class OptimizationSpec(SpecModel):
     """The group `optimise` of a style that is a picture."""
 
     images: StyleImages = Field((), max_length=16, description="more style pictures")
@@ -72,7 +72,7 @@ class OptimiseChoice(Part):
 MANIFEST_SUFFIXES = (".csv", ".jsonl")
 
 
-class InputChoice(Part):
+class InputSpec(SpecModel):
     """One entry of `inputs`: a file, folder or glob, or a manifest. A bare word is a `path`."""
 
     path: str | None = Field(None, min_length=1, description="a file, a folder or a glob")
@@ -93,7 +93,7 @@ class InputChoice(Part):
         return self.manifest or bare
 
 
-class StyleChoice(Part):
+class StyleSpec(SpecModel):
     """One entry of `styles`: a style by name, a weighted mix of them, or images to take the style from.
 
     Images are for the universal engine, unless `engine`, `steps` or `optimise` say optimization.
@@ -111,8 +111,8 @@ class StyleChoice(Part):
     transform: TransformKind | None = None
     style_size: StyleSize | None = Field(None, description=SIZE_NEEDED)
     steps: int | None = Field(None, ge=1, le=100_000, description="a whole number from 1 to 100000")
-    optimise: OptimiseChoice | None = Field(None, description="a group of keys")
-    regions: Annotated[tuple[RegionChoice, ...], BeforeValidator(one_or_many)] = Field((), max_length=16)
+    optimise: OptimizationSpec | None = Field(None, description="a group of keys")
+    regions: Annotated[tuple[RegionSpec, ...], BeforeValidator(one_or_many)] = Field((), max_length=16)
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:

@@ -1,4 +1,4 @@
-"""`StoredEvents`: what happened, what is to be told of it to webhooks, and the store's settings."""
+"""`EventRepository`: what happened, what is to be told of it to webhooks, and the store's settings."""
 
 from collections.abc import Collection, Sequence
 
@@ -15,7 +15,7 @@ NOTICE_CURSOR = "notice_cursor"  # the last event that was looked at for notices
 _NOTICE = [notice.c[name] for name in NoticeRecord.__dataclass_fields__]
 
 
-class StoredEvents:
+class EventRepository:
     """The event part of a `JobStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

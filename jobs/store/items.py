@@ -37,7 +37,7 @@ _CLEAN: dict[str, Any] = {
 }
 
 
-class StoredItems:
+class ItemRepository:
     """The item part of a `JobStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -254,7 +254,7 @@ def _item_row(job_id: str, new: NewItem) -> dict[str, Any]:
 _ENDED = tuple(state for state in ItemState if state.is_terminal)
 
 
-class StoredRenewals:
+class RenewalRepository:
     """The part of a `JobStore` that a second listing needs."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -296,7 +296,7 @@ class StoredRenewals:
 _PUT_THERE = and_(or_(item.c.state == ItemState.DONE, item.c.may_replace), item.c.sha256.is_not(None))
 
 
-class StoredDeliveries:
+class DeliveryRepository:
     """The part of a `JobStore` that knows what we delivered."""
 
     def __init__(self, database: Database) -> None:

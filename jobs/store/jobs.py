@@ -1,4 +1,4 @@
-"""`StoredJobs`: the jobs of a store, their states and their numbers, as whole transactions."""
+"""`JobRepository`: the jobs of a store, their states and their numbers, as whole transactions."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ _SNAPSHOT = select(*_LINE).where(job.c.job_id == bindparam("job_id"))
 _LIVE_JOBS = select(*_LIVE).where(job.c.state.in_(_RUNS_ON)).order_by(job.c.created_at, job.c.job_id)
 
 
-class StoredJobs:
+class JobRepository:
     """The job part of a `JobStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

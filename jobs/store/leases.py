@@ -108,7 +108,7 @@ def _claim(job_id: str, row: Any, number: int, epoch: int) -> Claim:
     )
 
 
-class StoredAttempts:
+class LeaseRepository:
     """The attempt part of a `JobStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

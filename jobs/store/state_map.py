@@ -1,4 +1,4 @@
-"""`StoredStates`: which states a job's items are in, as runs of neighbours, read from an index alone."""
+"""`StateMap`: which states a job's items are in, as runs of neighbours, read from an index alone."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ POINTS = 500  # positions named in one statement
 
 
 @dataclass(frozen=True)
-class Run:
+class StateRange:
     """Items from position `first` to `last`, both included, that are in one state."""
 
     state: ItemState
@@ -21,7 +21,7 @@ class Run:
     last: int
 
 
-class StoredStates:
+class StateMap:
     """The part of a `JobStore` that a map of a whole job is drawn from."""
 
     def __init__(self, database: Database) -> None:
@@ -34,7 +34,7 @@ class StoredStates:
         first: int = 0,
         last: int = 2**31 - 1,
         states: Collection[ItemState] = tuple(ItemState),
-    ) -> list[Run]:
+    ) -> list[StateRange]:
         """The items in `states` from position `first` to `last`, in no order.
 
         A position that no run of any state holds belongs to no item.
@@ -49,7 +49,7 @@ class StoredStates:
                 )
                 part = lined.subquery()
                 ends = select(func.min(part.c.position), func.max(part.c.position)).group_by(part.c.island)
-                found += [Run(state, low, high) for low, high in connection.execute(ends)]
+                found += [StateRange(state, low, high) for low, high in connection.execute(ends)]
         return found
 
     def states_at(self, job_id: str, positions: Sequence[int]) -> dict[int, ItemState]:

@@ -7,13 +7,13 @@ from typing import Self
 from giornata.jobs.clock import SystemClock
 from giornata.jobs.model.ports import Clock
 from giornata.jobs.store.database import Database
-from giornata.jobs.store.events import StoredEvents
-from giornata.jobs.store.items import BATCH, StoredDeliveries, StoredItems, StoredRenewals
-from giornata.jobs.store.jobs import StoredJobs
-from giornata.jobs.store.leases import StoredAttempts
+from giornata.jobs.store.events import EventRepository
+from giornata.jobs.store.items import BATCH, DeliveryRepository, ItemRepository, RenewalRepository
+from giornata.jobs.store.jobs import JobRepository
+from giornata.jobs.store.leases import LeaseRepository
 from giornata.jobs.store.lock import ManagerLock, manager_lock
-from giornata.jobs.store.state_map import StoredStates
-from giornata.jobs.store.workers import StoredWorkers
+from giornata.jobs.store.state_map import StateMap
+from giornata.jobs.store.workers import WorkerRepository
 
 __all__ = ["BATCH", "JobStore"]
 
@@ -33,7 +33,7 @@ class JobStore:
         clock = clock or SystemClock()
         self.name = database.name
 
-        jobs = StoredJobs(database, clock)
+        jobs = JobRepository(database, clock)
         self.create_job, self.find_job, self.by_token = jobs.create_job, jobs.find_job, jobs.by_token
         self.job, self.snapshot = jobs.job, jobs.snapshot
         self.jobs, self.job_ids, self.live_jobs = jobs.jobs, jobs.job_ids, jobs.live_jobs
@@ -41,23 +41,23 @@ class JobStore:
         self.mark_listed, self.begin_listing = jobs.mark_listed, jobs.begin_listing
         self.close_canary = jobs.close_canary
 
-        items = StoredItems(database, clock)
+        items = ItemRepository(database, clock)
         self.insert_items, self.items, self.page = items.insert_items, items.items, items.page
         self.item, self.task, self.attempts = items.item, items.task, items.attempts
         self.failures, self.lost_by_class = items.failures, items.lost_by_class
         self.reopen, self.skip_items, self.cancel_items = items.reopen, items.skip_items, items.cancel_items
         self.move_item = items.move_item
 
-        deliveries = StoredDeliveries(database)
+        deliveries = DeliveryRepository(database)
         self.delivery, self.owns, self.put_at = deliveries.delivery, deliveries.owns, deliveries.put_at
 
-        states = StoredStates(database)
+        states = StateMap(database)
         self.runs, self.states_at, self.highest = states.runs, states.states_at, states.highest
 
-        renewals = StoredRenewals(database, clock)
+        renewals = RenewalRepository(database, clock)
         self.known_keys, self.renew_item = renewals.known_keys, renewals.renew_item
 
-        attempts = StoredAttempts(database, clock)
+        attempts = LeaseRepository(database, clock)
         self.raise_epoch, self.claim, self.give_back = (
             attempts.raise_epoch,
             attempts.claim,
@@ -66,13 +66,13 @@ class JobStore:
         self.prepare, self.finish = attempts.prepare, attempts.finish
         self.intents, self.adopt, self.next_ready_s = attempts.intents, attempts.adopt, attempts.next_ready_s
 
-        events = StoredEvents(database, clock)
+        events = EventRepository(database, clock)
         self.events, self.last_events, self.note = events.events, events.last_events, events.note
         self.setting, self.put_setting = events.setting, events.put_setting
         self.add_notices, self.due_notices = events.add_notices, events.due_notices
         self.settle_notice = events.settle_notice
 
-        workers = StoredWorkers(database, clock)
+        workers = WorkerRepository(database, clock)
         self.put_workers, self.workers = workers.put_workers, workers.workers
         self.block, self.unblock, self.blocks = workers.block, workers.unblock, workers.blocks
 

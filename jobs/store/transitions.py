@@ -31,7 +31,7 @@ _SHIFT = (
 )
 
 
-class Held(NamedTuple):
+class HeldAttempt(NamedTuple):
     """A job that is locked: what a manager has to know before it changes anything."""
 
     state: JobState
@@ -39,7 +39,7 @@ class Held(NamedTuple):
     not_before: float
 
 
-def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> Held:
+def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> HeldAttempt:
     """A job that nobody else changes until this transaction ends; when `shared`, others may lock it so too.
 
     Whatever moves items takes this lock first, so that no two transactions wait for each other's rows.
@@ -48,7 +48,7 @@ def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> He
     row = connection.execute(_SHARED if shared else _LOCKED, {"job_id": job_id}).one_or_none()
     if row is None:
         raise UnknownJob(job_id)
-    return Held(JobState(row.state), row.epoch, row.not_before)
+    return HeldAttempt(JobState(row.state), row.epoch, row.not_before)
 
 
 def move_items(

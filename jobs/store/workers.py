@@ -1,4 +1,4 @@
-"""`StoredWorkers`: what the manager last saw of its workers, and which of them get no work."""
+"""`WorkerRepository`: what the manager last saw of its workers, and which of them get no work."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from giornata.jobs.store.schema import block, worker
 from giornata.jobs.store.sql import upsert
 
 
-class StoredWorkers:
+class WorkerRepository:
     """The worker part of a `JobStore`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:

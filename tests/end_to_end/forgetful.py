@@ -4,11 +4,11 @@ import json
 import sys
 from pathlib import Path
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import managing
 from giornata.cluster.settings import Machine, settings_for
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.manager.timing import Pace
+from giornata.jobs.manager.timing import Timeouts
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.ports import TaskRunner
 from giornata.jobs.spec.loader import load_spec
@@ -61,7 +61,7 @@ def main(folder: Path, library: Path) -> None:
     """Run `folder/batch.yaml` on two workers; prints its state and how many reports were stale."""
     home = folder / "home"
     settings = settings_for(Machine.detect(), workers=2, home=home, scratch=home / "scratch")
-    styles = LibraryStyles(Library((library,)))
+    styles = InstalledStyles(Library((library,)))
     spec = load_spec(folder / "batch.yaml")
     spec = spec.model_copy(update={"policy": spec.policy.model_copy(update={"timeout_s": TIMEOUT_S})})
     with (
@@ -69,7 +69,7 @@ def main(folder: Path, library: Path) -> None:
         managing(store, settings, styles=styles, library_folders=(library,)) as session,
     ):
         runner = Forgetful(session.runner)
-        manager = JobManager(store, runner, LocalPublisher(), styles, pace=Pace(grace_s=GRACE_S))  # type: ignore[arg-type]
+        manager = JobManager(store, runner, LocalPublisher(), styles, pace=Timeouts(grace_s=GRACE_S))  # type: ignore[arg-type]
         job_id = manager.submit(spec, base=folder).job_id
         state = manager.run_until_done(job_id)
         told = {"state": state, "stale_reports": store.snapshot(job_id).stale_reports}

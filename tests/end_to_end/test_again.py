@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.jobs.model.attempt import Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.task_builder import expand
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def deliver_all(store: JobStore, folder: Path) -> None:
     spec = load_spec(folder / "spec.yaml")
     job_id = store.create_job(spec, base=folder)
-    tasks = expand(spec, base=folder, styles=LibraryStyles(user_library()))
+    tasks = expand(spec, base=folder, styles=InstalledStyles(user_library()))
     store.insert_items(job_id, (NewItem(task) for task in tasks))
     store.mark_listed(job_id)
     data = encoded("png")

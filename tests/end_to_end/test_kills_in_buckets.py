@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
@@ -126,7 +126,7 @@ def test_a_second_run_of_a_thousand_items_takes_a_moment(service: str, library: 
 def _delivered_before(batch: Batch, store: JobStore, spec: JobSpec) -> str:
     """A job whose objects are all there; rendering a thousand of them is not what is measured."""
     job_id = store.create_job(spec, base=batch.folder)
-    styles = LibraryStyles(Library((batch.library,)))
+    styles = InstalledStyles(Library((batch.library,)))
     tasks = expand(spec, base=batch.folder, styles=styles, places=new_publisher().places)
     store.insert_items(job_id, (NewItem(task) for task in tasks))
     store.mark_listed(job_id)

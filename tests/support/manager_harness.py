@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.manager.timing import Pace
+from giornata.jobs.manager.timing import Timeouts
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.job import JobSpec
@@ -33,7 +33,7 @@ class Bench:
             self.styles,
             clock=self.clock,
             listener=self.recorder,
-            pace=Pace(drain_s=5),
+            pace=Timeouts(drain_s=5),
         )
 
     def run(self, spec: JobSpec, behave: Behaviour = done, stop_after: int | None = None) -> JobState:

@@ -2,7 +2,7 @@
 
 import struct
 
-from giornata.workers.formats.exif import LONG, SHORT, Directory, Entry, ExifTags, exif_block, text_entry
+from giornata.workers.formats.exif import LONG, SHORT, Directory, ExifEntry, ExifTags, exif_block, text_entry
 from giornata.workers.formats.iptc import CHARSET, UTF8, DataSet, iim_block
 from giornata.workers.formats.xmp import NAMESPACES
 
@@ -37,17 +37,17 @@ def camera_tags() -> ExifTags:
     main: Directory = {
         271: text_entry(271, "Phase"),
         272: text_entry(272, "One"),
-        274: Entry(274, SHORT, 1, struct.pack("<H", 6)),
+        274: ExifEntry(274, SHORT, 1, struct.pack("<H", 6)),
         306: text_entry(306, "2020:01:02 03:04:05"),
         315: text_entry(315, "Ada"),
-        513: Entry(513, LONG, 1, struct.pack("<I", 1 << 20)),
+        513: ExifEntry(513, LONG, 1, struct.pack("<I", 1 << 20)),
         33_432: text_entry(33_432, "(c) Ada"),
     }
     exif = {
         36_867: text_entry(36_867, "2019:01:02 03:04:05"),
-        40_962: Entry(40_962, LONG, 1, struct.pack("<I", 9)),
+        40_962: ExifEntry(40_962, LONG, 1, struct.pack("<I", 9)),
     }
-    north = Entry(2, RATIONAL, 3, struct.pack("<6I", 52, 1, 30, 1, 1, 2))
+    north = ExifEntry(2, RATIONAL, 3, struct.pack("<6I", 52, 1, 30, 1, 1, 2))
     return ExifTags(main, exif, {1: text_entry(1, "N"), 2: north})
 
 

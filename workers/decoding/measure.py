@@ -5,12 +5,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from giornata.jobs.errors import PlaceAway, PlaceChanged, PlaceMissing
+from giornata.jobs.errors import ObjectChanged, ObjectNotFound, StorageUnavailable
 from giornata.jobs.model.paths import base_name, is_url
 from giornata.jobs.planning.estimate import UNMEASURED, Size
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Entry, Place, Places
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore, StoreFinder
 from giornata.workers.decoding.options import DecodeOptions, Limits
 from giornata.workers.decoding.remote_header import PartialFile, copy_header
 from giornata.workers.decoding.sandbox import Sandbox
@@ -65,7 +65,7 @@ LARGEST_BYTES = 64 << 20  # of those that are read as a whole
 class ImageSizer:
     """The planner's `Measure` where sources may be in buckets. Not thread-safe; use it in a `with`."""
 
-    def __init__(self, places: Places, storage: Storage) -> None:
+    def __init__(self, places: StoreFinder, storage: Storage) -> None:
         self._places, self._storage = places, storage
         self._headers = HeaderMeasure()
         self._left = FETCHED
@@ -93,13 +93,13 @@ class ImageSizer:
             try:
                 if not self._is_near(place, found, path):
                     return UNMEASURED
-            except (PlaceMissing, Rejected):
+            except (ObjectNotFound, Rejected):
                 return None  # gone a moment ago, or no picture
-            except (PlaceAway, PlaceChanged):
+            except (StorageUnavailable, ObjectChanged):
                 return UNMEASURED  # an estimate is not worth a batch; the worker asks again
             return self._headers(str(path), page)
 
-    def _is_near(self, place: Place, found: Entry, path: Path) -> bool:
+    def _is_near(self, place: ObjectStore, found: ObjectInfo, path: Path) -> bool:
         """Bring what the header is read from, which may be all of it where that is not much."""
         with PartialFile(place, found, path) as copy:
             if copy_header(copy, source=found.name):

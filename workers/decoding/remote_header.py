@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from giornata.jobs.planning.tiff import TYPE_BYTES, TiffPage, data_runs, level_for, levels_of, read_pages
-from giornata.jobs.storage.base import Entry, Place
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore
 from giornata.workers.formats.jpeg import SOS, header_segments
 from giornata.workers.formats.sniff import HEAD_BYTES, identify
 from giornata.workers.source import Format
@@ -23,7 +23,7 @@ PNG_START, PNG_CHUNK_BYTES, PNG_SAMPLES = 8, 12, b"IDAT"  # length, name, checks
 class PartialFile:
     """A file as long as an object, that holds those blocks of it that were read. Use it in a `with`."""
 
-    def __init__(self, place: Place, entry: Entry, path: Path) -> None:
+    def __init__(self, place: ObjectStore, entry: ObjectInfo, path: Path) -> None:
         self._place, self._entry = place, entry
         self._file = path.open("w+b")
         self._file.truncate(entry.bytes)
@@ -46,7 +46,7 @@ class PartialFile:
         return self._entry.bytes
 
     def read(self, offset: int, size: int) -> bytes:
-        """Bytes of the object, fewer at its end; blocks that are missing are brought. Raises `PlaceError`."""
+        """Bytes of the object, fewer at its end; missing blocks are brought. Raises `StorageError`."""
         end = min(offset + size, self._entry.bytes)
         if end <= offset:
             return b""
@@ -73,7 +73,7 @@ class PartialFile:
 def copy_header(copy: PartialFile, *, source: str) -> bool:
     """Bring what the header of a picture is read from; false where that cannot be told without all of it.
 
-    Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
+    Raises `Rejected` for what is no picture of a readable format, `StorageError`.
     """
     match identify(copy.read(0, HEAD_BYTES), source=source):
         case Format.TIFF:
@@ -91,7 +91,7 @@ def copy_level(copy: PartialFile, *, page: int, side_px: int, most_bytes: int, s
     """Bring what a TIFF's full-size `page` (from 0) is shown from in a square of `side_px`: of a pyramid, one
     level. False where that is more than `most_bytes`, or cannot be told.
 
-    Raises `Rejected` for what is no picture of a readable format, `PlaceError`.
+    Raises `Rejected` for what is no picture of a readable format, `StorageError`.
     """
     if identify(copy.read(0, HEAD_BYTES), source=source) is not Format.TIFF:
         return False

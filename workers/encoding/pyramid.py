@@ -14,9 +14,9 @@ from zipfile import BadZipFile
 
 import pyvips
 
-from giornata.jobs.errors import PlaceError
+from giornata.jobs.errors import StorageError
 from giornata.jobs.spec.enums import Container, PictureFormat
-from giornata.jobs.storage.base import Entry, Place
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore
 from giornata.jobs.storage.hashing import tree_files
 from giornata.workers.encoding.savers import SaveOptions, jpeg_options
 from giornata.workers.formats.capabilities import HOLDS
@@ -166,39 +166,39 @@ MOST_BYTES = 64 << 20  # of one member: a small picture of a pyramid is a tenth 
 
 
 class ZippedFolder:
-    """The read half of a `Place` for the members of one zip; `folder` is what all of them lie in."""
+    """The read half of an `ObjectStore` for the members of one zip; `folder` is what all of them lie in."""
 
-    def __init__(self, place: Place, name: str) -> None:
-        """Reads the directory of the zip `name`. Raises `BadZipFile`, `PlaceError`, `OSError`."""
+    def __init__(self, place: ObjectStore, name: str) -> None:
+        """Reads the directory of the zip `name`. Raises `BadZipFile`, `StorageError`, `OSError`."""
         found = place.head(name)
         if found is None:
-            raise PlaceError(name, "nothing is there")
+            raise StorageError(name, "nothing is there")
         self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, found), BUFFER_BYTES))
         self._name, self._changed_at = name, found.changed_at
         first = next(iter(self._archive.namelist()), "")
         self.folder = f"{name}/{first.partition('/')[0]}"
 
-    def head(self, name: str) -> Entry | None:
-        """See `Place.head`."""
+    def head(self, name: str) -> ObjectInfo | None:
+        """See `ObjectStore.head`."""
         try:
             member = self._archive.getinfo(self._inside(name))
         except KeyError:
             return None
-        return Entry(name, member.file_size, self._changed_at)
+        return ObjectInfo(name, member.file_size, self._changed_at)
 
-    def list(self, folder: str, *, depth: int | None = None) -> Iterator[Entry]:
-        """See `Place.list`."""
+    def list(self, folder: str, *, depth: int | None = None) -> Iterator[ObjectInfo]:
+        """See `ObjectStore.list`."""
         above = self._inside(folder) + "/"
         for member in self._archive.infolist():
             below = member.filename.removeprefix(above)
             if member.filename != below and (depth is None or below.count("/") < depth):
-                yield Entry(f"{self._name}/{member.filename}", member.file_size, self._changed_at)
+                yield ObjectInfo(f"{self._name}/{member.filename}", member.file_size, self._changed_at)
 
     def read(self, name: str) -> bytes:
-        """All of a member. Raises `PlaceError` for one that is not there, or is no small picture."""
+        """All of a member. Raises `StorageError` for one that is not there, or is no small picture."""
         found = self.head(name)
         if found is None or found.bytes > MOST_BYTES:
-            raise PlaceError(name, "nothing of at most 64 MB is there")
+            raise StorageError(name, "nothing of at most 64 MB is there")
         return self._archive.read(self._inside(name))
 
     def _inside(self, name: str) -> str:
@@ -208,7 +208,7 @@ class ZippedFolder:
 class _Ranges(io.RawIOBase):
     """A file or object as a seekable stream."""
 
-    def __init__(self, place: Place, entry: Entry) -> None:
+    def __init__(self, place: ObjectStore, entry: ObjectInfo) -> None:
         self._place, self._entry, self._at = place, entry, 0
 
     def readable(self) -> bool:
@@ -238,19 +238,19 @@ _SIDE = re.compile(r'\b(Width|Height)="(\d+)"')
 
 
 class TileFolder(Protocol):
-    """What tiles are read from: a `Place`, or a zip."""
+    """What tiles are read from: an `ObjectStore`, or a zip."""
 
-    def head(self, name: str) -> Entry | None: ...
+    def head(self, name: str) -> ObjectInfo | None: ...
 
     def read(self, name: str) -> bytes: ...
 
-    def list(self, folder: str, *, depth: int | None = None) -> Iterator[Entry]: ...
+    def list(self, folder: str, *, depth: int | None = None) -> Iterator[ObjectInfo]: ...
 
 
-def small_copy(place: Place, target: str, *, side_px: int) -> bytes | None:
+def small_copy(place: ObjectStore, target: str, *, side_px: int) -> bytes | None:
     """A JPEG of a picture of tiles of ours, whose long side is about `side_px`, from its folder or zip.
 
-    Nothing where there is none, or no zip any more. Raises `OSError`, `PlaceError`.
+    Nothing where there is none, or no zip any more. Raises `OSError`, `StorageError`.
     """
     shelf: TileFolder = place
     folder = target

@@ -18,7 +18,7 @@ HEADER = struct.pack("<2sHI", b"II", 42, 8)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ExifEntry:
     """One tag; `data` is little-endian whatever the block's order was."""
 
     tag: int
@@ -32,7 +32,7 @@ class Entry:
         return self.data.split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
-Directory = dict[int, Entry]
+Directory = dict[int, ExifEntry]
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class ExifTags:
 NO_TAGS = ExifTags({}, {}, {})
 
 
-def text_entry(tag: int, words: str) -> Entry:
+def text_entry(tag: int, words: str) -> ExifEntry:
     """An ASCII tag, ended by a zero as TIFF wants it."""
     data = words.encode() + b"\0"
-    return Entry(tag, ASCII, len(data), data)
+    return ExifEntry(tag, ASCII, len(data), data)
 
 
-def short_entry(tag: int, value: int) -> Entry:
+def short_entry(tag: int, value: int) -> ExifEntry:
     """A SHORT tag of one value."""
-    return Entry(tag, SHORT, 1, struct.pack("<H", value))
+    return ExifEntry(tag, SHORT, 1, struct.pack("<H", value))
 
 
 def read_tags(block: bytes) -> ExifTags:
@@ -91,7 +91,7 @@ def _read(block: bytes, order: str, at: int) -> Directory:
     return found
 
 
-def _entry(block: bytes, order: str, place: int) -> Entry | None:
+def _entry(block: bytes, order: str, place: int) -> ExifEntry | None:
     tag, kind, count = struct.unpack_from(f"{order}HHI", block, place)
     code = CODES.get(kind)
     if code is None:
@@ -101,7 +101,7 @@ def _entry(block: bytes, order: str, place: int) -> Entry | None:
     data = block[start : start + length]
     if length > MOST_VALUE_BYTES or len(data) != length:
         return None
-    return Entry(tag, kind, count, data if order == "<" or code in "sBb" else _swapped(data, code))
+    return ExifEntry(tag, kind, count, data if order == "<" or code in "sBb" else _swapped(data, code))
 
 
 def _swapped(data: bytes, code: str) -> bytes:
@@ -115,16 +115,16 @@ def exif_block(tags: ExifTags) -> bytes:
     nested = {pointer: directory for pointer, directory in nested.items() if directory}
     if not tags.main and not nested:
         return b""
-    pointers = {tag: Entry(tag, LONG, 1, bytes(4)) for tag in nested}
+    pointers = {tag: ExifEntry(tag, LONG, 1, bytes(4)) for tag in nested}
     at = len(HEADER) + len(directory_bytes((tags.main | pointers).values(), at=0))
     bodies = b""
     for tag, directory in nested.items():
-        pointers[tag] = Entry(tag, LONG, 1, struct.pack("<I", at + len(bodies)))
+        pointers[tag] = ExifEntry(tag, LONG, 1, struct.pack("<I", at + len(bodies)))
         bodies += directory_bytes(directory.values(), at=at + len(bodies))
     return HEADER + directory_bytes((tags.main | pointers).values(), at=len(HEADER)) + bodies
 
 
-def directory_bytes(entries: Iterable[Entry], *, at: int) -> bytes:
+def directory_bytes(entries: Iterable[ExifEntry], *, at: int) -> bytes:
     """A classic directory that will lie at `at`, sorted by tag, then its long values."""
     ordered = sorted(entries, key=lambda entry: entry.tag)
     table = struct.pack("<H", len(ordered))
@@ -138,6 +138,6 @@ def directory_bytes(entries: Iterable[Entry], *, at: int) -> bytes:
     return table + bytes(4) + values
 
 
-def kept(directory: Mapping[int, Entry], tags: Iterable[int]) -> Directory:
+def kept(directory: Mapping[int, ExifEntry], tags: Iterable[int]) -> Directory:
     """The entries of `directory` whose tags are among `tags`."""
     return {tag: directory[tag] for tag in tags if tag in directory}

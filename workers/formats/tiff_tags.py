@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from giornata.workers.formats.exif import EXIF_POINTER, GPS_POINTER, LONG, UNDEFINED, Entry, ExifTags
+from giornata.workers.formats.exif import EXIF_POINTER, GPS_POINTER, LONG, UNDEFINED, ExifEntry, ExifTags
 
 IPTC_TAG = 33_723
 LONG8 = 16
@@ -39,7 +39,7 @@ def add_tags(path: Path, tags: ExifTags, *, iptc: bytes | None) -> None:
     """
     main = dict(tags.main)
     if iptc:
-        main[IPTC_TAG] = Entry(IPTC_TAG, UNDEFINED, len(iptc), iptc)
+        main[IPTC_TAG] = ExifEntry(IPTC_TAG, UNDEFINED, len(iptc), iptc)
     nested = {EXIF_POINTER: tags.exif, GPS_POINTER: tags.gps}
     if not main and not any(nested.values()):
         return
@@ -48,7 +48,7 @@ def add_tags(path: Path, tags: ExifTags, *, iptc: bytes | None) -> None:
         for pointer, directory in nested.items():
             if directory:
                 at = _append(file, layout, directory, following=bytes(layout.inline))
-                main[pointer] = Entry(pointer, layout.pointer, 1, struct.pack(layout.offset, at))
+                main[pointer] = ExifEntry(pointer, layout.pointer, 1, struct.pack(layout.offset, at))
         old, following = _read(file, layout)
         at = _append(file, layout, main, old=old, following=following)
         file.seek(layout.header_at)
@@ -78,7 +78,7 @@ def _read(file: BinaryIO, layout: _Layout) -> tuple[dict[int, bytes], bytes]:
 def _append(
     file: BinaryIO,
     layout: _Layout,
-    new: dict[int, Entry],
+    new: dict[int, ExifEntry],
     *,
     following: bytes,
     old: dict[int, bytes] | None = None,
@@ -93,7 +93,7 @@ def _append(
     return at
 
 
-def _stored(file: BinaryIO, layout: _Layout, entry: Entry) -> bytes:
+def _stored(file: BinaryIO, layout: _Layout, entry: ExifEntry) -> bytes:
     value = entry.data.ljust(layout.inline, b"\0")
     if len(value) > layout.inline:
         at = _end(file)

@@ -3,13 +3,13 @@
 import traceback
 
 from giornata.jobs.errors import (
-    AccessRefused,
-    PlaceBusy,
-    PlaceChanged,
-    PlaceError,
-    PlaceMissing,
-    PlaceUnknown,
+    ObjectChanged,
+    ObjectNotFound,
+    StorageAccessDenied,
+    StorageError,
+    StorageThrottled,
     TargetTaken,
+    UnsupportedUrl,
 )
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, one_line, tail
 from giornata.styles.errors import BadEncoder, BadOptions, BadStylePicture, Diverged, UnknownLayer
@@ -46,13 +46,13 @@ CLASSES: tuple[tuple[type[BaseException], OutcomeClass], ...] = (
     (SandboxUnavailable, OutcomeClass.TRANSIENT_IO),
     (EncodeFailed, OutcomeClass.TRANSIENT_IO),
     (OSError, OutcomeClass.TRANSIENT_IO),
-    (PlaceBusy, OutcomeClass.THROTTLED),
-    (AccessRefused, OutcomeClass.CREDENTIALS),
+    (StorageThrottled, OutcomeClass.THROTTLED),
+    (StorageAccessDenied, OutcomeClass.CREDENTIALS),
     *((kind, OutcomeClass.BAD_INPUT) for kind in ASKED),
-    (PlaceMissing, OutcomeClass.BAD_INPUT),
-    (PlaceChanged, OutcomeClass.BAD_INPUT),
-    (PlaceUnknown, OutcomeClass.BAD_INPUT),
-    (PlaceError, OutcomeClass.TRANSIENT_IO),
+    (ObjectNotFound, OutcomeClass.BAD_INPUT),
+    (ObjectChanged, OutcomeClass.BAD_INPUT),
+    (UnsupportedUrl, OutcomeClass.BAD_INPUT),
+    (StorageError, OutcomeClass.TRANSIENT_IO),
 )
 
 
@@ -105,7 +105,7 @@ def ended(
 def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
     """The report of an attempt that raised `error`; its traceback is the log."""
     kind = classify(error)
-    known = isinstance(error, (RenderError, PlaceError, OSError, *ASKED))
+    known = isinstance(error, (RenderError, StorageError, OSError, *ASKED))
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     log = "".join(traceback.format_exception(error))
     report = ended(claim, kind, reason, seconds=seconds, worker=worker, log=log)

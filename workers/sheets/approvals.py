@@ -7,7 +7,7 @@ from pathlib import Path
 
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.paths import base_name
-from giornata.jobs.storage.base import Place
+from giornata.jobs.storage.base import ObjectStore
 from giornata.jobs.store.records import ItemRecord
 
 APPROVALS = "approvals.csv"
@@ -50,10 +50,10 @@ class Approvals:
         self._file.close()
 
 
-def read_approvals(place: Place, name: str) -> dict[str, dict[str, str]]:
+def read_approvals(place: ObjectStore, name: str) -> dict[str, dict[str, str]]:
     """The lines that are there, by file, also as a spreadsheet saves them; none where there is no such file.
 
-    Raises `TargetTaken` when it is something else, `OSError`, `PlaceError`.
+    Raises `TargetTaken` when it is something else, `OSError`, `StorageError`.
     """
     if place.head(name) is None:
         return {}

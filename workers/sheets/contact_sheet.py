@@ -17,7 +17,7 @@ from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.assets import is_picture
 from giornata.jobs.spec.enums import FOLDER_FORMATS
 from giornata.jobs.spec.naming import safe_component
-from giornata.jobs.storage.base import Files, Place
+from giornata.jobs.storage.base import Files, ObjectStore
 from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 from giornata.workers.encoding.pyramid import small_copy
@@ -117,7 +117,7 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     """Write a sheet for every picture of a job to `contact-sheets/` at its destination; how many.
 
     Beside them goes `approvals.csv`, in which what people wrote before stays. Raises `TargetTaken` when
-    something of that name was not written here, `EncodeFailed`, `OSError`, `PlaceError`.
+    something of that name was not written here, `EncodeFailed`, `OSError`, `StorageError`.
     """
     record = store.job(job_id)
     destination = destination_of(record).rstrip("/")
@@ -138,7 +138,7 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     return count
 
 
-def _deliver_sheet(items: Sequence[ItemRecord], destination: str, place: Place, name: str) -> None:
+def _deliver_sheet(items: Sequence[ItemRecord], destination: str, place: ObjectStore, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
         entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
         sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
@@ -167,11 +167,11 @@ def caption_of(item: ItemRecord, destination: str) -> str:
     return name if item.state in _THERE else f"{item.state}: {name}"
 
 
-def _entry(item: ItemRecord, destination: str, place: Place, folder: Path) -> tuple[Path | None, str]:
+def _entry(item: ItemRecord, destination: str, place: ObjectStore, folder: Path) -> tuple[Path | None, str]:
     return (_shown(item, place, folder) if item.state in _THERE else None), caption_of(item, destination)
 
 
-def _shown(item: ItemRecord, place: Place, folder: Path) -> Path | None:
+def _shown(item: ItemRecord, place: ObjectStore, folder: Path) -> Path | None:
     """The picture that stands for an output, as a local file: itself, or of one of tiles a small copy."""
     if item.facts.get("format", "") in FOLDER_FORMATS:
         small = small_copy(place, item.target, side_px=CELL_PX)
@@ -183,7 +183,7 @@ def _shown(item: ItemRecord, place: Place, folder: Path) -> Path | None:
     return _near(item.target, place, folder) if is_picture(item.target) else None
 
 
-def _near(target: str, place: Place, folder: Path) -> Path | None:
+def _near(target: str, place: ObjectStore, folder: Path) -> Path | None:
     """An output as a local file; nothing when it is gone."""
     if place.head(target) is None:
         return None

@@ -31,7 +31,7 @@ class InputCache:
         self._names: dict[str, str] = {}
 
     def local(self, task: RenderTask) -> RenderTask:
-        """The same task on local files. Raises `PlaceError`, `ScratchFull`."""
+        """The same task on local files. Raises `StorageError`, `ScratchFull`."""
 
         def near(name: str | None) -> str | None:
             return str(self._fetched(task, name)) if name and is_url(name) else name

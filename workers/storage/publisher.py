@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.manager.timing import Retrying, at_once
 from giornata.jobs.model.attempt import Claim, Outcome, Published
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.spec.storage import HERE, Storage
-from giornata.jobs.storage.base import Entry, Publisher
+from giornata.jobs.storage.base import ObjectInfo, Publisher
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_publisher import Recorded, S3Publisher, Shared
@@ -38,7 +38,7 @@ class RoutingPublisher:
         """See `Publisher.discard`."""
         self._by(claim.task.target, claim.task.storage).discard(claim)
 
-    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Publisher.heads`; all of one job."""
         return self._by(targets[0]).heads(targets) if targets else []
 
@@ -56,7 +56,7 @@ class RoutingPublisher:
         return self.remote if storage is None else self.remote.of(storage)
 
 
-def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Ask = at_once) -> RoutingPublisher:
+def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Retrying = at_once) -> RoutingPublisher:
     """A publisher for every place; `recorded` knows what was put at a name, and may be replaced.
 
     `ask` is how it makes what only reads.

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable
 
-from giornata.jobs.errors import PlaceUnknown
-from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.errors import UnsupportedUrl
+from giornata.jobs.manager.timing import Retrying, at_once
 from giornata.jobs.model.paths import is_url, wrong_url
 from giornata.jobs.spec.storage import HERE, Storage
-from giornata.jobs.storage.base import Place
+from giornata.jobs.storage.base import ObjectStore
 from giornata.jobs.storage.local import LocalPlace
 from giornata.workers.storage.s3_store import S3Store
 
@@ -18,19 +18,19 @@ class StorageRouter:
     `ask` is how reads are made: those of a program that has nobody else to wait for it are made again.
     """
 
-    def __init__(self, *, tick: Callable[[], None] = lambda: None, ask: Ask = at_once) -> None:
+    def __init__(self, *, tick: Callable[[], None] = lambda: None, ask: Retrying = at_once) -> None:
         self._tick, self._ask = tick, ask
         self._lock = threading.Lock()
         self._buckets: dict[Storage, S3Store] = {}
 
-    def at(self, name: str, storage: Storage = HERE) -> Place:
-        """See `Places.at`. Raises `AccessRefused` when there is no way to log in."""
+    def at(self, name: str, storage: Storage = HERE) -> ObjectStore:
+        """See `Places.at`. Raises `StorageAccessDenied` when there is no way to log in."""
         return self.bucket(name, storage) if is_url(name) else LocalPlace()
 
     def bucket(self, name: str, storage: Storage) -> S3Store:
-        """The place of an object. Raises `PlaceUnknown`, `PlaceError`."""
+        """The place of an object. Raises `UnsupportedUrl`, `StorageError`."""
         if words := wrong_url(name):
-            raise PlaceUnknown(name, words)
+            raise UnsupportedUrl(name, words)
         reach = storage.reach
         with self._lock:  # clients take a moment to make, and are shared by threads
             if reach not in self._buckets:

@@ -14,12 +14,12 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from giornata.jobs.errors import (
-    AccessRefused,
-    PlaceAway,
-    PlaceBusy,
-    PlaceChanged,
-    PlaceError,
-    PlaceMissing,
+    ObjectChanged,
+    ObjectNotFound,
+    StorageAccessDenied,
+    StorageError,
+    StorageThrottled,
+    StorageUnavailable,
 )
 from giornata.jobs.spec.naming import REMOTE
 from giornata.jobs.spec.storage import Storage
@@ -67,7 +67,7 @@ _NO_CREDENTIALS = (
 
 
 def new_client(storage: Storage) -> S3Client:
-    """A client for a job's storage; safe to share between threads. Raises `PlaceError`."""
+    """A client for a job's storage; safe to share between threads. Raises `StorageError`."""
     style = storage.path_style if storage.path_style is not None else storage.endpoint_url is not None
     with translated(storage.endpoint_url or "S3"):
         session = boto3.session.Session()
@@ -100,25 +100,25 @@ def joined(bucket: str, key: str) -> str:
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Inside, what boto3 raises about `name` becomes a `PlaceError`."""
+    """Inside, what boto3 raises about `name` becomes a `StorageError`."""
     try:
         yield
     except boto.ClientError as error:
-        problem: PlaceError = refusal(name, error)
+        problem: StorageError = refusal(name, error)
     except _NO_CREDENTIALS as error:
-        problem = AccessRefused(
+        problem = StorageAccessDenied(
             name, f"{_kind(error)}; log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID, and the job goes on"
         )
     except boto.ParamValidationError:
         raise  # our own mistake
     except (boto.BotoCoreError, ResponseParserError, HTTPError, ConnectionError) as error:
-        problem = PlaceAway(name, f"the connection failed ({_kind(error)})")
+        problem = StorageUnavailable(name, f"the connection failed ({_kind(error)})")
     else:
         return
     raise problem from None  # the cause may quote an address with what was signed in it
 
 
-def refusal(name: str, error: boto.ClientError) -> PlaceError:
+def refusal(name: str, error: boto.ClientError) -> StorageError:
     """Our error for what a service answered."""
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
@@ -126,29 +126,33 @@ def refusal(name: str, error: boto.ClientError) -> PlaceError:
     return _refusal(name, code, status)
 
 
-def _refusal(name: str, code: str, status: int) -> PlaceError:
+def _refusal(name: str, code: str, status: int) -> StorageError:
     if code in _BUSY or status in (429, 503):
-        return PlaceBusy(name, f"the storage asks to slow down ({code or status})")
+        return StorageThrottled(name, f"the storage asks to slow down ({code or status})")
     if code in _EXPIRED:
-        return AccessRefused(name, f"the credentials have expired ({code}); renew them and the job goes on")
+        return StorageAccessDenied(
+            name, f"the credentials have expired ({code}); renew them and the job goes on"
+        )
     if code in _UNKNOWN_KEY:
-        return AccessRefused(
+        return StorageAccessDenied(
             name, f"the credentials are not known there ({code}); set others and the job goes on"
         )
     if code in _ELSEWHERE or status == 301:
-        return AccessRefused(name, f"the bucket is in another region ({code or status}); set storage.region")
+        return StorageAccessDenied(
+            name, f"the bucket is in another region ({code or status}); set storage.region"
+        )
     if status in (401, 403):
         words = f"access was refused ({code or status}); allow it for these credentials and the job goes on"
-        return AccessRefused(name, words)
+        return StorageAccessDenied(name, words)
     if code == "NoSuchBucket":
-        return PlaceMissing(name, "there is no such bucket")
+        return ObjectNotFound(name, "there is no such bucket")
     if code in _CHANGED or status in (412, 416):
-        return PlaceChanged(name, "another version is there than the one that was looked at")
+        return ObjectChanged(name, "another version is there than the one that was looked at")
     if status == 404:
-        return PlaceMissing(name, "nothing is there")
+        return ObjectNotFound(name, "nothing is there")
     if code in _CONFLICT or (status >= 500 and status != NOT_IMPLEMENTED):
-        return PlaceAway(name, f"the storage failed ({code or status})")
-    return PlaceError(name, f"the storage refused ({code or status})")
+        return StorageUnavailable(name, f"the storage failed ({code or status})")
+    return StorageError(name, f"the storage refused ({code or status})")
 
 
 def _kind(error: BaseException) -> str:

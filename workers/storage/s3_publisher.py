@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from giornata.jobs.errors import PlaceChanged, PlaceError, PlaceMissing, TargetTaken
+from giornata.jobs.errors import ObjectChanged, ObjectNotFound, StorageError, TargetTaken
 from giornata.jobs.model.attempt import Claim, Outcome, Published
 from giornata.jobs.model.paths import PREFIX, base_name, companion_names
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Entry
+from giornata.jobs.storage.base import ObjectInfo
 from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_client import split, translated
 from giornata.workers.storage.s3_store import S3Store
@@ -53,7 +53,7 @@ def probe_name(target: str) -> str:
 
 
 def probe(place: S3Store, name: str) -> Conditional:
-    """Which way of not writing over an object works, tried on `name`, which stays. Raises `PlaceError`."""
+    """Which way of not writing over an object works, tried on `name`, which stays. Raises `StorageError`."""
     bucket, key = split(name)
     with translated(name):
         place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
@@ -81,10 +81,10 @@ def _parts_are_refused(place: S3Store, name: str) -> bool:
 def _is_refused(act: Callable[[], None]) -> bool:
     try:
         act()
-    except PlaceChanged:
+    except ObjectChanged:
         return True
-    except PlaceError as error:
-        if type(error) is not PlaceError:  # busy, away, or not allowed: that says nothing of the condition
+    except StorageError as error:
+        if type(error) is not StorageError:  # busy, away, or not allowed: that says nothing of the condition
             raise
         return False
     return False
@@ -102,7 +102,7 @@ class Mover:
     def move(self, source: str, target: str, *, size: int, over: bool) -> None:
         """Copy under the final name; `over` the object that is seen there now, if any, and over no other.
 
-        Raises `TargetTaken`, `PlaceError`.
+        Raises `TargetTaken`, `StorageError`.
         """
         place = self._place
         there = place.facts(target) if over else None
@@ -116,7 +116,7 @@ class Mover:
                 copy_in_parts(place.client, source, target, size, headers=headers, **condition)
             else:
                 self._look_and_copy(source, target, size=size, over=etag)
-        except PlaceChanged as error:
+        except ObjectChanged as error:
             raise TargetTaken(target, "an object of that name exists and is left as it is") from error
 
     def _look_and_copy(self, source: str, target: str, *, size: int, over: str) -> None:
@@ -124,11 +124,11 @@ class Mover:
         place = self._place
         there = place.facts(target)
         if (there["ETag"] if there else "") != over:
-            raise PlaceChanged(target, "an object of that name exists")
+            raise ObjectChanged(target, "an object of that name exists")
         copy(place.client, source, target, size, **carried(self._storage))
         sent, found = place.facts(source), place.facts(target)
         if sent and (found is None or found["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
-            raise PlaceChanged(target, "somebody else delivered it at the same moment")
+            raise ObjectChanged(target, "somebody else delivered it at the same moment")
 
     def _headers(self, source: str, target: str) -> dict[str, Any]:
         """What a copy made of parts does not take over by itself."""
@@ -180,7 +180,7 @@ class S3Publisher:
 
         Its companions go to their names just before; of a folder, what leads to the rest comes last, and of
         an earlier delivery goes first: who looks finds a whole picture or none. Raises `TargetTaken`,
-        `PlaceError`.
+        `StorageError`.
         """
         source, target = claim.temporary, claim.task.target
         place = self._place(target)
@@ -192,7 +192,7 @@ class S3Publisher:
         if folder and over:
             self._clear(place, target, but={target + one.name[len(source) :] for one in sent[:-1]})
 
-        def move(entry: Entry) -> None:
+        def move(entry: ObjectInfo) -> None:
             mover.move(entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
 
         each(move, sent[:-1])
@@ -212,11 +212,11 @@ class S3Publisher:
             bare = (target,) if deliverable_head(place, target) is None else ()
             for companion in (one for name in (claim.temporary, *bare) for one in companion_names(name)):
                 place.remove(companion)
-        except PlaceError:
+        except StorageError:
             sent = (claim.temporary, *companion_names(claim.temporary))
             self._shared.owed.extend((self._storage, name) for name in sent)
 
-    def heads(self, targets: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Publisher.heads`."""
         return deliverable_heads(self._place(targets[0]), targets) if targets else []
 
@@ -232,21 +232,24 @@ class S3Publisher:
     def _place(self, name: str) -> S3Store:
         return self.places.bucket(name, self._storage)
 
-    def _sent(self, place: S3Store, claim: Claim, outcome: Outcome) -> list[Entry]:
-        """The objects of an attempt, what leads to the others last. Raises `PlaceError` when not all are."""
+    def _sent(self, place: S3Store, claim: Claim, outcome: Outcome) -> list[ObjectInfo]:
+        """The objects of an attempt, what leads to the others last.
+
+        Raises `StorageError` when not all are there.
+        """
         source = claim.temporary
         found = place.facts(source)
         if found is not None:
             if (found["ContentLength"], found["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
                 words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
-                raise PlaceError(source, words)
-            return [Entry(source, found["ContentLength"], 0.0)]
+                raise StorageError(source, words)
+            return [ObjectInfo(source, found["ContentLength"], 0.0)]
         inside = tree(place, source)
         if not inside:
-            raise PlaceMissing(source, "what was sent is not there any more")
+            raise ObjectNotFound(source, "what was sent is not there any more")
         held = sum(one.bytes for one in inside)
         if held != outcome.bytes:
-            raise PlaceError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
+            raise StorageError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
         return sorted(inside, key=lambda one: -one.name.count("/"))
 
     def _clear(self, place: S3Store, target: str, *, but: set[str]) -> None:
@@ -291,7 +294,7 @@ class S3Publisher:
     def _drop(self, place: S3Store, name: str) -> None:
         try:
             place.remove(name)
-        except PlaceError:
+        except StorageError:
             self._shared.owed.append((self._storage, name))
 
     def _pay(self) -> None:
@@ -300,7 +303,7 @@ class S3Publisher:
             storage, name = self._shared.owed.popleft()
             try:
                 self.places.bucket(name, storage).delete(name)
-            except PlaceError:
+            except StorageError:
                 self._shared.owed.append((storage, name))
                 return
 

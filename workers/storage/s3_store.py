@@ -8,12 +8,12 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from giornata.jobs.errors import PlaceMissing
-from giornata.jobs.manager.timing import Ask, at_once
+from giornata.jobs.errors import ObjectNotFound
+from giornata.jobs.manager.timing import Retrying, at_once
 from giornata.jobs.model.paths import PREFIX, base_name
 from giornata.jobs.spec.naming import safe_component
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Entry, Fetched
+from giornata.jobs.storage.base import Fetched, ObjectInfo
 from giornata.workers.storage.s3_client import S3Client, joined, new_client, split, translated
 from giornata.workers.storage.s3_transfer import Pin, S3Reader, abort, copy, upload
 
@@ -23,10 +23,10 @@ FEW = 8  # names in a folder that are asked for one by one; a listing answers fo
 class S3Listing:
     """Lists with one client, and asks again for a page as `ask` does."""
 
-    def __init__(self, client: S3Client, ask: Ask) -> None:
+    def __init__(self, client: S3Client, ask: Retrying) -> None:
         self._client, self._ask = client, ask
 
-    def below(self, bucket: str, prefix: str, depth: int | None = None) -> Iterator[Entry]:
+    def below(self, bucket: str, prefix: str, depth: int | None = None) -> Iterator[ObjectInfo]:
         """All objects under a prefix, by key, or level by level where there is a `depth`."""
         inner = []
         for page in self._pages(bucket, prefix, **({"Delimiter": "/"} if depth else {})):
@@ -36,11 +36,11 @@ class S3Listing:
             for one in inner:
                 yield from self.below(bucket, one, depth - 1)
 
-    def answers(self, folder: str, names: Sequence[str]) -> dict[str, Entry | None]:
+    def answers(self, folder: str, names: Sequence[str]) -> dict[str, ObjectInfo | None]:
         """What a listing says of sorted names of one folder, as far as it comes in a fair number of pages."""
         bucket, above = split(folder)
         first, last = split(names[0])[1], split(names[-1])[1]
-        found: dict[str, Entry | None] = dict.fromkeys(names)
+        found: dict[str, ObjectInfo | None] = dict.fromkeys(names)
         pages = self._pages(bucket, f"{above}/" if above else "", Delimiter="/", StartAfter=first[:-1])
         reached = ""
         for page in islice(pages, 2 + len(names) // FEW):
@@ -52,7 +52,7 @@ class S3Listing:
                 return found
         return {name: seen for name, seen in found.items() if split(name)[1] <= reached}
 
-    def attempted(self, bucket: str, prefix: str) -> Iterator[Entry]:
+    def attempted(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """Folders that attempts were filling."""
         last = ""
         for found in self.below(bucket, prefix):
@@ -61,16 +61,16 @@ class S3Listing:
             name = joined(bucket, "/".join(parts[:cut]))
             if cut and name != last:
                 last = name
-                yield Entry(name, found.bytes, found.changed_at)
+                yield ObjectInfo(name, found.bytes, found.changed_at)
 
-    def uploads(self, bucket: str, prefix: str) -> Iterator[Entry]:
+    def uploads(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """Multipart uploads that have not ended, with their id for a version."""
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         with translated(joined(bucket, prefix)):
             for page in pages:
                 for found in page.get("Uploads", ()):
                     begun_s = found["Initiated"].timestamp()
-                    yield Entry(joined(bucket, found["Key"]), 0, begun_s, version=found["UploadId"])
+                    yield ObjectInfo(joined(bucket, found["Key"]), 0, begun_s, version=found["UploadId"])
 
     def _pages(self, bucket: str, prefix: str, **words: Any) -> Iterator[dict[str, Any]]:
         """Page by page, each asked for when it is wanted: a page that fails does not lose those before it."""
@@ -87,10 +87,10 @@ class S3Listing:
         return page
 
 
-def _entry(bucket: str, found: dict[str, Any]) -> Entry:
+def _entry(bucket: str, found: dict[str, Any]) -> ObjectInfo:
     etag = found["ETag"].strip('"')
     changed_at = found["LastModified"].timestamp()
-    return Entry(joined(bucket, found["Key"]), found["Size"], changed_at, f"{found['Size']}-{etag}")
+    return ObjectInfo(joined(bucket, found["Key"]), found["Size"], changed_at, f"{found['Size']}-{etag}")
 
 
 ASKERS = 16  # questions about single objects at once
@@ -103,7 +103,7 @@ class S3Store:
     """
 
     def __init__(
-        self, storage: Storage, *, tick: Callable[[], None] = lambda: None, ask: Ask = at_once
+        self, storage: Storage, *, tick: Callable[[], None] = lambda: None, ask: Retrying = at_once
     ) -> None:
         self.storage = storage
         self.client: S3Client = new_client(storage)
@@ -111,7 +111,7 @@ class S3Store:
         self._listing = S3Listing(self.client, ask)
         self._reader = S3Reader(self.client, ask, tick)
 
-    def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[Entry]:
+    def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[ObjectInfo]:
         """See `Place.list`; by key, or level by level where there is a `depth`."""
         bucket, root = _prefix(folder)
         for entry in self._listing.below(bucket, root, depth):
@@ -120,14 +120,14 @@ class S3Store:
             if name and shown:  # a key that ends in a slash is somebody's idea of a folder
                 yield entry
 
-    def head(self, name: str) -> Entry | None:
+    def head(self, name: str) -> ObjectInfo | None:
         """See `Place.head`."""
         found = self.facts(name)
         return _headed(name, found) if found else None
 
-    def heads(self, names: Sequence[str]) -> Sequence[Entry | None]:
+    def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Place.heads`: where many are wanted of one folder, that folder is listed."""
-        known: dict[str, Entry | None] = {}
+        known: dict[str, ObjectInfo | None] = {}
         folders: dict[str, list[str]] = defaultdict(list)
         for name in names:
             folders[name.rpartition("/")[0]].append(name)
@@ -190,18 +190,18 @@ class S3Store:
         for entry in (objects := self._objects_of(name)):
             copy(self.client, entry.name, aside + entry.name[len(name) :], entry.bytes)
         if not objects:
-            raise PlaceMissing(name, "nothing is there")
+            raise ObjectNotFound(name, "nothing is there")
         self.abort(name)
         for entry in objects:
             self.remove(entry.name)
         return aside
 
-    def _objects_of(self, name: str) -> Sequence[Entry]:
+    def _objects_of(self, name: str) -> Sequence[ObjectInfo]:
         """The object of that name, or all objects of the folder."""
         found = self.head(name)
         return [found] if found else [*self.list(name, hidden=True)]
 
-    def uploads(self, folder: str) -> Iterator[Entry]:
+    def uploads(self, folder: str) -> Iterator[ObjectInfo]:
         """See `Place.uploads`; and folders that attempts were filling."""
         bucket, root = _prefix(folder)
         yield from self._listing.uploads(bucket, root)
@@ -215,7 +215,7 @@ class S3Store:
         """What the service says of an object; nothing when it is not there."""
         try:
             return self._ask(lambda: self._facts(name))
-        except PlaceMissing:
+        except ObjectNotFound:
             return None
 
     def _facts(self, name: str) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class S3Store:
         if not stamp:
             found = self.head(name)
             if found is None:
-                raise PlaceMissing(name, "nothing is there")
+                raise ObjectNotFound(name, "nothing is there")
             stamp, version = found.stamp, found.version
         size, _, etag = stamp.partition("-")
         return Pin(name, int(size), etag, version)
@@ -239,9 +239,9 @@ def _prefix(folder: str) -> tuple[str, str]:
     return bucket, key.rstrip("/") + "/" if key else ""
 
 
-def _headed(name: str, found: dict[str, Any]) -> Entry:
+def _headed(name: str, found: dict[str, Any]) -> ObjectInfo:
     size, etag = found["ContentLength"], found["ETag"].strip('"')
     version = found.get("VersionId") or ""
-    return Entry(
+    return ObjectInfo(
         name, size, found["LastModified"].timestamp(), f"{size}-{etag}", "" if version == "null" else version
     )

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from giornata.jobs.errors import PlaceAway, PlaceChanged, PlaceError, PlaceMissing
-from giornata.jobs.manager.timing import Ask
+from giornata.jobs.errors import ObjectChanged, ObjectNotFound, StorageError, StorageUnavailable
+from giornata.jobs.manager.timing import Retrying
 from giornata.workers.storage.s3_client import S3Client, split, translated
 
 MIB = 1 << 20
@@ -36,11 +36,11 @@ class Pin:
 class S3Reader:
     """Reads with one client; `tick` hears of bytes, `ask` makes requests again where it is told to wait."""
 
-    def __init__(self, client: S3Client, ask: Ask, tick: Callable[[], None]) -> None:
+    def __init__(self, client: S3Client, ask: Retrying, tick: Callable[[], None]) -> None:
         self._client, self._ask, self._tick = client, ask, tick
 
     def parts(self, pin: Pin) -> Iterator[bytes]:
-        """All bytes, in order; only so many parts are held as are read at once. Raises `PlaceError`."""
+        """All bytes, in order; only so many parts are held as are read at once. Raises `StorageError`."""
         starts = range(0, pin.bytes, READ_BYTES)
         if len(starts) <= 1:
             yield self.part(pin, 0, pin.bytes)
@@ -60,7 +60,7 @@ class S3Reader:
                     future.cancel()
 
     def part(self, pin: Pin, start: int, length: int) -> bytes:
-        """One range, whole. Raises `PlaceError`."""
+        """One range, whole. Raises `StorageError`."""
         return self._again(lambda: self._range(pin, start, length))
 
     def latest(self, name: str, start: int, length: int | None) -> bytes:
@@ -81,7 +81,7 @@ class S3Reader:
         for attempt in range(TRIES):
             try:
                 data = self._ask(request)
-            except PlaceAway:
+            except StorageUnavailable:
                 if attempt == TRIES - 1:
                     raise
                 time.sleep(FIRST_WAIT_S * 2**attempt)
@@ -102,10 +102,10 @@ class S3Reader:
                 answer = self._client.get_object(**request)
                 _check(pin, answer, ranged=bool(length))
                 data: bytes = answer["Body"].read()
-        except PlaceChanged:
+        except ObjectChanged:
             raise _changed(pin.name) from None
         if len(data) != length:
-            raise PlaceAway(pin.name, f"got {len(data)} bytes of a range, needed {length}")
+            raise StorageUnavailable(pin.name, f"got {len(data)} bytes of a range, needed {length}")
         return data
 
 
@@ -117,9 +117,9 @@ def _check(pin: Pin, answer: dict[str, Any], *, ranged: bool) -> None:
         raise _changed(pin.name)
 
 
-def _changed(name: str) -> PlaceChanged:
+def _changed(name: str) -> ObjectChanged:
     words = "it has changed since the job was listed; submit the job again for the new version"
-    return PlaceChanged(name, words)
+    return ObjectChanged(name, words)
 
 
 SINGLE_BYTES = 16 * MIB  # more is sent in parts
@@ -143,7 +143,7 @@ def upload(
 ) -> str:
     """Send a file; its sha256, which the object carries too and each request is checked by.
 
-    Raises `PlaceError`; then nothing new is at `name`, and no part of it is kept there.
+    Raises `StorageError`; then nothing new is at `name`, and no part of it is kept there.
     """
     size = path.stat().st_size
     sha256 = _sha256(path)
@@ -176,7 +176,7 @@ def part_bytes(size: int) -> int:
 
 
 def copy(client: S3Client, source: str, target: str, size: int, **more: Any) -> None:
-    """Copy an object inside the service, with what it carries. Raises `PlaceError`."""
+    """Copy an object inside the service, with what it carries. Raises `StorageError`."""
     if size > COPIED_BYTES:
         copy_in_parts(client, source, target, size, **more)
         return
@@ -188,7 +188,7 @@ def copy(client: S3Client, source: str, target: str, size: int, **more: Any) -> 
 def copy_in_parts(
     client: S3Client, source: str, target: str, size: int, *, headers: Mapping[str, Any], **condition: Any
 ) -> None:
-    """Copy by a multipart upload, which ends under `condition` or is not seen. Raises `PlaceError`."""
+    """Copy by a multipart upload, which ends under `condition` or is not seen. Raises `StorageError`."""
     with begun(client, target, headers) as (request, upload_id):
         parts = []
         for number, start in enumerate(range(0, max(size, 1), COPIED_BYTES), start=1):
@@ -206,7 +206,7 @@ def copy_in_parts(
 
 
 def abort(client: S3Client, name: str, *, but: str = "", below: bool = False) -> None:
-    """End all uploads of this very name, except one, and of what lies `below` it. Raises `PlaceError`."""
+    """End all uploads of this very name, except one, and of what lies `below` it. Raises `StorageError`."""
     bucket, key = split(name)
     with translated(name):
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
@@ -231,7 +231,7 @@ def begun(client: S3Client, name: str, headers: Mapping[str, Any]) -> Iterator[t
         yield request, upload_id
     except BaseException:
         # Should this fail as well, the next start finds it by its name.
-        with suppress(PlaceError), translated(name):
+        with suppress(StorageError), translated(name):
             client.abort_multipart_upload(**request, UploadId=upload_id)
         raise
 
@@ -262,7 +262,7 @@ def _in_parts(
                 for future in futures:
                     future.cancel()
         # An answer that got lost may hide a success: the check afterwards tells.
-        with suppress(PlaceMissing), translated(name):
+        with suppress(ObjectNotFound), translated(name):
             client.complete_multipart_upload(**request, UploadId=upload_id, MultipartUpload={"Parts": parts})
 
 
@@ -271,7 +271,7 @@ def _check_whole(client: S3Client, name: str, size: int, sha256: str) -> None:
     with translated(name):
         found = client.head_object(Bucket=bucket, Key=key)
     if found["ContentLength"] != size or found["Metadata"].get(SHA256) != sha256:
-        raise PlaceAway(name, f"got {found['ContentLength']} bytes there, sent {size}")
+        raise StorageUnavailable(name, f"got {found['ContentLength']} bytes there, sent {size}")
 
 
 def _place(name: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from giornata.jobs.model.paths import companion_names, companions_of
 from giornata.jobs.planning.assets import has_picture_suffix
-from giornata.jobs.storage.base import Entry
+from giornata.jobs.storage.base import ObjectInfo
 from giornata.jobs.storage.hashing import tree_files
 from giornata.workers.storage.s3_store import S3Store
 
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def send_deliverable(place: S3Store, path: Path, name: str, **headers: Any) -> None:
-    """Send a file, or a folder as many objects, and what lies beside it. Raises `PlaceError`."""
+    """Send a file, or a folder as many objects, and what lies beside it. Raises `StorageError`."""
     if path.is_dir():
         files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
         each(lambda one: place.send(*one, **headers), files)
@@ -35,23 +35,23 @@ def seems_a_folder(name: str) -> bool:
     return not has_picture_suffix(name) and not name.lower().endswith(ZIP)
 
 
-def tree(place: S3Store, name: str) -> list[Entry]:
+def tree(place: S3Store, name: str) -> list[ObjectInfo]:
     """All objects of a folder, as `tree_files` orders them, which is as keys are listed."""
     return list(place.list(name, hidden=True))
 
 
-def deliverable_head(place: S3Store, name: str) -> Entry | None:
-    """What is known of a deliverable without reading it. Raises `PlaceError`."""
+def deliverable_head(place: S3Store, name: str) -> ObjectInfo | None:
+    """What is known of a deliverable without reading it. Raises `StorageError`."""
     found = place.head(name)
     if found is not None:
         return found
     inside = tree(place, name)
     if not inside:
         return None
-    return Entry(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
+    return ObjectInfo(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
 
 
-def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[Entry | None]:
+def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
     """The same of many, of which only those are looked for as folders whose names say so."""
     found = place.heads(names)
     return [
@@ -61,7 +61,7 @@ def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[Entry | 
 
 
 def deliverable_sha256(place: S3Store, name: str) -> str:
-    """The hash of a deliverable, all of which is read now. Raises `PlaceError`."""
+    """The hash of a deliverable, all of which is read now. Raises `StorageError`."""
     inside = tree(place, name) if place.head(name) is None else []
     if not inside:
         return place.sha256(name)

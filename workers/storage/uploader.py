@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from giornata.jobs.errors import PlaceError
+from giornata.jobs.errors import StorageError
 from giornata.jobs.model.attempt import Claim
 from giornata.jobs.model.paths import base_name, companion_names, is_url
 from giornata.jobs.storage.local import discard
@@ -27,7 +27,7 @@ class Uploader:
         return folder / OUTBOX / base_name(claim.temporary)
 
     def send(self, claim: Claim, path: Path) -> None:
-        """Bring a written output to the attempt's own name. Raises `PlaceError`."""
+        """Bring a written output to the attempt's own name. Raises `StorageError`."""
         if not is_url(claim.temporary):
             return
         task, storage = claim.task, claim.task.storage
@@ -42,7 +42,7 @@ class Uploader:
         if not is_url(claim.temporary):
             discard(Path(claim.temporary), Path(claim.task.target))
             return
-        with suppress(PlaceError):
+        with suppress(StorageError):
             place = self._places.bucket(claim.temporary, claim.task.storage)
             place.delete(claim.temporary)
             for companion in companion_names(claim.temporary):

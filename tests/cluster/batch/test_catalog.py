@@ -12,14 +12,14 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.planning.estimate import Size
 from giornata.jobs.spec.enums import EngineKind
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 from tests.support.job_rows import task
 
 
 def optimisation(**more: object) -> RenderTask:
     told = TaskOptimise(
         images=(StyleImage(path="/p.jpg"),),
-        **{"encoder": "compact", "steps": 300, "choice": OptimiseChoice(), **more},  # type: ignore[arg-type]
+        **{"encoder": "compact", "steps": 300, "choice": OptimizationSpec(), **more},  # type: ignore[arg-type]
     )
     return task("a").model_copy(update={"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": told})
 
@@ -33,7 +33,7 @@ def test_an_optimisation_takes_them_at_every_step_of_every_scale() -> None:
     wanted = STEP_S_PER_MEGAPIXEL * steps / 1e6
     assert cost_on(1)(optimisation(), Size(1024, 1024)) == pytest.approx(wanted)
     assert cost_on(4)(optimisation(), Size(1024, 1024)) == pytest.approx(wanted / 4)
-    once = optimisation(choice=OptimiseChoice(growth="none"), steps=7)
+    once = optimisation(choice=OptimizationSpec(growth="none"), steps=7)
     assert cost_on(1)(once, Size(1000, 500)) == pytest.approx(STEP_S_PER_MEGAPIXEL * 7 / 2)
 
 

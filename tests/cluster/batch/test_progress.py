@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from giornata.cluster.batch.eta import Eta, Snapshot
+from giornata.cluster.batch.eta import Eta, ProgressSample
 from giornata.cluster.batch.progress import (
     BarReporter,
     JsonReporter,
@@ -23,8 +23,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def batch() -> list[Snapshot]:
-    return [Snapshot(at / 10, done=at // 2, total=100, pixels_done=at * 500_000) for at in range(201)]
+def batch() -> list[ProgressSample]:
+    return [ProgressSample(at / 10, done=at // 2, total=100, pixels_done=at * 500_000) for at in range(201)]
 
 
 def test_the_stream_decides_the_reporter() -> None:
@@ -40,7 +40,7 @@ def test_a_log_gets_few_lines_and_every_failure_at_once() -> None:
         reporter.show(snapshot)
         if snapshot.elapsed_s == 7.0:
             reporter.fail("scans/a\nb.tif", "truncated")
-    reporter.finish(Snapshot(20.0, done=99, failed=1, total=100))
+    reporter.finish(ProgressSample(20.0, done=99, failed=1, total=100))
     lines = stream.getvalue().splitlines()
     assert len(lines) == 7
     assert lines[0] == "0 of 100 done, time left unknown"
@@ -56,7 +56,7 @@ def test_a_script_gets_one_object_a_line() -> None:
     for snapshot in batch()[::10]:
         reporter.show(snapshot)
     reporter.fail("a.tif", "truncated")
-    reporter.finish(Snapshot(20.5, done=99, failed=1, total=100))
+    reporter.finish(ProgressSample(20.5, done=99, failed=1, total=100))
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["event"] for event in events] == ["progress"] * 21 + ["failure", "end"]
     assert events[0]["eta_low_s"] is None
@@ -88,11 +88,11 @@ def test_everybody_sees_how_far_an_optimisation_is(monkeypatch: pytest.MonkeyPat
     bar = BarReporter(terminal)
     for reporter in (LineReporter(log, every_s=5), JsonReporter(script), bar):
         reporter.optimise("/in/a.jpg", WORK)
-        reporter.show(Snapshot(0.0, total=1))
-        reporter.show(Snapshot(1.0, total=1))
+        reporter.show(ProgressSample(0.0, total=1))
+        reporter.show(ProgressSample(1.0, total=1))
         reporter.optimise("/in/a.jpg", WORK)
         if reporter is bar:
-            bar.finish(Snapshot(2.0, done=1, total=1))
+            bar.finish(ProgressSample(2.0, done=1, total=1))
     assert log.getvalue().splitlines() == ["0 of 1 done, time left unknown", f"optimising {WORDS}"]
     told = json.loads(script.getvalue().splitlines()[0])
     assert (told["event"], told["source"], told["step"]) == ("optimising", "/in/a.jpg", 40)
@@ -106,10 +106,10 @@ def test_a_terminal_gets_a_bar_and_file_names_are_no_markup(monkeypatch: pytest.
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     reporter = BarReporter(stream)
-    reporter.show(Snapshot(0.0, total=None))
-    reporter.show(Snapshot(1.0, done=1, total=3))
+    reporter.show(ProgressSample(0.0, total=None))
+    reporter.show(ProgressSample(1.0, done=1, total=3))
     reporter.fail("[red]x[/].tif", "truncated")
-    reporter.finish(Snapshot(2.0, done=2, failed=1, total=3))
+    reporter.finish(ProgressSample(2.0, done=2, failed=1, total=3))
     text = stream.getvalue()
     assert "[red]x[/].tif" in text
     assert "3/3" in text

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import STORE_NAME, batch_session, session_scratch, worker_environment
 from giornata.cluster.cli.exits import Exit, code_of
 from giornata.cluster.errors import StoreServed
@@ -18,7 +18,7 @@ def test_a_batch_does_not_run_beside_a_service_on_its_store(tmp_path: Path) -> N
         assert lock.acquire(exclusive=True)
         with (
             pytest.raises(StoreServed, match="use: giornata submit") as refused,
-            batch_session(settings, styles=LibraryStyles(Library())),
+            batch_session(settings, styles=InstalledStyles(Library())),
         ):
             pass
         lock.release()

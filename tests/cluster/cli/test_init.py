@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import pyvips
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.cli.init import Starter, write_starter
 from giornata.cluster.cli.main import dispatch
@@ -20,7 +20,9 @@ def starter(request: pytest.FixtureRequest) -> Starter:
 
 def planned(path: Path) -> PlanReport:
     with HeaderMeasure() as measure:
-        return plan(load_spec(path), base=path.parent, styles=LibraryStyles(user_library()), measure=measure)
+        return plan(
+            load_spec(path), base=path.parent, styles=InstalledStyles(user_library()), measure=measure
+        )
 
 
 def test_a_starter_is_a_spec_that_could_run_at_once(tmp_path: Path, starter: Starter) -> None:

@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from giornata.cluster.batch.catalog import LibraryStyles, user_library
+from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import dispatch
 from giornata.jobs.spec.enums import EngineKind
@@ -42,7 +42,7 @@ def test_a_picture_becomes_a_style_that_a_render_knows(
     assert card.levels == 4
     assert (home / "styles" / "night-caf.jpg").stat().st_size > 1000
     assert dispatch(["styles", "verify"]) == Exit.DONE
-    assert LibraryStyles(user_library()).engines({"night-caf": 1.0}) == {EngineKind.UNIVERSAL}
+    assert InstalledStyles(user_library()).engines({"night-caf": 1.0}) == {EngineKind.UNIVERSAL}
 
     # The same as the picture itself at the same settings, to the last bit.
     assert dispatch(["render", "cat.png", "--style", "night-caf", "-o", "a.png"]) == Exit.DONE
@@ -60,11 +60,11 @@ def test_a_name_that_is_taken_is_replaced_only_by_force(
 ) -> None:
     add = ["styles", "add", "Night Café.png", "--name", "mine"]
     assert dispatch(add) == Exit.DONE
-    version = LibraryStyles(user_library()).version({"mine": 1.0})
+    version = InstalledStyles(user_library()).version({"mine": 1.0})
     assert dispatch(add) == Exit.REJECTED
     assert "needed --force" in capsys.readouterr().err
     assert dispatch([*add, "--size", "64", "--force"]) == Exit.DONE
-    assert LibraryStyles(user_library()).version({"mine": 1.0}) != version
+    assert InstalledStyles(user_library()).version({"mine": 1.0}) != version
     assert len(list((home / "styles").iterdir())) == 3  # card, statistics, preview
     assert dispatch(["styles", "add", "Night Café.png", "--name", "udnie"]) == Exit.REJECTED
 

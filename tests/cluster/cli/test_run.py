@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.batch.planning import make_plan
-from giornata.jobs.errors import PlaceBusy
-from giornata.jobs.manager.timing import Patience
+from giornata.jobs.errors import StorageThrottled
+from giornata.jobs.manager.timing import Backoff
 from giornata.jobs.model.states import JobState
 from giornata.jobs.store.store import JobStore
 from tests import s3
@@ -57,7 +57,7 @@ def test_a_plan_waits_for_a_bucket_that_is_busy_from_the_start(
 def test_a_batch_is_listed_when_its_bucket_answers_again(batch: Batch, proxy: FaultProxy) -> None:
     told: list[str] = []
     fault = proxy.add(Kind.SLOW_DOWN, ".", times=4)  # one more than a request is tried
-    _, state = batch.run(batch.spec(proxy.url), ask=Patience(told.append))
+    _, state = batch.run(batch.spec(proxy.url), ask=Backoff(told.append))
     assert state is JobState.COMPLETED
     assert fault.struck
     assert len(told) == 1
@@ -65,5 +65,5 @@ def test_a_batch_is_listed_when_its_bucket_answers_again(batch: Batch, proxy: Fa
 
 def test_who_does_not_wait_is_told_at_once(batch: Batch, proxy: FaultProxy) -> None:
     proxy.add(Kind.SLOW_DOWN, ".")
-    with pytest.raises(PlaceBusy, match="asks to slow down"):
+    with pytest.raises(StorageThrottled, match="asks to slow down"):
         batch.run(batch.spec(proxy.url))

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import actor_factory
 from giornata.cluster.execution.distributed_optimization import OptimisationSpread, OptimisationSpreading
 from giornata.cluster.execution.distributed_render import Step, Wanted
@@ -67,7 +67,7 @@ def spec_of(folder: Path, *, steps: int) -> dict[str, object]:
 
 
 def task_of(folder: Path, *, steps: int) -> RenderTask:
-    styles = LibraryStyles(Library(()))
+    styles = InstalledStyles(Library(()))
     (task,) = expand(parse_spec(spec_of(folder, steps=steps), origin="test"), base=folder, styles=styles)
     return task
 
@@ -180,7 +180,7 @@ def test_a_killed_actor_does_not_show_in_the_picture(
         hunter = threading.Thread(target=hunt)
         hunter.start()
         store, publisher = JobStore(tmp_path / "jobs.sqlite"), LocalPublisher()
-        styles = LibraryStyles(Library(()))
+        styles = InstalledStyles(Library(()))
         manager = JobManager(store, PoolRunner(pool, discard=publisher.discard), publisher, styles)
         job = manager.submit(parse_spec(spec_of(folder, steps=40), origin="test"), base=folder)
         assert manager.run_until_done(job.job_id) is JobState.COMPLETED

@@ -14,7 +14,7 @@ import pytest
 import pyvips
 import torch
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import actor_factory
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.runner import PoolRunner
@@ -76,7 +76,7 @@ class Shop:
     def run(self, pool: Pool, spec: dict[str, object]) -> tuple[JobState, JobStore, str]:
         """Submit and run one job."""
         store = JobStore(self.folder / "jobs.sqlite")
-        publisher, styles = LocalPublisher(), LibraryStyles(Library((self.library,)))
+        publisher, styles = LocalPublisher(), InstalledStyles(Library((self.library,)))
         manager = JobManager(store, PoolRunner(pool, discard=publisher.discard), publisher, styles)
         job = manager.submit(parse_spec(spec, origin="test"), base=self.folder)
         return manager.run_until_done(job.job_id), store, job.job_id
@@ -103,7 +103,7 @@ def pool(embedded_ray: object, shop: Shop) -> Iterator[Pool]:
 def alone(shop: Shop, spec: dict[str, object], target: Path, *, tile_px: int = 2048) -> np.ndarray:
     """The only item of `spec` rendered in this process, whole unless tiles are asked for."""
     (task,) = expand(
-        parse_spec(spec, origin="test"), base=shop.folder, styles=LibraryStyles(Library((shop.library,)))
+        parse_spec(spec, origin="test"), base=shop.folder, styles=InstalledStyles(Library((shop.library,)))
     )
     scratch = shop.folder / "alone"
     renderer = Renderer(RenderSettings(scratch=scratch, style_folders=(shop.library,)))
@@ -248,7 +248,7 @@ def test_a_dropped_claim_stops_at_its_next_tile_and_leaves_nothing(shop: Shop, p
         "destination": "huge-out",
         "render": {"tile": 64},
     }
-    parsed, styles = parse_spec(spec, origin="test"), LibraryStyles(Library((shop.library,)))
+    parsed, styles = parse_spec(spec, origin="test"), InstalledStyles(Library((shop.library,)))
     (task,) = expand(parsed, base=shop.folder, styles=styles)
     Path(task.target).parent.mkdir()
     claim = Claim(job_id="huge", task=task, attempt=1, epoch=1)
@@ -272,7 +272,7 @@ def test_a_dropped_claim_stops_at_its_next_tile_and_leaves_nothing(shop: Shop, p
 def test_a_worker_that_shows_no_progress_is_ended_and_its_claim_told(shop: Shop, pool: Pool) -> None:
     save_picture(shop.folder / "stuck.png", 200, 150)
     spec = {"name": "stuck", "inputs": ["stuck.png"], "styles": ["ochre"], "destination": "stuck-out"}
-    parsed, styles = parse_spec(spec, origin="test"), LibraryStyles(Library((shop.library,)))
+    parsed, styles = parse_spec(spec, origin="test"), InstalledStyles(Library((shop.library,)))
     (task,) = expand(parsed, base=shop.folder, styles=styles)
     Path(task.target).parent.mkdir()
     runner = PoolRunner(pool, discard=LocalPublisher().discard)

@@ -21,7 +21,7 @@ from giornata.jobs.model.attempt import Claim
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
 from giornata.workers.optimization.loss_history import history_at, history_from
@@ -55,7 +55,7 @@ def optimised(place: Place, task: RenderTask) -> RenderTask:
         images=(StyleImage(path=str(place.root / "coffee.png")),),
         encoder=str(place.root / "vgg.safetensors"),
         steps=STEPS,
-        choice=OptimiseChoice.model_validate(told),
+        choice=OptimizationSpec.model_validate(told),
     )
     return task.model_copy(
         update={"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": optimise, "tile_px": 64}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.maintenance.gc import Leftover, find_leftovers, remove
+from giornata.jobs.maintenance.gc import Garbage, find_leftovers, remove
 from giornata.jobs.model.paths import attempt_name, item_id_of
 from giornata.jobs.store.store import JobStore
 from tests.batches import carry_out, delivered, new_job, settle, take_claims
@@ -15,7 +15,7 @@ from tests.fakes import done
 ALIVE, DEAD = 4242, 4243
 
 
-def find(store: JobStore, tmp_path: Path) -> list[Leftover]:
+def find(store: JobStore, tmp_path: Path) -> list[Garbage]:
     return find_leftovers(store, scratch=tmp_path / "scratch", alive=lambda pid: pid == ALIVE)
 
 
@@ -110,7 +110,7 @@ def test_folders_of_several_jobs_are_looked_at_once_each(store: JobStore, tmp_pa
 
 
 def test_what_is_gone_already_counts_as_removed(tmp_path: Path) -> None:
-    assert remove([Leftover(str(tmp_path / "none"), 0, "it is over")]) == 1
+    assert remove([Garbage(str(tmp_path / "none"), 0, "it is over")]) == 1
 
 
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (kept / "a.png").write_bytes(b"")
     link = tmp_path / "session-1-a"
     link.symlink_to(kept)
-    assert remove([Leftover(str(link), 0, "it is over")]) == 1
+    assert remove([Garbage(str(link), 0, "it is over")]) == 1
     assert (kept / "a.png").exists()

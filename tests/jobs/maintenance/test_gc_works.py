@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.maintenance.gc import OWNER, PICTURES, Clearing, find_leftovers, is_wanted, works_in
-from giornata.jobs.manager.completion import Settler
+from giornata.jobs.maintenance.gc import OWNER, PICTURES, WorkDirCleaner, find_leftovers, is_wanted, works_in
+from giornata.jobs.manager.completion import CompletionHandler
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import ItemState, JobEvent
@@ -43,7 +43,7 @@ def test_work_goes_when_its_item_is_delivered_or_lost(
     job_id = new_job(store, tmp_path, ["a.png", "b.png"])
     first, second = take_claims(store, job_id)
     mine, other = (work_on(tmp_path, claim.task.item_id) for claim in (first, second))
-    settler = Settler(store, LocalPublisher(), RetryPolicy(), Clearing(store, tmp_path))
+    settler = CompletionHandler(store, LocalPublisher(), RetryPolicy(), WorkDirCleaner(store, tmp_path))
     settler.settle([(first, behave(first))])
     assert not mine.exists()
     assert other.exists()
@@ -57,7 +57,9 @@ def test_work_stays_through_a_retry(store: JobStore, tmp_path: Path) -> None:
     def lost(claim: Claim) -> Outcome:
         return ended(claim, OutcomeClass.WORKER_LOST)
 
-    Settler(store, LocalPublisher(), RetryPolicy(), Clearing(store, tmp_path)).settle([(claim, lost(claim))])
+    CompletionHandler(store, LocalPublisher(), RetryPolicy(), WorkDirCleaner(store, tmp_path)).settle(
+        [(claim, lost(claim))]
+    )
     assert store.item(job_id, claim.task.item_id).state is ItemState.QUEUED
     assert folder.exists()
 

@@ -1,8 +1,8 @@
 from collections.abc import Mapping, Sequence
 
-from giornata.jobs.manager.listing import AT_ONCE, Relisted
+from giornata.jobs.manager.listing import AT_ONCE, KnownItems
 from giornata.jobs.model.task import RenderTask
-from giornata.jobs.planning.conflicts import Ahead
+from giornata.jobs.planning.conflicts import PrefetchedTargets
 from giornata.jobs.spec.enums import PictureFormat
 from tests.fakes import FolderPublisher
 
@@ -28,9 +28,9 @@ class Keys:
 
 def test_many_items_are_asked_for_at_once_and_each_has_its_own_key() -> None:
     keys, given = Keys(), tasks(2 * AT_ONCE + 10)
-    relisted = Relisted(given, keys)
+    relisted = KnownItems(given, keys)
     seen = []
-    for task in Ahead(iter(relisted), FolderPublisher()):
+    for task in PrefetchedTargets(iter(relisted), FolderPublisher()):
         number = int(task.item_id)
         assert relisted.key(task.item_id) == (f"key {number}" if number % 2 == 0 else None)
         seen.append(task)
@@ -39,7 +39,7 @@ def test_many_items_are_asked_for_at_once_and_each_has_its_own_key() -> None:
 
 
 def test_whoever_reads_ahead_may_still_ask_for_those_before() -> None:
-    relisted = Relisted(tasks(2 * AT_ONCE), Keys())
+    relisted = KnownItems(tasks(2 * AT_ONCE), Keys())
     read = iter(relisted)
     passed = [next(read) for _ in range(AT_ONCE + 1)]
     assert relisted.key(passed[2].item_id) == "key 2"

@@ -1,7 +1,7 @@
 import pytest
 
-from giornata.jobs.errors import PlaceAway, PlaceBusy
-from giornata.jobs.manager.timing import Patience, at_once
+from giornata.jobs.errors import StorageThrottled, StorageUnavailable
+from giornata.jobs.manager.timing import Backoff, at_once
 from tests.fakes import ManualClock
 
 
@@ -15,14 +15,14 @@ class Storage:
     def __call__(self) -> str:
         self.asked_at.append(self._clock.now())
         if self._clock.now() < self._until:
-            raise PlaceBusy("s3://b/k", "the storage asks to slow down (SlowDown)")
+            raise StorageThrottled("s3://b/k", "the storage asks to slow down (SlowDown)")
         return "listed"
 
 
 def test_a_busy_storage_is_waited_for_and_that_is_said_once() -> None:
     clock, told = ManualClock(), list[str]()
     storage = Storage(clock, busy_s=90)
-    assert Patience(told.append, clock)(storage) == "listed"
+    assert Backoff(told.append, clock)(storage) == "listed"
     assert told == [
         "using s3://b/k: the storage asks to slow down (SlowDown); waiting for it, up to 10 minutes"
     ]
@@ -33,8 +33,8 @@ def test_a_busy_storage_is_waited_for_and_that_is_said_once() -> None:
 def test_patience_ends_and_what_was_said_is_raised() -> None:
     clock = ManualClock()
     began_at = clock.now()
-    with pytest.raises(PlaceBusy, match="asks to slow down"):
-        Patience(lambda _: None, clock)(Storage(clock, busy_s=1e9))
+    with pytest.raises(StorageThrottled, match="asks to slow down"):
+        Backoff(lambda _: None, clock)(Storage(clock, busy_s=1e9))
     assert clock.now() - began_at <= 600
 
 
@@ -42,13 +42,13 @@ def test_only_a_busy_storage_is_waited_for() -> None:
     clock, told = ManualClock(), list[str]()
 
     def away() -> str:
-        raise PlaceAway("s3://b/k", "the connection failed")
+        raise StorageUnavailable("s3://b/k", "the connection failed")
 
-    with pytest.raises(PlaceAway):
-        Patience(told.append, clock)(away)
+    with pytest.raises(StorageUnavailable):
+        Backoff(told.append, clock)(away)
     assert told == []
 
 
 def test_without_patience_it_comes_as_it_comes() -> None:
-    with pytest.raises(PlaceBusy):
+    with pytest.raises(StorageThrottled):
         at_once(Storage(ManualClock(), busy_s=1))

@@ -1,6 +1,6 @@
 import pytest
 
-from giornata.jobs.manager.worker_health import Blame, Supervisor
+from giornata.jobs.manager.worker_health import FailureTracker, WorkerMonitor
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.ports import WorkerView
 from giornata.jobs.store.records import BlockKind
@@ -15,14 +15,14 @@ def runner(clock: ManualClock) -> FakeRunner:
     return runner
 
 
-def rounds(supervisor: Supervisor, clock: ManualClock, count: int = 2) -> None:
+def rounds(supervisor: WorkerMonitor, clock: ManualClock, count: int = 2) -> None:
     for _ in range(count):
         clock.sleep(1.0)
         supervisor.look()
 
 
 def test_the_store_knows_the_workers(store: JobStore, clock: ManualClock, runner: FakeRunner) -> None:
-    supervisor = Supervisor(store, runner, Blame(), clock)
+    supervisor = WorkerMonitor(store, runner, FailureTracker(), clock)
     rounds(supervisor, clock)
     assert {worker.worker: worker.pid for worker in store.workers()} == {"render-0.0": 11, "render-1.0": 12}
     supervisor.leave()
@@ -32,8 +32,8 @@ def test_the_store_knows_the_workers(store: JobStore, clock: ManualClock, runner
 def test_a_worker_that_fails_three_items_is_set_aside_until_a_person_lets_it_back(
     store: JobStore, clock: ManualClock, runner: FakeRunner
 ) -> None:
-    blame = Blame()
-    supervisor = Supervisor(store, runner, blame, clock)
+    blame = FailureTracker()
+    supervisor = WorkerMonitor(store, runner, blame, clock)
     for item in "abc":
         blame.note("job", item, "render-0.0", OutcomeClass.BUG)
     rounds(supervisor, clock)
@@ -46,15 +46,15 @@ def test_a_worker_that_fails_three_items_is_set_aside_until_a_person_lets_it_bac
 
 
 def test_the_last_worker_is_never_set_aside(store: JobStore, clock: ManualClock, runner: FakeRunner) -> None:
-    blame = Blame()
+    blame = FailureTracker()
     for place in ("render-0.0", "render-1.0"):
         for item in "abc":
             blame.note(place, item, place, OutcomeClass.BUG)
-    rounds(Supervisor(store, runner, blame, clock), clock, 5)
+    rounds(WorkerMonitor(store, runner, blame, clock), clock, 5)
     assert len(runner.aside) == 1
 
 
 def test_what_people_block_is_blocked(store: JobStore, clock: ManualClock, runner: FakeRunner) -> None:
     store.block("render-1", BlockKind.BLOCK, reason="it smells", by="ann")
-    rounds(Supervisor(store, runner, Blame(), clock), clock)
+    rounds(WorkerMonitor(store, runner, FailureTracker(), clock), clock)
     assert runner.aside == {"render-1"}

@@ -7,7 +7,7 @@ from giornata.jobs.errors import BadName, BadSpec
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.estimate import Size, plan
 from giornata.jobs.planning.task_builder import MASTERS_AT_ONCE, expand
-from giornata.jobs.spec.campaign import FormatChoice
+from giornata.jobs.spec.campaign import FormatSpec
 from giornata.jobs.spec.crop import CropStyling
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import parse_spec, read_marked
@@ -159,7 +159,7 @@ def test_sizes_go_into_names(tmp_path: Path, pictures: Pictures, spec_of: SpecOf
     pictures("a.jpg")
     spec = spec_of(formats=["1200x628", "300x300"], template="{stem}_{width}x{height}{ext}")
     assert names(spec, tmp_path) == ["a_1200x628.jpg", "a_300x300.jpg"]
-    assert FormatChoice(ratio="9:16", label="story").resolved_label == "story"
+    assert FormatSpec(ratio="9:16", label="story").resolved_label == "story"
 
 
 def test_references_by_word_name_a_picture_of_the_set(

@@ -11,7 +11,7 @@ from giornata.jobs.errors import BadSpec
 from giornata.jobs.spec.enums import EngineKind, OnExisting, PictureFormat, Statistics
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import load_spec, parse_spec
-from giornata.jobs.spec.style import StyleChoice
+from giornata.jobs.spec.style import StyleSpec
 
 FOUR_LINES = """\
 name: autumn
@@ -167,7 +167,7 @@ def test_a_style_that_is_not_one_thing_is_refused(
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.floats(1e-3, 1e3), min_size=1))
 def test_the_weights_of_a_mix_sum_to_one(mix: dict[str, float]) -> None:
-    weights = StyleChoice(mix=mix).weights
+    weights = StyleSpec(mix=mix).weights
     assert sum(weights.values()) == pytest.approx(1)
     assert set(weights) == set(mix)
 

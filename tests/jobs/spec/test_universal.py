@@ -12,7 +12,7 @@ from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.planning.validate import check_whole
 from giornata.jobs.spec.enums import EngineKind, PictureFormat, TransformKind
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.spec.style import StyleChoice, StyleImage
+from giornata.jobs.spec.style import StyleImage, StyleSpec
 from giornata.styles.universal.transform import TransformKind as EngineTransform
 from tests.fakes import StyleNames
 
@@ -50,7 +50,7 @@ def tasks_of(spec: JobSpec, base: Path) -> list[RenderTask]:
 def test_an_image_is_for_the_universal_engine_unless_an_optimisation_is_asked_for(
     entry: dict[str, object], engine: EngineKind
 ) -> None:
-    assert StyleChoice.model_validate(entry).resolved_engine is engine
+    assert StyleSpec.model_validate(entry).resolved_engine is engine
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_does_not_fit_an_engine_is_refused(
 
 
 def test_several_images_are_named_by_their_shares() -> None:
-    choice = StyleChoice.model_validate({"images": ["in/a.jpg", {"path": "b.jpg", "share": 3}]})
+    choice = StyleSpec.model_validate({"images": ["in/a.jpg", {"path": "b.jpg", "share": 3}]})
     assert choice.resolved_label == "a25+b75"
 
 
@@ -90,7 +90,7 @@ def test_a_task_carries_images_by_their_paths_and_versions(tmp_path: Path, spec_
     spec = spec_of(styles=[{**style, "label": "mix"}])
     told = TaskUniversal(images=(StyleImage(path=str(tmp_path / "b.jpg")),), stamps=("5-1",))
     assert told.stamp_of(str(tmp_path / "b.jpg")) == "5-1"
-    (near,) = tasks_of(spec.model_copy(update={"styles": (StyleChoice(image="b.jpg", levels=3),)}), tmp_path)
+    (near,) = tasks_of(spec.model_copy(update={"styles": (StyleSpec(image="b.jpg", levels=3),)}), tmp_path)
     assert near.engine is EngineKind.UNIVERSAL
     assert near.mix == {}
     assert near.universal is not None

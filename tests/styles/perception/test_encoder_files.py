@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from giornata.cluster.batch.catalog import LibraryStyles
+from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.loader import parse_spec
 from giornata.styles.library import Library
@@ -70,7 +70,7 @@ def test_an_encoder_that_came_makes_deliveries_outdated_and_nothing_else_does(
         },
         origin="spec",
     )
-    styles = LibraryStyles(Library(()))
+    styles = InstalledStyles(Library(()))
 
     def keys() -> list[str]:
         return [task.content_key() for task in expand(spec, base=tmp_path, styles=styles)]

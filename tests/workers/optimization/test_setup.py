@@ -17,7 +17,7 @@ from skimage import data
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
-from giornata.jobs.spec.style import OptimiseChoice, StyleImage
+from giornata.jobs.spec.style import OptimizationSpec, StyleImage
 from giornata.jobs.spec.values import Brush, BrushUnit
 from giornata.styles.errors import BadOptions, BadStylePicture, UnknownLayer
 from giornata.styles.perception.encoder import random_weights
@@ -58,7 +58,7 @@ def task_of(folder: Path, *, style: str = "coffee.png", steps: int = 6, **choice
             images=(StyleImage(path=str(folder / style)),),
             encoder=str(folder / "vgg.safetensors"),
             steps=steps,
-            choice=OptimiseChoice.model_validate(told),
+            choice=OptimizationSpec.model_validate(told),
         ),
         tile_px=64,
         format=PictureFormat.PNG,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.errors import PlaceError, TargetTaken
+from giornata.jobs.errors import StorageError, TargetTaken
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.paths import companion_names
 from giornata.jobs.model.task import RenderTask
@@ -158,11 +158,11 @@ def test_an_attempt_that_is_not_what_was_reported_is_not_published(
 ) -> None:
     claim, outcome = attempt(url, tmp_path)
     s3.client(url).put_object(Bucket=BUCKET, Key=claim.temporary.partition(f"{BUCKET}/")[2], Body=b"torn")
-    with pytest.raises(PlaceError, match="got 4 bytes or other ones, reported 9"):
+    with pytest.raises(StorageError, match="got 4 bytes or other ones, reported 9"):
         of(publisher, claim).publish(claim, outcome)
     publisher.discard(claim)
     publisher.discard(claim)
-    with pytest.raises(PlaceError, match="not there any more"):
+    with pytest.raises(StorageError, match="not there any more"):
         of(publisher, claim).publish(claim, outcome)
     assert s3.keys(url, BUCKET, tmp_path.name) == []
 

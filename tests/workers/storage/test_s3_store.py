@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from giornata.jobs.errors import (
-    AccessRefused,
-    PlaceAway,
-    PlaceBusy,
-    PlaceChanged,
-    PlaceError,
-    PlaceMissing,
-    PlaceUnknown,
+    ObjectChanged,
+    ObjectNotFound,
+    StorageAccessDenied,
+    StorageError,
+    StorageThrottled,
+    StorageUnavailable,
+    UnsupportedUrl,
 )
 from giornata.jobs.spec.storage import Storage
 from giornata.workers.storage import s3_transfer as s3_reading
@@ -118,10 +118,10 @@ def test_what_is_fetched_is_the_version_that_was_listed(url: str, place: S3Store
     fetched = place.fetch(name, tmp_path / "a", stamp=entry.stamp)
     assert fetched.sha256 == hashlib.sha256(b"first version").hexdigest()
     put(url, "a.bin", b"other version")
-    with pytest.raises(PlaceChanged, match="has changed since the job was listed"):
+    with pytest.raises(ObjectChanged, match="has changed since the job was listed"):
         place.fetch(name, tmp_path / "b", stamp=entry.stamp)
     s3.client(url).delete_object(Bucket=BUCKET, Key="a.bin")
-    with pytest.raises(PlaceMissing, match="nothing is there"):
+    with pytest.raises(ObjectNotFound, match="nothing is there"):
         place.fetch(name, tmp_path / "c", stamp=entry.stamp)
 
 
@@ -192,7 +192,7 @@ def test_an_upload_that_fails_leaves_nothing(
 ) -> None:
     (tmp_path / "up").write_bytes(bytes(20 * MIB))
     proxy.add(Kind.DENIED, r"^PUT .*partNumber=2")
-    with pytest.raises(AccessRefused):
+    with pytest.raises(StorageAccessDenied):
         place.put(tmp_path / "up", f"s3://{BUCKET}/up")
     assert s3.keys(url, BUCKET) == []
     assert s3.open_uploads(url, BUCKET) == []
@@ -201,10 +201,10 @@ def test_an_upload_that_fails_leaves_nothing(
 @pytest.mark.parametrize(
     ("kind", "error", "words"),
     [
-        (Kind.SLOW_DOWN, PlaceBusy, "asks to slow down"),
-        (Kind.DENIED, AccessRefused, "access was refused .* allow it for these credentials"),
-        (Kind.EXPIRED, AccessRefused, "expired .* renew them and the job goes on"),
-        (Kind.OTHER_ETAG, PlaceChanged, "has changed since the job was listed"),
+        (Kind.SLOW_DOWN, StorageThrottled, "asks to slow down"),
+        (Kind.DENIED, StorageAccessDenied, "access was refused .* allow it for these credentials"),
+        (Kind.EXPIRED, StorageAccessDenied, "expired .* renew them and the job goes on"),
+        (Kind.OTHER_ETAG, ObjectChanged, "has changed since the job was listed"),
     ],
 )
 def test_every_refusal_has_its_own_class(
@@ -213,7 +213,7 @@ def test_every_refusal_has_its_own_class(
     url: str,
     tmp_path: Path,
     kind: Kind,
-    error: type[PlaceError],
+    error: type[StorageError],
     words: str,
 ) -> None:
     name = put(url, "a", b"some bytes")
@@ -226,7 +226,7 @@ def test_every_refusal_has_its_own_class(
 
 def test_a_service_that_is_not_there_is_told_in_a_moment(tmp_path: Path) -> None:
     place = S3Store(Storage(endpoint_url="http://127.0.0.1:9"))
-    with pytest.raises(PlaceAway, match="the connection failed"):
+    with pytest.raises(StorageUnavailable, match="the connection failed"):
         place.head("s3://bucket/a")
 
 
@@ -236,10 +236,10 @@ def test_without_credentials_the_words_say_what_to_do(
     with monkeypatch.context() as bare:
         bare.delenv("AWS_ACCESS_KEY_ID")
         bare.delenv("AWS_SECRET_ACCESS_KEY")
-        with pytest.raises(AccessRefused, match="log in, or set AWS_PROFILE"):
+        with pytest.raises(StorageAccessDenied, match="log in, or set AWS_PROFILE"):
             S3Store(Storage(endpoint_url=url)).head(f"s3://{BUCKET}/a")
         bare.setenv("AWS_PROFILE", "nobody")
-        with pytest.raises(AccessRefused, match="ProfileNotFound"):
+        with pytest.raises(StorageAccessDenied, match="ProfileNotFound"):
             new_client(Storage(endpoint_url=url))
 
 
@@ -248,28 +248,28 @@ def test_no_error_of_the_library_is_left_untranslated() -> None:
     ours = botocore.exceptions.ParamValidationError  # says that we asked for something that cannot be
     for kind in known:
         if issubclass(kind, botocore.exceptions.BotoCoreError) and not issubclass(kind, ours):
-            with pytest.raises(PlaceError), translated("s3://b/k"):
+            with pytest.raises(StorageError), translated("s3://b/k"):
                 raise kind.__new__(kind)
 
 
 @pytest.mark.parametrize(
     ("code", "status", "kind"),
     [
-        ("SlowDown", 503, PlaceBusy),
-        ("InternalError", 500, PlaceAway),
-        ("NotImplemented", 501, PlaceError),
-        ("InvalidAccessKeyId", 403, AccessRefused),
-        ("403", 403, AccessRefused),
-        ("PermanentRedirect", 301, AccessRefused),
-        ("NoSuchBucket", 404, PlaceMissing),
-        ("404", 404, PlaceMissing),
-        ("NoSuchVersion", 404, PlaceChanged),
-        ("PreconditionFailed", 412, PlaceChanged),
-        ("ConditionalRequestConflict", 409, PlaceAway),
-        ("MalformedXML", 400, PlaceError),
+        ("SlowDown", 503, StorageThrottled),
+        ("InternalError", 500, StorageUnavailable),
+        ("NotImplemented", 501, StorageError),
+        ("InvalidAccessKeyId", 403, StorageAccessDenied),
+        ("403", 403, StorageAccessDenied),
+        ("PermanentRedirect", 301, StorageAccessDenied),
+        ("NoSuchBucket", 404, ObjectNotFound),
+        ("404", 404, ObjectNotFound),
+        ("NoSuchVersion", 404, ObjectChanged),
+        ("PreconditionFailed", 412, ObjectChanged),
+        ("ConditionalRequestConflict", 409, StorageUnavailable),
+        ("MalformedXML", 400, StorageError),
     ],
 )
-def test_answers_are_classed_by_code_and_status(code: str, status: int, kind: type[PlaceError]) -> None:
+def test_answers_are_classed_by_code_and_status(code: str, status: int, kind: type[StorageError]) -> None:
     answer = {"Error": {"Code": code, "Message": s3.KEY}, "ResponseMetadata": {"HTTPStatusCode": status}}
     error = refusal("s3://b/k", ClientError(answer, "GetObject"))  # type: ignore[arg-type]
     assert type(error) is kind
@@ -284,7 +284,7 @@ def test_parts_grow_with_the_object_and_are_never_too_many() -> None:
 
 def test_other_schemes_are_refused() -> None:
     for name in ("gs://bucket/a", "s3://", "s3://B/a"):
-        with pytest.raises(PlaceUnknown):
+        with pytest.raises(UnsupportedUrl):
             StorageRouter().at(name)
 
 

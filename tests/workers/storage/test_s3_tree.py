@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.errors import PlaceAway, PlaceMissing, TargetTaken
+from giornata.jobs.errors import ObjectNotFound, StorageUnavailable, TargetTaken
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
@@ -128,7 +128,7 @@ def test_a_delivery_that_breaks_off_has_no_index_and_goes_on(
 ) -> None:
     claim, outcome = attempt(proxy, tmp_path)
     proxy.add(Kind.LOST_ANSWER, r"^POST /tiles/set/page/3/0/default.jpg\?uploads")
-    with pytest.raises(PlaceAway):
+    with pytest.raises(StorageUnavailable):
         publisher.publish(claim, outcome)
     assert INDEX not in finals(service)
     proxy.faults.clear()
@@ -158,7 +158,7 @@ def test_a_damaged_folder_is_moved_aside_as_one(
         assert place.move_aside(f"s3://{BUCKET}/set/page") == f"s3://{BUCKET}/set/page.damaged-{number}"
         assert finals(service) == []
     assert finals(service, "page.damaged-1") == finals(service, "page.damaged-2") != []
-    with pytest.raises(PlaceMissing):
+    with pytest.raises(ObjectNotFound):
         place.move_aside(f"s3://{BUCKET}/set/page")
 
 
