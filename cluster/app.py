@@ -22,13 +22,13 @@ from giornata.cluster.dashboard import style_routes as routes_styles
 from giornata.cluster.dashboard import submit_routes as routes_submit
 from giornata.cluster.dashboard.previews import previews_in
 from giornata.cluster.dashboard.style_trials import studio_in
-from giornata.cluster.dashboard.templating import Around, page
+from giornata.cluster.dashboard.templating import PageContext, page
 from giornata.cluster.service.auth import Access
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.dependencies import PROBLEMS
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.metrics import Metrics
-from giornata.cluster.service.middleware import BODY_BYTES, Gate
+from giornata.cluster.service.middleware import BODY_BYTES, SecurityMiddleware
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
 from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.routes import items as routes_items
@@ -44,17 +44,17 @@ SHOWN = 3  # findings about one request
 
 
 def create_app(
-    desk: Desk,
+    desk: JobService,
     *,
     access: Access,
-    hub: Hub | None = None,
-    around: Around | None = None,
+    hub: EventBroadcaster | None = None,
+    around: PageContext | None = None,
     metrics: Metrics | None = None,
     body_bytes: int = BODY_BYTES,
 ) -> FastAPI:
     """The service of `desk`; one look at the store a second starts and ends with it."""
-    around = around or Around()
-    watching = hub or Hub(desk, scratch=around.scratch)
+    around = around or PageContext()
+    watching = hub or EventBroadcaster(desk, scratch=around.scratch)
     places = StorageRouter()
     previews, studio = previews_in(around.home, places), studio_in(around.home, around.library)
 
@@ -101,7 +101,9 @@ def create_app(
     ):
         app.include_router(pages.router)
     _answer_problems(app)
-    app.add_middleware(Gate, access=access, role=desk.role, standby_page=_standby_page, body_bytes=body_bytes)
+    app.add_middleware(
+        SecurityMiddleware, access=access, role=desk.role, standby_page=_standby_page, body_bytes=body_bytes
+    )
     return app
 
 

@@ -73,8 +73,8 @@ class ServiceRefused(ServiceError):
         return f"{message} ({code})"
 
 
-class BadQuestion(ServiceError):
-    """`BadQuestion(field, got, needed)`."""
+class InvalidParameter(ServiceError):
+    """`InvalidParameter(field, got, needed)`."""
 
     def __str__(self) -> str:
         field, got, needed = self.args
@@ -97,8 +97,8 @@ class TargetForbidden(ServiceError):
         return f"posting to {url}: {reason}"
 
 
-class StoreServed(ServiceError):
-    """`StoreServed(store, holder)`: a single batch may not run beside a service on one store."""
+class StoreInUse(ServiceError):
+    """`StoreInUse(store, holder)`: a single batch may not run beside a service on one store."""
 
     def __str__(self) -> str:
         store, holder = self.args

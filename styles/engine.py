@@ -18,7 +18,7 @@ Core = tuple[slice, slice]  # rows and columns of the core inside the tile's pix
 
 
 @dataclass(frozen=True)
-class Frozen:
+class TileSnapshot:
     """A tile between two phases, as it can lie on disk: what `Engine.thaw` needs to go on to the last bit.
 
     `tensors` are on the CPU and contiguous, in the engine's own order and type.
@@ -44,7 +44,7 @@ class TileRun(Protocol):
         """The styled tile: float32, h x w x 3, 0..1. Raises `BadStatistics` before the last phase."""
         ...
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> TileSnapshot:
         """The tile as it is now, before `advance`; views of its memory, to be written before it goes on."""
         ...
 
@@ -81,7 +81,7 @@ class Engine(Protocol):
         """Begin a tile: `pixels` float32, h x w x 3, sRGB 0..1, sides multiples of `stride`."""
         ...
 
-    def thaw(self, frozen: Frozen, height: int, core: Core) -> TileRun:
+    def thaw(self, frozen: TileSnapshot, height: int, core: Core) -> TileRun:
         """The run that was frozen; `height` and `core` are those of the pixels it was opened with."""
         ...
 

@@ -97,7 +97,7 @@ SHIPPED_STATISTICS = SHIPPED / "universal"  # styles that are statistics: some e
 
 
 @dataclass(frozen=True)
-class Shelved:
+class LibraryEntry:
     """A card and the folder it lies in."""
 
     card: StyleCard
@@ -123,14 +123,14 @@ class Library:
     def __init__(self, folders: Iterable[Path] = ()) -> None:
         self.own_folders = tuple(folders)
         self.folders = (*self.own_folders, SHIPPED, SHIPPED_STATISTICS)
-        self.styles: Mapping[str, Shelved] = self._read()
+        self.styles: Mapping[str, LibraryEntry] = self._read()
 
-    def _read(self) -> dict[str, Shelved]:
-        found: dict[str, Shelved] = {}
+    def _read(self) -> dict[str, LibraryEntry]:
+        found: dict[str, LibraryEntry] = {}
         for folder in self.folders:
             for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
                 card = load_card(path)
-                found.setdefault(card.name, Shelved(card, folder))
+                found.setdefault(card.name, LibraryEntry(card, folder))
         return dict(sorted(found.items()))
 
     @property
@@ -138,7 +138,7 @@ class Library:
         """Every style's name, sorted."""
         return tuple(self.styles)
 
-    def find(self, name: str) -> Shelved:
+    def find(self, name: str) -> LibraryEntry:
         """The style called `name`. Raises `UnknownStyle`, which lists the known ones."""
         if name not in self.styles:
             raise UnknownStyle(name, self.names)
@@ -164,7 +164,7 @@ class Library:
         return verdicts
 
 
-def check_hash(shelved: Shelved, known: dict[Path, str] | None = None) -> None:
+def check_hash(shelved: LibraryEntry, known: dict[Path, str] | None = None) -> None:
     """Raise `WeightsMismatch` unless the weight file has the card's sha256; `known` remembers files."""
     known = {} if known is None else known
     path = shelved.weights_path

@@ -14,7 +14,7 @@ from giornata.styles.engine import Engine
 from giornata.styles.errors import StyleError, UnknownStyle, WeightsMismatch
 from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
 from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork, classic_shape
-from giornata.styles.library import EngineName, Library, Shelved, StyleCard, check_hash
+from giornata.styles.library import EngineName, Library, LibraryEntry, StyleCard, check_hash
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
 from giornata.styles.universal.loader import universal_engine
 from giornata.styles.universal.statistics import load_statistics
@@ -63,7 +63,7 @@ def _cached_network(path: Path, sha256: str) -> tuple[TransformerNetwork, tuple[
     return read_network(path)
 
 
-def shared_weights(library: Library, mix: Mapping[str, float]) -> Shelved:
+def shared_weights(library: Library, mix: Mapping[str, float]) -> LibraryEntry:
     """The one weight file that holds every style of `mix`. Raises `StyleError` if they lie in several."""
     shelves = found_styles(library, mix)
     if len({s.card.sha256 for s in shelves}) > 1:
@@ -71,7 +71,7 @@ def shared_weights(library: Library, mix: Mapping[str, float]) -> Shelved:
     return shelves[0]
 
 
-def found_styles(library: Library, mix: Mapping[str, float]) -> list[Shelved]:
+def found_styles(library: Library, mix: Mapping[str, float]) -> list[LibraryEntry]:
     """The library's entries for a mix, in its order. Raises `UnknownStyle`."""
     shelves = [library.find(name) for name in mix]
     if not shelves:

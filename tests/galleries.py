@@ -14,7 +14,7 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageFilter, ImageOps
 
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.cluster.service.auth import Access
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
@@ -167,7 +167,7 @@ class Gallery(Place):
         manager = JobManager(self.store, self.painter, self.publisher, STYLES)
         closed = threading.Event()
         working = threading.Thread(target=manager.serve, args=(closed.is_set,), name="manager")
-        around = Around(home=self.root / "home", scratch=self.root / "scratch", library=library)
+        around = PageContext(home=self.root / "home", scratch=self.root / "scratch", library=library)
         working.start()
         try:
             with serving(self.desk, access=access, around=around) as url:

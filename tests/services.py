@@ -9,10 +9,10 @@ from pathlib import Path
 import uvicorn
 
 from giornata.cluster.app import create_app
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.cluster.service.auth import Access
-from giornata.cluster.service.broadcaster import Hub
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.broadcaster import EventBroadcaster
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.maintenance import upkeep_in
 from giornata.jobs.manager.listing import Lister
 from giornata.jobs.planning.estimate import PlanReport, Size, plan
@@ -36,7 +36,7 @@ class Place:
             (root / "scans" / name).write_bytes(b"not looked at")
         self.store = JobStore(database or root / "home" / "jobs.sqlite")
         self.publisher = LocalPublisher()
-        self.desk = Desk(
+        self.desk = JobService(
             self.store,
             STYLES,
             self.publisher,
@@ -67,11 +67,11 @@ class Place:
 
 @contextmanager
 def serving(
-    desk: Desk,
+    desk: JobService,
     *,
     access: Access | None = None,
-    hub: Hub | None = None,
-    around: Around | None = None,
+    hub: EventBroadcaster | None = None,
+    around: PageContext | None = None,
     body_bytes: int = 65536,
     port: int = 0,
 ) -> Iterator[str]:

@@ -37,7 +37,7 @@ _WORK = (ItemState.QUEUED, ItemState.LEASED)
 
 
 @dataclass(frozen=True)
-class Ending:
+class BatchResult:
     """How a batch ended and where its manifest is (none when stopped); idle if nothing was left to render."""
 
     job_id: str
@@ -114,7 +114,7 @@ class StopFlag:
 
 def run_batch(
     session: Session, spec: JobSpec, *, base: Path, watcher: Watcher, ask: Retrying = at_once
-) -> Ending:
+) -> BatchResult:
     """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs.
 
     `ask` is how inputs are listed and papers written, before and after there is a queue to wait in.
@@ -133,7 +133,7 @@ def conclude(
     watcher: Watcher,
     ask: Retrying,
     is_idle: bool = False,
-) -> Ending:
+) -> BatchResult:
     """The last numbers of a batch that does not run any more, and its papers when it has ended."""
     job_id = submission.job_id
     summary = summarise(store, job_id)
@@ -141,7 +141,7 @@ def conclude(
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = ask(lambda: deliver_papers(store, job_id, publisher)) if state.is_terminal else None
     reason = store.job(job_id).reason
-    return Ending(job_id, state, reason, summary, submission.resumed, manifests, is_idle)
+    return BatchResult(job_id, state, reason, summary, submission.resumed, manifests, is_idle)
 
 
 class NoWorkers:
@@ -182,7 +182,7 @@ class NoWorkers:
 
 def ended_idle(
     spec: JobSpec, *, base: Path, home: Path, styles: StyleCatalog, watcher: Watcher, ask: Retrying
-) -> Ending | None:
+) -> BatchResult | None:
     """Submit a batch that was completed before once more, and end it if its inputs hold nothing new.
 
     Nothing where it was not, where there is something to render, or another manager holds the store: then the
@@ -222,7 +222,7 @@ def carry_out(
     memory_bytes: int | None = None,
     address: str | None = None,
     as_json: bool = False,
-) -> Ending:
+) -> BatchResult:
     """Plan, then run, where anything is left to render. Raises `PlanRefused` before it is, `ClusterError`.
 
     A job that starts at once is not planned: what is wrong with an input fails that item.

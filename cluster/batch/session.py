@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from giornata.cluster.errors import StoreServed
+from giornata.cluster.errors import StoreInUse
 from giornata.cluster.execution.connection import WatchedCluster
 from giornata.cluster.execution.render_actor import RenderActor
-from giornata.cluster.execution.resilient_runner import SturdyRunner
+from giornata.cluster.execution.resilient_runner import ResilientRunner
 from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import StdoutGuard
 from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
@@ -49,7 +49,7 @@ class Session:
     manager: JobManager
     store: JobStore
     publisher: Publisher
-    runner: SturdyRunner
+    runner: ResilientRunner
     out: TextIO
 
 
@@ -69,7 +69,7 @@ def batch_session(
     with JobStore(settings.home / STORE_NAME) as store:
         lock = store.manager_lock()
         if not lock.acquire(exclusive=False):
-            raise StoreServed(store.name, lock.holder())
+            raise StoreInUse(store.name, lock.holder())
         try:
             with managing(
                 store, settings, styles=styles, library_folders=library_folders, listener=listener
@@ -96,7 +96,7 @@ def managing(
     store.check()
     with session_scratch(settings.scratch) as scratch, StdoutGuard() as guard:
         cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))
-        runner = SturdyRunner(cluster, discard=publisher.discard, note=_noting(store))
+        runner = ResilientRunner(cluster, discard=publisher.discard, note=_noting(store))
         try:
             runner.warm_up(settings.start_timeout_s)
             progress = Both(listener or Silent(), WorkDirCleaner(store, settings.scratch))

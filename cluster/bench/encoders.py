@@ -15,14 +15,14 @@ import torch
 from scipy.stats import spearmanr
 
 from giornata.cluster.bench.batch import NAMES, photograph
-from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.coordinator import Operation, Superstep
 from giornata.styles.optimization.objective import LossParts
 from giornata.styles.optimization.options import (
     CONTENT_LAYERS,
     STYLE_LAYERS,
     GatysOptions,
-    Growth,
     Scale,
+    ScaleGrowth,
     Start,
 )
 from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
@@ -120,7 +120,7 @@ def options_for(true: Encoder, compact: Encoder, steps: int) -> GatysOptions:
     both = set(true.layers) & set(compact.layers)
     content = {layer: 1.0 for layer in CONTENT_LAYERS if layer in both} or {SECOND_CHOICE: 1.0}
     style = {layer: weight for layer, weight in STYLE_LAYERS.items() if layer in both}
-    return GatysOptions(content_layers=content, style_layers=style, growth=Growth.NONE, steps=steps)
+    return GatysOptions(content_layers=content, style_layers=style, growth=ScaleGrowth.NONE, steps=steps)
 
 
 def pass_s(encoder: Encoder, side_px: int, *, times: int = 5) -> float:
@@ -182,9 +182,9 @@ def _loss(work: Optimization, picture: Path) -> LossParts:
     judged = work.model_copy(update={**start, "folder": fresh})
     encoder = judged.loaded_encoder()
     lay_out(judged, 0, encoder)
-    easel = open_scale(judged, 0, encoder)
-    every: Sequence[int] = range(len(easel.plates.grid))
-    easel.play(Round(Verb.FORWARD), every)
-    parts = easel.play(Round(Verb.EVALUATE), every)
+    optimizer = open_scale(judged, 0, encoder)
+    every: Sequence[int] = range(len(optimizer.arrays.grid))
+    optimizer.run(Superstep(Operation.FORWARD), every)
+    parts = optimizer.run(Superstep(Operation.REDUCE), every)
     assert isinstance(parts, LossParts)  # noqa: S101 - as EVALUATE answers
     return parts

@@ -20,8 +20,8 @@ from giornata.cluster.bench.batch import photograph
 from giornata.cluster.ray_runtime.actors import ActorFactory, OutcomeKind, call, fetch, kill
 from giornata.cluster.ray_runtime.runtime import Runtime
 from giornata.cluster.settings import ClusterSettings
-from giornata.styles.optimization.coordinator import Conductor, Round, Verb
-from giornata.styles.optimization.options import GatysOptions, Growth, Scale
+from giornata.styles.optimization.coordinator import Coordinator, Operation, Superstep
+from giornata.styles.optimization.options import GatysOptions, Scale, ScaleGrowth
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory
 from giornata.workers.optimization.runner import run_supersteps
@@ -36,18 +36,18 @@ class BenchEasel:
         keep_freed_memory()
         self.threads, self.work = threads, Optimization.model_validate_json(work)
         self.encoder = self.work.loaded_encoder()
-        self._easel: TileOptimizer | None = None
+        self._optimizer: TileOptimizer | None = None
 
     def lay_out(self) -> int:
         """Write down the only scale; how many tiles it has."""
         lay_out(self.work, 0, self.encoder)
         return len(self.work.grid(0, self.encoder))
 
-    def play(self, asked: Round, tiles: tuple[int, ...]) -> Any:
+    def run(self, superstep: Superstep, tiles: tuple[int, ...]) -> Any:
         """One round on these tiles, as a render actor plays it."""
-        if self._easel is None:
-            self._easel = open_scale(self.work, 0, self.encoder, lanes=self.threads)
-        return self._easel.play(asked, tiles)
+        if self._optimizer is None:
+            self._optimizer = open_scale(self.work, 0, self.encoder, lanes=self.threads)
+        return self._optimizer.run(superstep, tiles)
 
     def peak_mb(self) -> float:
         """The most memory of this process so far, torch's own included."""
@@ -215,7 +215,7 @@ def _work(setting: Setting, folder: Path) -> Optimization:
         folder=folder,
         content_path=folder / "content.npy",
         styles=(StyleSource(name="style", pixels_path=folder / "style.npy"),),
-        options=GatysOptions(growth=Growth.NONE, steps=setting.steps + 1),
+        options=GatysOptions(growth=ScaleGrowth.NONE, steps=setting.steps + 1),
         scales=(Scale(setting.side_px, setting.side_px, setting.steps + 1),),
         core_px=setting.core_px,
         encoder=setting.encoder,
@@ -226,16 +226,16 @@ def _work(setting: Setting, folder: Path) -> Optimization:
 def _steps(work: Optimization, actors: Sequence[Any], groups: Sequence[tuple[int, ...]]) -> Iterator[float]:
     """Seconds of every step, the conductor here and the tiles there."""
 
-    def play(asked: Round) -> Any:
-        if asked.verb is Verb.EVALUATE:
-            return answers([call(actors[0], "play", (asked, ()))])[0]
-        found = answers([call(actor, "play", (asked, group)) for actor, group in zip(actors, groups)])  # noqa: B905
-        if asked.verb is Verb.TAKE:
+    def run(superstep: Superstep) -> Any:
+        if superstep.verb is Operation.REDUCE:
+            return answers([call(actors[0], "run", (superstep, ()))])[0]
+        found = answers([call(actor, "run", (superstep, group)) for actor, group in zip(actors, groups)])  # noqa: B905
+        if superstep.verb is Operation.DOT:
             return {index: one for part in found for index, one in part.items()}
         return None
 
     at = time.perf_counter()
-    for _ in run_supersteps(Conductor(work.options, steps=work.scales[0].steps).run(), play):
+    for _ in run_supersteps(Coordinator(work.options, steps=work.scales[0].steps), run):
         now = time.perf_counter()
         yield now - at
         at = now

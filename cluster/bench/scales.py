@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from giornata.cluster.bench.batch import photograph
-from giornata.styles.optimization.options import GatysOptions, Growth, scales_of
+from giornata.styles.optimization.options import GatysOptions, ScaleGrowth, scales_of
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.device import keep_freed_memory
 from giornata.workers.optimization.runner import optimize
@@ -27,7 +27,7 @@ class Setting:
     steps: int = 100
     first_steps: int = 100
     smallest_px: int = 128
-    growth: Growth = Growth.DYADIC
+    growth: ScaleGrowth = ScaleGrowth.DYADIC
     encoder: str = "compact"
     threads: int = 1
     core_px: int = USUAL_CORE_PX
@@ -97,7 +97,7 @@ def _work(setting: Setting, folder: Path, *, several: bool) -> Optimization:
     np.save(folder / "content.npy", photograph(0, side, side))
     np.save(folder / "style.npy", photograph(5, side, side))
     options = GatysOptions(
-        growth=setting.growth if several else Growth.NONE,
+        growth=setting.growth if several else ScaleGrowth.NONE,
         steps=setting.first_steps if several else setting.steps,
         smallest_px=setting.smallest_px,
     )

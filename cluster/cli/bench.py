@@ -25,7 +25,7 @@ from giornata.cluster.bench import scales as scales_bench
 from giornata.cluster.bench import tiles as tiles_bench
 from giornata.cluster.cli.options import MemoryLimit
 from giornata.cluster.settings import Machine
-from giornata.styles.optimization.options import Growth
+from giornata.styles.optimization.options import ScaleGrowth
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 Folder = Annotated[
@@ -190,7 +190,7 @@ def scales(
     steps: Annotated[int, typer.Option(min=2, help="of the one scale")] = 100,
     first_steps: Annotated[int, typer.Option(min=2, help="of the smallest of several scales")] = 100,
     smallest: Annotated[int, typer.Option(min=64, help="px")] = 128,
-    growth: Annotated[Growth, typer.Option()] = Growth.DYADIC,
+    growth: Annotated[ScaleGrowth, typer.Option()] = ScaleGrowth.DYADIC,
     encoder: Annotated[str, typer.Option(help="auto, compact, vgg19 or a weight file")] = "compact",
     threads: Annotated[int | None, typer.Option(min=1, help="one a core if left out")] = None,
     as_json: Json = False,

@@ -3,10 +3,10 @@
 from enum import IntEnum
 
 from giornata.cluster.errors import (
-    BadQuestion,
     ClusterError,
+    InvalidParameter,
     ServiceRefused,
-    StoreServed,
+    StoreInUse,
     TargetForbidden,
     UnknownWorker,
     UnsafeService,
@@ -46,11 +46,11 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (UnknownJob, Exit.NOT_FOUND),
     (UnknownItem, Exit.NOT_FOUND),
     (UnknownWorker, Exit.NOT_FOUND),
-    (BadQuestion, Exit.USAGE),
+    (InvalidParameter, Exit.USAGE),
     (UnsafeService, Exit.REJECTED),
     (TargetForbidden, Exit.REJECTED),
     (StoreUnavailable, Exit.UNREACHABLE),
-    (StoreServed, Exit.REJECTED),
+    (StoreInUse, Exit.REJECTED),
     (ClusterError, Exit.UNREACHABLE),
     (JobError, Exit.REJECTED),
     (StyleError, Exit.REJECTED),

@@ -15,7 +15,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
 from giornata.cluster.errors import ServiceUnreachable
-from giornata.cluster.service.api import Verbs
+from giornata.cluster.service.api import JobApi
 from giornata.cluster.service.auth import client_token
 from giornata.cluster.service.client import Client
 from giornata.cluster.service.local import local_desk
@@ -45,7 +45,7 @@ def verb() -> typer.Typer:
 
 
 @contextmanager
-def reached(url: str | None, token_file: Path | None, *, needs_service: bool = False) -> Iterator[Verbs]:
+def reached(url: str | None, token_file: Path | None, *, needs_service: bool = False) -> Iterator[JobApi]:
     """The verbs of the service at `url`, of the one at the usual place, or of this machine's own store.
 
     Raises `ServiceUnreachable` when there is none and the verb `needs_service`.

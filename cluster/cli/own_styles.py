@@ -15,7 +15,7 @@ from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.storage.hashing import file_sha256
-from giornata.styles.library import Artwork, EngineName, Shelved, StyleCard, card_text
+from giornata.styles.library import Artwork, EngineName, LibraryEntry, StyleCard, card_text
 from giornata.styles.universal.engine import UniversalOptions
 from giornata.styles.universal.network import MIN_SIDE, STRIDE, NetworkReach, rounded_up
 from giornata.styles.universal.network_files import load_network_card
@@ -49,7 +49,7 @@ def name_from(picture: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-") or "style"
 
 
-def add_style(new: NewStyle, *, force: bool) -> Shelved:
+def add_style(new: NewStyle, *, force: bool) -> LibraryEntry:
     """Learn a style and put its card, statistics and preview into the user's library.
 
     Raises `CommandRefused` for a name that is taken or no name, and for a picture that cannot be used.
@@ -60,7 +60,7 @@ def add_style(new: NewStyle, *, force: bool) -> Shelved:
         raise CommandRefused(f"reading style picture {new.picture}: no such file", Exit.REJECTED)
     before = _own(folder, new.name)
     folder.mkdir(parents=True, exist_ok=True)
-    shelved = Shelved(_card(new, _weights(new, folder)), folder)
+    shelved = LibraryEntry(_card(new, _weights(new, folder)), folder)
     # The card comes last, in one step: until then the style is what it was.
     _write(folder / f"{new.name}.toml", card_text(shelved.card))
     if before and before.card.weights != shelved.card.weights:
@@ -85,12 +85,12 @@ def remove_style(name: str) -> None:
         found.weights_path.unlink(missing_ok=True)
 
 
-def preview_path(shelved: Shelved) -> Path:
+def preview_path(shelved: LibraryEntry) -> Path:
     """Where the picture lies that shows an own style."""
     return shelved.folder / f"{shelved.card.name}.jpg"
 
 
-def write_preview(shelved: Shelved) -> Path:
+def write_preview(shelved: LibraryEntry) -> Path:
     """A sample photograph in the style, beside its card."""
     target = preview_path(shelved)
     with tempfile.TemporaryDirectory(prefix="giornata-preview-") as folder:
@@ -121,7 +121,7 @@ def _check_name(name: str, *, force: bool) -> None:
         )
 
 
-def _own(folder: Path, name: str) -> Shelved | None:
+def _own(folder: Path, name: str) -> LibraryEntry | None:
     found = user_library().styles.get(name)
     return found if found and found.folder == folder else None
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.planning import make_plan, say
-from giornata.cluster.batch.run import Ending, carry_out
+from giornata.cluster.batch.run import BatchResult, carry_out
 from giornata.cluster.cli.exits import code_of_state
 from giornata.cluster.cli.options import EndpointUrl, MemoryLimit, load_spec_at
 from giornata.cluster.reporting.formatting import duration
@@ -49,7 +49,7 @@ def run(
     raise typer.Exit(code_of_state(ending.state))
 
 
-def tell(ending: Ending, *, again: str, as_json: bool) -> None:
+def tell(ending: BatchResult, *, again: str, as_json: bool) -> None:
     """The last words of a batch."""
     if as_json:
         sys.stdout.write(json.dumps(as_data(ending)) + "\n")
@@ -71,7 +71,7 @@ def tell(ending: Ending, *, again: str, as_json: bool) -> None:
         sys.stdout.write(f"outputs and manifest: {folder} ({name}, manifest.json)\n")
 
 
-def as_data(ending: Ending) -> dict[str, object]:
+def as_data(ending: BatchResult) -> dict[str, object]:
     """The result as plain data."""
     snapshot = ending.summary.snapshot
     return {

@@ -12,14 +12,14 @@ from rich.table import Column, Table
 
 from giornata.cluster.batch.catalog import user_library
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.styles.library import Shelved
+from giornata.styles.library import LibraryEntry
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 SHEET_COLUMNS, SHEET_CELL_PX = 6, 256
 RECIPES = Path(__file__).resolve().parents[2] / "styles" / "training" / "recipes"
 
 
-def described(shelved: Shelved) -> dict[str, object]:
+def described(shelved: LibraryEntry) -> dict[str, object]:
     """A style as plain data."""
     return {**shelved.card.model_dump(mode="json"), "folder": str(shelved.folder)}
 

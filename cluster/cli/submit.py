@@ -13,7 +13,7 @@ from giornata.cluster.cli.options import AsJson, EndpointUrl, Job, TokenFile, Ur
 from giornata.cluster.cli.output import write_json
 from giornata.cluster.cli.run import show as show_plan
 from giornata.cluster.errors import ServiceError
-from giornata.cluster.service.api import PRIORITY, Verbs
+from giornata.cluster.service.api import PRIORITY, JobApi
 from giornata.cluster.service.client import AWAY_S, may_pass
 from giornata.cluster.service.rates import moment
 from giornata.cluster.service.schemas.jobs import JobView
@@ -51,7 +51,7 @@ def wait(
 
 
 def await_end(
-    verbs: Verbs, job_id: str, *, timeout_s: float | None, reporter: Reporter | None = None
+    verbs: JobApi, job_id: str, *, timeout_s: float | None, reporter: Reporter | None = None
 ) -> JobView:
     """The job when it has ended. Raises `CommandRefused` with `NOT_FINISHED` when that takes too long."""
     since = time.monotonic()

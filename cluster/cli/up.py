@@ -15,10 +15,10 @@ from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.run import StopFlag
 from giornata.cluster.batch.session import managing
 from giornata.cluster.cli.options import HOST, PORT, MemoryLimit, TokenFile, verb
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.cluster.ray_runtime import actors
 from giornata.cluster.service.auth import Access, choose_access
-from giornata.cluster.service.leader import Manifests, Standing
+from giornata.cluster.service.leader import LeaderElection, Manifests
 from giornata.cluster.service.local import database_place, desk_on
 from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.server import Server
@@ -68,7 +68,7 @@ def stand(
     """Serve a store until a signal. Raises `UnsafeService`, `ClusterError`, `StoreUnavailable`."""
     stop, metrics, links = StopFlag(), Metrics(), Links()
     out = sys.stderr  # the session takes standard output away from everyone while Ray is up
-    standing = Standing(
+    standing = LeaderElection(
         store.manager_lock(),
         lambda: managed(store, settings, stop, rule=rule, metrics=metrics, links=links),
         tell=lambda role, words: say(out, words),
@@ -88,9 +88,11 @@ class Links:
     ray_url: str = ""
 
 
-def around(settings: ClusterSettings, links: Links, environment: Mapping[str, str] = os.environ) -> Around:
+def around(
+    settings: ClusterSettings, links: Links, environment: Mapping[str, str] = os.environ
+) -> PageContext:
     """What the dashboard says of this service beside its jobs."""
-    return Around(
+    return PageContext(
         home=settings.home,
         scratch=settings.scratch,
         library=user_library(),

@@ -12,7 +12,7 @@ from giornata.cluster.dashboard.templating import page
 from giornata.cluster.dashboard.zoom_files import zoom_file
 from giornata.cluster.reporting.html import spec_words
 from giornata.cluster.service.dependencies import After, Asked, ItemId, JobId, Limit
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.cluster.service.validation import NAME
 from giornata.jobs.model.attempt import OutcomeClass
@@ -26,7 +26,7 @@ REASONS = 8
 
 
 @dataclass
-class Words:
+class FailureGroup:
     """Failures that were told in the same words."""
 
     reason: str
@@ -52,7 +52,7 @@ class FailureCause:
     kind: str
     count: int
     looked_into: int
-    words: tuple[Words, ...]
+    words: tuple[FailureGroup, ...]
 
 
 def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
@@ -64,10 +64,10 @@ def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
         classes = [OutcomeClass(kind)] if kind else None
         items = store.page(job_id, states=lost, classes=classes, limit=LOOKED_INTO)
         items = [item for item in items if kind or item.outcome_class is None]
-        found: dict[str, Words] = {}
+        found: dict[str, FailureGroup] = {}
         for item in items:
             key = fingerprint(item)
-            found.setdefault(key, Words(key)).add(item)
+            found.setdefault(key, FailureGroup(key)).add(item)
         ordered = sorted(found.values(), key=lambda words: -words.count)[:REASONS]
         causes.append(FailureCause(kind or "other", count, len(items), tuple(ordered)))
     return causes
@@ -96,7 +96,7 @@ def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]
     return before, after[0].item_id if after else None
 
 
-def spec_text(desk: Desk, job_id: str) -> str:
+def spec_text(desk: JobService, job_id: str) -> str:
     """What was asked for, as one would write it."""
     return spec_words(desk.job(job_id).spec)
 

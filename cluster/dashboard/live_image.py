@@ -16,7 +16,7 @@ SIDE_PX = 1400
 
 
 @dataclass(frozen=True)
-class Growth:
+class LiveImage:
     """A picture at work: its size, its plan of tiles, and those that are there in the order they came."""
 
     folder: Path
@@ -73,7 +73,7 @@ class Growth:
         return slice((cut - self.overlap_px // 2) // step, -(-(cut + self.overlap_px // 2) // step) + 1)
 
 
-def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> Growth | None:
+def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> LiveImage | None:
     """The picture of an item that is being painted, where it is a large one on this machine."""
     if scratch is None or not item_id.isalnum():
         return None
@@ -83,7 +83,7 @@ def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> Growth 
             header = np.load(record.parent / "canvas.npy", mmap_mode="r")
             height, width = header.shape[:2]
             done = tile_records(record.parent / "strips")
-            return Growth(record.parent, width, height, int(made["core_px"]), overlap_px, done)
+            return LiveImage(record.parent, width, height, int(made["core_px"]), overlap_px, done)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None

@@ -12,7 +12,7 @@ from giornata.cluster.dashboard.preview_routes import PRIVATE
 from giornata.cluster.dashboard.templating import leaf
 from giornata.cluster.dashboard.zoom_files import inside
 from giornata.cluster.service.dependencies import Asked, ItemId, JobId
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.jobs.errors import StorageError
@@ -77,7 +77,7 @@ def is_kept(item: ItemView) -> bool:
     return is_url(item.target) or Path(item.target).is_file()
 
 
-def place_of(request: Request, desk: Desk, item: ItemView) -> ObjectStore:
+def place_of(request: Request, desk: JobService, item: ItemView) -> ObjectStore:
     """Where the output of an item lies."""
     places: StorageRouter = request.app.state.places
     return places.at(item.target, desk.store.job(item.job_id).spec.storage)
@@ -88,7 +88,7 @@ def _parts(place: ObjectStore, name: str, size: int) -> Iterator[bytes]:
         yield place.read(name, start=start, length=min(PART_BYTES, size - start))
 
 
-def _sidecar(request: Request, desk: Desk, item: ItemView) -> Any:
+def _sidecar(request: Request, desk: JobService, item: ItemView) -> Any:
     try:
         found = place_of(request, desk, item).read(companion_names(item.target)[0], length=SIDECAR_BYTES)
         return json.loads(found)

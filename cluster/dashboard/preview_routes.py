@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from giornata.cluster.dashboard.live_image import Growth, growth_of
+from giornata.cluster.dashboard.live_image import LiveImage, growth_of
 from giornata.cluster.dashboard.previews import Previews, PreviewSize
-from giornata.cluster.dashboard.work_queue import Never, in_time
+from giornata.cluster.dashboard.work_queue import PreviewUnavailable, in_time
 from giornata.cluster.dashboard.zoom_files import Side, page_of, picture_of
 from giornata.cluster.service.dependencies import Asked, ItemId, JobId
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.jobs.model.states import ItemState
@@ -58,12 +58,12 @@ def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
     return Response(found.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
 
 
-def _growth(request: Request, desk: Desk, job_id: str, item_id: str) -> Growth | None:
+def _growth(request: Request, desk: JobService, job_id: str, item_id: str) -> LiveImage | None:
     item, render = desk.item(job_id, item_id), desk.store.job(job_id).spec.render
     return growth_of(request.app.state.around.scratch, item.item_id, overlap_px=render.overlap)
 
 
-def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
+def _last(request: Request, desk: JobService, job_id: str) -> ItemView | None:
     newest = request.app.state.hub.mosaics.newest(job_id)
     place = desk.store.highest(job_id, (ItemState.DONE,)) if newest is None else newest
     found = desk.store.page(job_id, after=(place - 1, "~"), limit=1) if place >= 0 else []
@@ -72,7 +72,9 @@ def _last(request: Request, desk: Desk, job_id: str) -> ItemView | None:
     return ItemView.of(found[0]) if found else None
 
 
-async def _preview(request: Request, desk: Desk, item: ItemView, side: Side, size: PreviewSize) -> Response:
+async def _preview(
+    request: Request, desk: JobService, item: ItemView, side: Side, size: PreviewSize
+) -> Response:
     previews: Previews | None = request.app.state.previews
     picture = await run_in_threadpool(picture_of, desk, item, side, side_px=size.side_px)
     if previews is None or picture is None:
@@ -81,7 +83,7 @@ async def _preview(request: Request, desk: Desk, item: ItemView, side: Side, siz
     wish = await run_in_threadpool(partial(previews.ask, picture, size, page=page))
     try:
         path = await in_time(wish, WAIT_S)
-    except Never:
+    except PreviewUnavailable:
         return stand_in(NONE)
     if path is None:
         return stand_in(NOT_YET)

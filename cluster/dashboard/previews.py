@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Never
+from giornata.cluster.dashboard.work_queue import BoundedFolder, Maker, PreviewUnavailable, WorkQueue
 from giornata.jobs.errors import StorageError
 from giornata.jobs.spec.enums import Pages
 from giornata.jobs.spec.storage import Storage
@@ -64,14 +64,14 @@ class Previews:
     ) -> None:
         self._kept = BoundedFolder(folder, most_bytes=most_bytes)
         self._places = places or StorageRouter()
-        self.line: Line[Wish] = Line(self._making, waiting=waiting)
+        self.line: WorkQueue[Wish] = WorkQueue(self._making, waiting=waiting)
         # Of its own: a bucket that does not answer keeps nobody waiting for what lies on disk.
-        self.far_line: Line[Wish] = Line(self._making, waiting=waiting)
+        self.far_line: WorkQueue[Wish] = WorkQueue(self._making, waiting=waiting)
 
     def ask(self, picture: Path | Far, size: PreviewSize, *, page: int | None = None) -> "Future[Path]":
         """The file of a preview, now or later; of several pages the first, or full-size `page` from 0.
 
-        A wish that is dropped is cancelled. The future raises `Never` for what cannot be shown.
+        A wish that is dropped is cancelled. The future raises `PreviewUnavailable` for what cannot be shown.
         """
         if isinstance(picture, Far):
             words = f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{page}\n{size.side_px}"
@@ -80,7 +80,7 @@ class Previews:
             facts = picture.stat()
         except (OSError, ValueError):
             nothing: Future[Path] = Future()
-            nothing.set_exception(Never(str(picture)))
+            nothing.set_exception(PreviewUnavailable(str(picture)))
             return nothing
         words = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
         return self._asked(self.line, words, (picture, page, size.side_px))
@@ -95,7 +95,7 @@ class Previews:
         self.line.close()
         self.far_line.close()
 
-    def _asked(self, line: Line[Wish], words: str, wish: Wish) -> "Future[Path]":
+    def _asked(self, line: WorkQueue[Wish], words: str, wish: Wish) -> "Future[Path]":
         key = hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         return self._kept.found(key) or line.ask(self._kept.place(key), wish)
 
@@ -121,7 +121,7 @@ class Previews:
             raise
         except RenderError as error:
             target.with_suffix(".none").touch()
-            raise Never(str(error)) from error
+            raise PreviewUnavailable(str(error)) from error
         finally:
             fetched.unlink(missing_ok=True)
             temporary.unlink(missing_ok=True)
@@ -129,19 +129,19 @@ class Previews:
     def _fetched(self, picture: Far, path: Path, page: int | None, side_px: int) -> Path:
         """The object as a file, of a pyramid the level that is shown; the rest of that file is holes.
 
-        Raises `Never`, which is not remembered: the bucket may answer next time.
+        Raises `PreviewUnavailable`, which is not remembered: the bucket may answer next time.
         """
         try:
             place = self._places.at(picture.name, picture.storage)
             if picture.tiles:
                 small = small_copy(place, picture.name, side_px=side_px)
                 if small is None:
-                    raise Never(picture.name)
+                    raise PreviewUnavailable(picture.name)
                 path.write_bytes(small)
                 return path
             found = place.head(picture.name)
             if found is None:
-                raise Never(picture.name)
+                raise PreviewUnavailable(picture.name)
             with PartialFile(place, found, path) as copy:
                 if copy_level(
                     copy,
@@ -152,10 +152,10 @@ class Previews:
                 ):
                     return path
             if found.bytes > FETCHED_BYTES:
-                raise Never(picture.name)
+                raise PreviewUnavailable(picture.name)
             place.fetch(picture.name, path, stamp=found.stamp, version=found.version)
         except (StorageError, OSError) as error:
-            raise Never(str(error)) from error
+            raise PreviewUnavailable(str(error)) from error
         return path
 
 

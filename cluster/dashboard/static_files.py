@@ -22,7 +22,7 @@ ZOOM = "openseadragon.min.js"  # brought by the set-up; pages do without where i
 
 
 @dataclass(frozen=True)
-class Kept:
+class StaticFile:
     """One file as it is sent."""
 
     data: bytes
@@ -31,10 +31,10 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class StaticFiles:
     """Files by name; `mark` changes whenever one of them does, so that browsers may keep them for ever."""
 
-    files: dict[str, Kept]
+    files: dict[str, StaticFile]
     mark: str
 
     @property
@@ -44,7 +44,7 @@ class Shelf:
 
 
 @cache
-def shelf() -> Shelf:
+def shelf() -> StaticFiles:
     """What is installed."""
     found = {
         path.name: path.read_bytes()
@@ -56,13 +56,13 @@ def shelf() -> Shelf:
     digest = hashlib.sha256()
     for name, data in found.items():
         digest.update(name.encode() + b"\0" + data)
-    return Shelf({name: _kept(name, data) for name, data in found.items()}, digest.hexdigest()[:12])
+    return StaticFiles({name: _kept(name, data) for name, data in found.items()}, digest.hexdigest()[:12])
 
 
-def _kept(name: str, data: bytes) -> Kept:
+def _kept(name: str, data: bytes) -> StaticFile:
     kind = KINDS[Path(name).suffix]
     is_text = not kind.startswith("image/") or kind.endswith("xml")
-    return Kept(data, kind, gzip.compress(data, mtime=0) if is_text else None)
+    return StaticFile(data, kind, gzip.compress(data, mtime=0) if is_text else None)
 
 
 router = APIRouter(include_in_schema=False)

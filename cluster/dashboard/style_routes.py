@@ -8,9 +8,9 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.dashboard.preview_routes import NONE, NOT_YET, PRIVATE, stand_in
-from giornata.cluster.dashboard.style_trials import THUMB_PX, Studio, Trial, refusal_of
+from giornata.cluster.dashboard.style_trials import THUMB_PX, StyleTrial, StyleTrials, refusal_of
 from giornata.cluster.dashboard.templating import page
-from giornata.cluster.dashboard.work_queue import Never, in_time
+from giornata.cluster.dashboard.work_queue import PreviewUnavailable, in_time
 from giornata.cluster.service.problems import JsonText, problem
 from giornata.cluster.service.rates import Turns
 from giornata.jobs.spec.enums import listed
@@ -30,7 +30,7 @@ Sample = Annotated[str, Query(pattern="^[a-f0-9]{0,32}$")]
 @router.get("/styles")
 def styles(request: Request) -> Response:
     """The library, and a place to try it."""
-    studio: Studio | None = request.app.state.studio
+    studio: StyleTrials | None = request.app.state.studio
     groups = studio.library.by_artist() if studio else []
     return page(request, "styles.html", here="styles", groups=groups)
 
@@ -48,7 +48,7 @@ async def trial(
 
     With `thumb`, the small sample that pages of all styles show.
     """
-    studio: Studio | None = request.app.state.studio
+    studio: StyleTrials | None = request.app.state.studio
     if studio is None:
         return stand_in(NONE)
     if mix and style:
@@ -57,7 +57,7 @@ async def trial(
         asked = await run_in_threadpool(_trial, studio, mix, style, strength, sample, thumb)
         wish = await run_in_threadpool(studio.ask, asked)
         path = await in_time(wish, WAIT_S)
-    except (Never, RenderError):
+    except (PreviewUnavailable, RenderError):
         return stand_in(NONE)
     if path is None:
         return stand_in(NOT_YET)
@@ -68,7 +68,7 @@ async def trial(
 @router.get("/styles/sample")
 def sample(request: Request, key: Sample = "") -> Response:
     """The picture itself."""
-    studio: Studio | None = request.app.state.studio
+    studio: StyleTrials | None = request.app.state.studio
     path = None if studio is None else _sample(studio, key)
     if path is None:
         return stand_in(NONE)
@@ -78,7 +78,7 @@ def sample(request: Request, key: Sample = "") -> Response:
 @router.post("/styles/samples")
 async def upload(request: Request) -> Response:
     """Keep a small copy of a picture to try styles on."""
-    studio: Studio | None = request.app.state.studio
+    studio: StyleTrials | None = request.app.state.studio
     turns: Turns = request.app.state.uploads
     if studio is None:
         return problem(503, "no_studio", "this service tries no styles")
@@ -92,16 +92,18 @@ async def upload(request: Request) -> Response:
     return JsonText({"sample": key})
 
 
-def _trial(studio: Studio, mix: str, style: str, strength: float, sample: str, thumb: bool) -> Trial:
+def _trial(
+    studio: StyleTrials, mix: str, style: str, strength: float, sample: str, thumb: bool
+) -> StyleTrial:
     """What is asked for: a mix of styles, or `style`, an uploaded picture. Raises `HTTPException`."""
     picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, sample)
     painting = studio.sample(style) if style else None
     if picture is None or (style and painting is None):
         raise HTTPException(404, "that picture is not kept any more; bring it again")
-    return Trial(picture, () if style else _shares(studio, mix), round(strength, 2), painting)
+    return StyleTrial(picture, () if style else _shares(studio, mix), round(strength, 2), painting)
 
 
-def _shares(studio: Studio, mix: str) -> tuple[tuple[str, float], ...]:
+def _shares(studio: StyleTrials, mix: str) -> tuple[tuple[str, float], ...]:
     """Styles by name with their shares of one. Raises `HTTPException`."""
     parts = mix.split(",")
     found = [_MIX.fullmatch(part) for part in parts]
@@ -119,5 +121,5 @@ def _shares(studio: Studio, mix: str) -> tuple[tuple[str, float], ...]:
     return shares
 
 
-def _sample(studio: Studio, key: str) -> Path | None:
+def _sample(studio: StyleTrials, key: str) -> Path | None:
     return studio.sample(key) if key else studio.house_sample()

@@ -1,4 +1,4 @@
-"""`Studio`: styles tried out on small pictures, in a process of its own that comes and goes with the need."""
+"""`StyleTrials`: styles tried on small images, in a child process that is started when it is needed."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import giornata
-from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Never
+from giornata.cluster.dashboard.work_queue import BoundedFolder, Maker, PreviewUnavailable, WorkQueue
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskUniversal
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
@@ -39,7 +39,7 @@ UPLOAD_PIXELS = 120_000_000
 
 
 @dataclass(frozen=True)
-class Trial:
+class StyleTrial:
     """A small picture and what is to be tried on it: a mix of styles by name, or the style of a picture."""
 
     picture: Path
@@ -48,17 +48,17 @@ class Trial:
     style: Path | None = None
 
 
-class Studio:
+class StyleTrials:
     """The trials of one service; any thread may ask."""
 
     def __init__(self, folder: Path, library: Library) -> None:
         self._folder, self.library = folder, library
         self._kept = BoundedFolder(folder / "trials", most_bytes=MOST_BYTES)
         self._samples = BoundedFolder(folder / "samples", most_bytes=MOST_BYTES // 4)
-        self.line: Line[Trial] = Line(self._making, waiting=WAITING)
+        self.line: WorkQueue[StyleTrial] = WorkQueue(self._making, waiting=WAITING)
 
-    def ask(self, trial: Trial) -> "Future[Path]":
-        """The styled picture, now or later; the future raises `Never` for what cannot be done."""
+    def ask(self, trial: StyleTrial) -> "Future[Path]":
+        """A future of the styled image; it raises `PreviewUnavailable` for what cannot be done."""
         cards = [self.library.find(name).card for name, _ in trial.mix]
         versions = [card.version for card in cards]
         if trial.style or any(card.engine is EngineName.UNIVERSAL for card in cards):
@@ -111,11 +111,11 @@ class Studio:
         self.line.close()
 
     @contextmanager
-    def _making(self) -> Iterator[Maker[Trial]]:
-        with Easel(self._folder / "scratch", self.library.own_folders) as easel:
+    def _making(self) -> Iterator[Maker[StyleTrial]]:
+        with TrialProcess(self._folder / "scratch", self.library.own_folders) as easel:
             yield lambda target, trial: self._make(easel, target, trial)
 
-    def _make(self, easel: "Easel", target: Path, trial: Trial) -> None:
+    def _make(self, easel: "TrialProcess", target: Path, trial: StyleTrial) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(6)}.part.jpg")
         task = RenderTask(
@@ -139,7 +139,7 @@ class Studio:
                 left.unlink(missing_ok=True)
 
 
-class Easel:
+class TrialProcess:
     """A child process with a renderer, started by the first picture; belongs to one thread."""
 
     def __init__(self, scratch: Path, folders: tuple[Path, ...]) -> None:
@@ -155,7 +155,7 @@ class Easel:
         self.close()
 
     def paint(self, task: RenderTask, target: Path) -> None:
-        """Render a task to `target`. Raises `Never` with what went wrong."""
+        """Render a task to `target`. Raises `PreviewUnavailable` with what went wrong."""
         process = self._process = self._process or self._start()
         assert process.stdin and process.stdout  # noqa: S101 - opened as pipes
         request = json.dumps({"task": task.model_dump_json(), "target": str(target)})
@@ -169,9 +169,9 @@ class Easel:
             answer = b""
         if not answer:
             self.close()
-            raise Never("the process that tries styles ended, or took too long")
+            raise PreviewUnavailable("the process that tries styles ended, or took too long")
         if problem := json.loads(answer)["problem"]:
-            raise Never(problem)
+            raise PreviewUnavailable(problem)
 
     def close(self) -> None:
         """End the process."""
@@ -201,9 +201,9 @@ class Easel:
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 
-def studio_in(home: Path | None, library: Library | None) -> Studio | None:
+def studio_in(home: Path | None, library: Library | None) -> StyleTrials | None:
     """The studio of a service whose state lives in `home`."""
-    return None if home is None or library is None else Studio(home / "studio", library)
+    return None if home is None or library is None else StyleTrials(home / "studio", library)
 
 
 def refusal_of(error: Exception) -> str:

@@ -7,11 +7,11 @@ import yaml
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from giornata.cluster.dashboard.style_trials import Studio
+from giornata.cluster.dashboard.style_trials import StyleTrials
 from giornata.cluster.dashboard.templating import page
 from giornata.cluster.service.api import PRIORITY
 from giornata.cluster.service.dependencies import Asked
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.schemas.base import View
 from giornata.cluster.service.validation import NAME
@@ -41,7 +41,7 @@ def form(
 ) -> Response:
     """The form, empty or with what an earlier job asked for."""
     source = desk.job(clone) if clone else None
-    studio: Studio | None = request.app.state.studio
+    studio: StyleTrials | None = request.app.state.studio
     text = "" if source is None else _words(source.spec)
     return page(
         request,
@@ -56,7 +56,7 @@ def form(
     )
 
 
-def _by_artist(studio: Studio | None, desk: Desk) -> list[tuple[str, list[str]]]:
+def _by_artist(studio: StyleTrials | None, desk: JobService) -> list[tuple[str, list[str]]]:
     """Names of styles under their artists; all under none where only names are known."""
     if studio is None:
         return [("", sorted(desk.styles.names()))]

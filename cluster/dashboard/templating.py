@@ -21,7 +21,7 @@ from giornata.styles.library import Library
 
 
 @dataclass(frozen=True)
-class Around:
+class PageContext:
     """`home` is where previews are kept, `scratch` where pictures are painted, `library` what may be tried.
 
     The addresses are those of Ray's own dashboard and of Grafana.
@@ -75,7 +75,7 @@ def page(request: Request, name: str, *, status: int = 200, **words: Any) -> Res
     """The template `name` with what every page knows and `words`."""
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     person: Person | None = getattr(request.state, "person", None)
-    around: Around = request.app.state.around
+    around: PageContext = request.app.state.around
     text = (
         environment()
         .get_template(name)

@@ -1,4 +1,4 @@
-"""`Line` and `BoundedFolder`: pictures made one by one, newest wish first, kept while there is room."""
+"""`WorkQueue` and `BoundedFolder`: pictures made one by one, newest wish first, kept while there is room."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ IDLE_S = 60.0  # after which whatever makes pictures is let go
 KEPT_SHARE = 0.8  # of what a folder may hold, after the oldest were removed
 
 
-class Never(Exception):
+class PreviewUnavailable(Exception):
     """There is no picture of this, and asking again will not bring one."""
 
 
-class Line(Generic[W]):
+class WorkQueue(Generic[W]):
     """Wishes for files. Any thread may ask; one thread makes, which starts and ends with the need for it."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Line(Generic[W]):
 
 
 async def in_time(wish: "Future[Path]", wait_s: float) -> Path | None:
-    """The file of a wish, or nothing when it is not made yet or was dropped. Raises `Never`."""
+    """The file of a wish, or nothing when it is not made yet or was dropped. Raises `PreviewUnavailable`."""
     made = asyncio.wrap_future(wish)
     made.add_done_callback(lambda one: one.cancelled() or one.exception())  # nobody may wait for it any more
     try:
@@ -118,7 +118,7 @@ class BoundedFolder:
             future.set_result(place)
             return future
         if place.with_suffix(".none").exists():
-            future.set_exception(Never(key))
+            future.set_exception(PreviewUnavailable(key))
             return future
         return None
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from giornata.cluster.dashboard.previews import Far
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.model.states import ItemState
@@ -66,14 +66,14 @@ class Side(StrEnum):
     RESULT = "result"
 
 
-def page_of(desk: Desk, item: ItemView, side: Side) -> int | None:
+def page_of(desk: JobService, item: ItemView, side: Side) -> int | None:
     """The full-size page of the source that an item is made from, where every page has an item of its own."""
     if side is Side.RESULT or desk.store.job(item.job_id).spec.render.pages is not Pages.ALL:
         return None
     return desk.store.task(item.job_id, item.item_id).page
 
 
-def picture_of(desk: Desk, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
+def picture_of(desk: JobService, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
     """What to show in a square of `side_px`; a target is only ours once it is delivered."""
     if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
         return None

@@ -6,14 +6,14 @@ import numpy as np
 
 from giornata.styles.engine import Engine
 from giornata.styles.evaluation.metrics import Image
-from giornata.styles.library import EngineName, Library, Shelved
+from giornata.styles.library import EngineName, Library, LibraryEntry
 from giornata.styles.loader import load_engine
 from giornata.workers.tiling.executor import TileExecutor, exact_totals, grid_for, styled_in_one
 
 TILE_PX = 192  # core side of the tiles that seams are looked for between
 
 
-def group_of(shelved: Shelved) -> str:
+def group_of(shelved: LibraryEntry) -> str:
     """The method that a style belongs to: the network that many styles share, else its engine."""
     card = shelved.card
     return shelved.weights_path.stem if card.engine is EngineName.FEEDFORWARD else card.engine.value
@@ -34,7 +34,7 @@ class StylePainter:
     A strength of 1 is what the card says when nobody asks for another.
     """
 
-    def __init__(self, shelved: Shelved) -> None:
+    def __init__(self, shelved: LibraryEntry) -> None:
         """Loads the engine, so that painting does not. Raises `StyleError`."""
         self.card = shelved.card
         self.library = Library((shelved.folder,))

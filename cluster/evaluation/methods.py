@@ -18,7 +18,7 @@ from giornata.cluster.evaluation.teachers import (
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.palette import palette_only
-from giornata.styles.library import EngineName, Library, Shelved
+from giornata.styles.library import EngineName, Library, LibraryEntry
 from giornata.styles.training.wct_teacher import wct_files
 
 UNCHANGED, PALETTE, GATYS = "unchanged", "palette", "gatys"
@@ -43,7 +43,7 @@ class Method:
     name: str
     title: str
     seen: str = "–"
-    styles: Mapping[str, Shelved] = field(default_factory=dict)
+    styles: Mapping[str, LibraryEntry] = field(default_factory=dict)
     factory: Factory | None = None
     files: tuple[Path, ...] = ()
     strength: float = 1.0
@@ -107,7 +107,7 @@ def floor_methods() -> list[Method]:
 
 def library_methods(library: Library, only: frozenset[str] | None = None) -> list[Method]:
     """The library's styles, those named in `only` if it is given, grouped by what paints them."""
-    groups: dict[str, dict[str, Shelved]] = {}
+    groups: dict[str, dict[str, LibraryEntry]] = {}
     for name, shelved in library.styles.items():
         if only is None or name in only:
             groups.setdefault(group_of(shelved), {})[name] = shelved

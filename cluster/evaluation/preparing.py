@@ -17,14 +17,14 @@ from giornata.cluster.evaluation.methods import (
     network_method,
     teacher_methods,
 )
-from giornata.cluster.evaluation.protocol import Course
+from giornata.cluster.evaluation.protocol import EvaluationRun
 from giornata.cluster.evaluation.request import Request
 from giornata.cluster.evaluation.results import Setup
 from giornata.cluster.evaluation.subjects import Painting, choose_paintings, choose_photos
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.lpips import load_judges
 from giornata.styles.evaluation.yardstick import Yardstick
-from giornata.styles.library import Library, Shelved
+from giornata.styles.library import Library, LibraryEntry
 from giornata.styles.perception.encoder import Encoder
 from giornata.styles.perception.encoder_files import torchvision_file
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
@@ -34,16 +34,16 @@ TEACHERS_MISSING = "teachers: not measured: give --teachers"
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedEvaluation:
     """Everything to begin with, and what is left out, in words."""
 
-    course: Course
+    course: EvaluationRun
     yardstick: Yardstick
     setup: Setup
     left_out: tuple[str, ...]
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: Request) -> PreparedEvaluation:
     """Open and choose everything that `request` asks for. Raises `StyleError`."""
     library = Library(request.libraries) if request.libraries else user_library()
     methods, left_out = _methods(request, library)
@@ -64,12 +64,12 @@ def prepare(request: Request) -> Prepared:
     if not paintings:
         where = ", ".join(map(str, request.paintings))
         raise BadEvaluation("collecting paintings", f"no style's picture in {where}", "one at least")
-    course = Course(methods, photos, paintings, request.out)
+    course = EvaluationRun(methods, photos, paintings, request.out)
     yardstick = Yardstick(load_judges(request.lpips), _vgg(request.vgg))
-    return Prepared(course, yardstick, _setup(request, course), tuple(left_out))
+    return PreparedEvaluation(course, yardstick, _setup(request, course), tuple(left_out))
 
 
-def _chosen(library: Library, names: Sequence[str] | None) -> Mapping[str, Shelved]:
+def _chosen(library: Library, names: Sequence[str] | None) -> Mapping[str, LibraryEntry]:
     if names is None:
         return library.styles
     return {name: library.find(name) for name in names}
@@ -108,7 +108,7 @@ def _vgg(path: Path | None) -> Encoder | None:
     return load_encoder(EncoderChoice(str(path)))
 
 
-def _setup(request: Request, course: Course) -> Setup:
+def _setup(request: Request, course: EvaluationRun) -> Setup:
     return Setup(
         version=__version__,
         size_px=request.size_px,

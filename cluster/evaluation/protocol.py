@@ -20,7 +20,7 @@ IMAGES = "images"
 MEGAPIXEL = 1e6
 
 
-class Reading(BaseModel):
+class Measurement(BaseModel):
     """One painted photograph, measured; `values` under the names of `MEASURES`, None for no meaning here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +33,7 @@ class Reading(BaseModel):
 
 
 @dataclass(frozen=True)
-class Course:
+class EvaluationRun:
     """What is to be done: `methods` x `paintings` x `photos`; painted images go below `folder`."""
 
     methods: Sequence[Method]
@@ -53,7 +53,7 @@ def image_path(folder: Path, method: str, painting: str, photo: str) -> Path:
     return folder / IMAGES / method / painting / f"{photo}.png"
 
 
-def evaluate(course: Course, yardstick: Yardstick) -> Iterator[Reading]:
+def evaluate(course: EvaluationRun, yardstick: Yardstick) -> Iterator[Measurement]:
     """Paint and measure, painting by painting, yielding every reading. Raises `StyleError`."""
     photos: dict[str, Seen] = {}
     for photo in course.photos:
@@ -72,7 +72,7 @@ def evaluate(course: Course, yardstick: Yardstick) -> Iterator[Reading]:
                 output, values = _painted(method, painter, photo_seen.image, thorough=thorough)
                 write_image(output, image_path(course.folder, method.name, painting.name, name))
                 values |= yardstick.measure(photo_seen, target, output)
-                yield Reading(
+                yield Measurement(
                     method=method.name,
                     photo=name,
                     painting=painting.name,

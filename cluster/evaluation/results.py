@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from giornata.cluster.evaluation.methods import FLOORS, PALETTE, Method
-from giornata.cluster.evaluation.protocol import Reading
+from giornata.cluster.evaluation.protocol import Measurement
 from giornata.styles.evaluation.bootstrap import Interval, bootstrap_mean, bootstrap_ratio
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.preference import Preference
@@ -60,14 +60,14 @@ class Evaluation(Plain):
 
     setup: Setup
     rows: tuple[Row, ...]
-    readings: tuple[Reading, ...]
+    readings: tuple[Measurement, ...]
     missing: dict[str, str] = {}
     left_out: tuple[str, ...] = ()
     preferences: tuple[Preference, ...] = ()
     preference_missing: str = "nobody voted: giornata evaluate --vote writes a page of blind pairs"
 
 
-def rows_of(readings: Sequence[Reading], methods: Iterable[Method]) -> tuple[Row, ...]:
+def rows_of(readings: Sequence[Measurement], methods: Iterable[Method]) -> tuple[Row, ...]:
     """One row a method and kind of painting, in the methods' order, the library's paintings first."""
     ordered = list(methods)
     rows = []
@@ -83,7 +83,7 @@ def rows_of(readings: Sequence[Reading], methods: Iterable[Method]) -> tuple[Row
     return tuple(rows)
 
 
-def _row(method: Method, own: Sequence[Reading], floor: Sequence[Reading]) -> Row:
+def _row(method: Method, own: Sequence[Measurement], floor: Sequence[Measurement]) -> Row:
     measures = {name: interval for name in MEASURES if (interval := _interval(own, name)) is not None}
     relative = _relative(own, floor)
     return Row(
@@ -98,11 +98,11 @@ def _row(method: Method, own: Sequence[Reading], floor: Sequence[Reading]) -> Ro
     )
 
 
-def _interval(readings: Sequence[Reading], name: str) -> Interval | None:
+def _interval(readings: Sequence[Measurement], name: str) -> Interval | None:
     return bootstrap_mean(_by_photo(readings, name))
 
 
-def _by_photo(readings: Sequence[Reading], name: str) -> dict[str, list[float]]:
+def _by_photo(readings: Sequence[Measurement], name: str) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
     for reading in readings:
         value = reading.values.get(name)
@@ -111,7 +111,7 @@ def _by_photo(readings: Sequence[Reading], name: str) -> dict[str, list[float]]:
     return values
 
 
-def _relative(own: Sequence[Reading], floor: Sequence[Reading]) -> Interval | None:
+def _relative(own: Sequence[Measurement], floor: Sequence[Measurement]) -> Interval | None:
     """The style distance over the palette-only row's of the same photographs and paintings."""
     painted = {reading.painting for reading in own}
     same = [reading for reading in floor if reading.painting in painted]

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from giornata.cluster.evaluation.plot import write_plot
-from giornata.cluster.evaluation.preparing import Prepared, prepare
-from giornata.cluster.evaluation.protocol import Course, Reading, evaluate
+from giornata.cluster.evaluation.preparing import PreparedEvaluation, prepare
+from giornata.cluster.evaluation.protocol import EvaluationRun, Measurement, evaluate
 from giornata.cluster.evaluation.request import Request
 from giornata.cluster.evaluation.results import Evaluation, rows_of, write_json
 from giornata.cluster.evaluation.sheets import write_sheet
@@ -30,7 +30,7 @@ def carry_out(request: Request) -> tuple[Evaluation, Path]:
     return _write(prepared, readings), course.folder
 
 
-def _write(prepared: Prepared, readings: tuple[Reading, ...]) -> Evaluation:
+def _write(prepared: PreparedEvaluation, readings: tuple[Measurement, ...]) -> Evaluation:
     course = prepared.course
     evaluation = Evaluation(
         setup=prepared.setup,
@@ -47,7 +47,7 @@ def _write(prepared: Prepared, readings: tuple[Reading, ...]) -> Evaluation:
     return evaluation
 
 
-def _shown(course: Course, readings: Iterable[Reading]) -> Iterator[Reading]:
+def _shown(course: EvaluationRun, readings: Iterable[Measurement]) -> Iterator[Measurement]:
     """The readings, while a bar on a terminal, or a line now and then, tells how far they are."""
     console = Console(stderr=True)
     columns = (

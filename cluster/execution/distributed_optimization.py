@@ -12,50 +12,67 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from giornata.cluster.execution.distributed_render import PictureSpread, Spreading, SpreadKey, Step, Wanted
+from giornata.cluster.execution.distributed_render import (
+    CallKey,
+    DistributedRenderStart,
+    DistributedWork,
+    PendingCall,
+    Step,
+)
 from giornata.cluster.execution.optimization_actor import ActorCommand, Command, Opened
 from giornata.cluster.execution.worker import Call
 from giornata.jobs.model.attempt import Claim
-from giornata.styles.optimization.coordinator import Conducting, Conductor, Position, Round, StepDone, Verb
+from giornata.styles.optimization.coordinator import (
+    Coordinator,
+    Operation,
+    Position,
+    StepDone,
+    Superstep,
+)
 from giornata.workers.optimization.history_writer import HistoryWriter
-from giornata.workers.optimization.runner import new_checkpoint, pause_after, progress_of, seal_checkpoint
+from giornata.workers.optimization.runner import (
+    SuperstepDriver,
+    new_checkpoint,
+    pause_after,
+    progress_of,
+    seal_checkpoint,
+)
 from giornata.workers.optimization.scale import Optimization
-from giornata.workers.optimization.tile_optimizer import sum_products
 
 log = logging.getLogger(__name__)
-SHARED = (Command.PLAY, Command.SAVE, Command.FINISH)
+SHARED = (Command.RUN, Command.SAVE, Command.FINISH)
 SAY_EVERY_S = 30.0
 
 
-class OptimisationSpreading(Spreading):
+class DistributedOptimizationStart(DistributedRenderStart):
     """A picture to be optimised by several workers."""
 
     optimisation: Optimization
     keep_every_s: float = 60.0
 
-    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
-        """See `Spreading.led`."""
-        return OptimisationSpread(claim, self, workers, started_s)
+    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> DistributedWork:
+        """See `DistributedRenderStart.led`."""
+        return DistributedOptimization(claim, self, workers, started_s)
 
 
 @dataclass
-class OptimisationSpread:
-    """See `PictureSpread`: rounds of the conductor."""
+class DistributedOptimization:
+    """See `DistributedWork`: rounds of the conductor."""
 
     claim: Claim
-    spreading: OptimisationSpreading
+    spreading: DistributedOptimizationStart
     workers: Sequence[str]
     started_s: float
     position: Position | None = None
     _generation: int = 0
     _serial: int = 0
     _scale: int = 0
-    _order: ActorCommand | None = None
+    _command: ActorCommand | None = None
     _groups: list[tuple[int, ...]] = field(default_factory=list)
     _holders: list[str | None] = field(default_factory=list)
-    _open: set[SpreadKey] = field(default_factory=set)
+    _open: set[CallKey] = field(default_factory=set)
     _answers: dict[int, Any] = field(default_factory=dict)
-    _conducting: Conducting | None = None
+    _driver: SuperstepDriver | None = None
     _broken: bool = False
     _kept_s: float = 0.0
     _said_s: float = 0.0
@@ -70,13 +87,13 @@ class OptimisationSpread:
         """What is being optimised."""
         return self.spreading.optimisation
 
-    def begin(self) -> list[Wanted]:
+    def begin(self) -> list[PendingCall]:
         """Open the scale that is not done, at its checkpoint."""
         self._generation += 1
-        self._broken, self._conducting = False, None
+        self._broken, self._driver = False, None
         return self._ask(ActorCommand(Command.OPEN))
 
-    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+    def take(self, key: CallKey, value: Any) -> list[PendingCall]:
         """Record a result; returns the calls it makes possible."""
         if key not in self._open:
             return []
@@ -84,7 +101,7 @@ class OptimisationSpread:
         self._answers[key.group] = value
         return self._go_on()
 
-    def again(self, key: SpreadKey) -> list[Wanted]:
+    def again(self, key: CallKey) -> list[PendingCall]:
         """Back to the checkpoint, after a worker was lost and as soon as the others are through."""
         if key.step is Step.DELIVER:
             return [self._deliver()]
@@ -92,27 +109,27 @@ class OptimisationSpread:
         self._broken = True
         return self._go_on()
 
-    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+    def settle_holder(self, key: CallKey, worker: str) -> None:
         """Remember which worker has a group."""
-        if key in self._open and self._order is not None and not done_once(self._order):
+        if key in self._open and self._command is not None and not is_done_once(self._command):
             self._holders[key.group] = worker
 
     def clear(self) -> None:
         """Remove the picture's scratch files, unless they are to outlive this attempt."""
         self.spreading.clear()
 
-    def _go_on(self) -> list[Wanted]:
+    def _go_on(self) -> list[PendingCall]:
         if self._open:
             return []
         if self._broken:
             log.warning("%s: a worker was lost, back to the last checkpoint", self.claim.task.item_id)
             self._holders = [None] * len(self._groups)
             return self.begin()
-        assert self._order is not None  # noqa: S101
-        match self._order.verb:
+        assert self._command is not None  # noqa: S101
+        match self._command.verb:
             case Command.OPEN:
                 return self._opened(self._answers[0])
-            case Command.PLAY:
+            case Command.RUN:
                 return self._advance(self._combined())
             case Command.SAVE:
                 return self._saved()
@@ -120,47 +137,47 @@ class OptimisationSpread:
                 return self._ask(ActorCommand(Command.CLOSE, self._scale, position=self.position))
             case Command.CLOSE:
                 return self.begin()
-            case Command.HANG:
+            case Command.WRITE_CANVAS:
                 return [self._deliver()]
 
-    def _opened(self, opened: Opened) -> list[Wanted]:
-        if opened.standing is None:
-            return self._ask(ActorCommand(Command.HANG))
-        self._scale, self.position = opened.standing.scale, opened.standing.position
+    def _opened(self, opened: Opened) -> list[PendingCall]:
+        if opened.position_on_disk is None:
+            return self._ask(ActorCommand(Command.WRITE_CANVAS))
+        self._scale, self.position = opened.position_on_disk.scale, opened.position_on_disk.position
         count = min(len(self.workers), opened.tiles)
         cuts = [opened.tiles * i // count for i in range(count + 1)]
         self._groups = [tuple(range(a, b)) for a, b in pairwise(cuts)]
         lost = len(self._holders) == count and not any(self._holders)
         self._holders = [None] * count if lost else list(self.workers[:count])
         steps = self.work.scales[self._scale].steps
-        conductor = Conductor(self.work.options, steps=steps, position=self.position)
-        self._conducting, self._kept_s = conductor.run(), time.monotonic()
+        coordinator = Coordinator(self.work.options, steps=steps, position=self.position)
+        self._driver, self._kept_s = SuperstepDriver(coordinator), time.monotonic()
         return self._advance(None)
 
-    def _advance(self, answer: Any) -> list[Wanted]:
-        """Let the conductor decide, up to the next thing that workers must do."""
-        assert self._conducting is not None  # noqa: S101
+    def _advance(self, answer: Any) -> list[PendingCall]:
+        """Let the coordinator decide, up to the next thing that workers must do."""
+        assert self._driver is not None  # noqa: S101
         while True:
-            try:
-                said = self._conducting.send(answer)
-            except StopIteration as end:
-                self.position = end.value
+            superstep, answer = self._driver.next(answer), None
+            if isinstance(superstep, Position):
+                self.position = superstep
                 return self._ask(ActorCommand(Command.FINISH, self._scale, self._generation))
-            answer = None
-            if isinstance(said, Round):
-                return self._ask(ActorCommand(Command.PLAY, self._scale, self._generation, asked=said))
-            self.position = said.position
-            self._say(said)
+            if isinstance(superstep, Superstep):
+                return self._ask(
+                    ActorCommand(Command.RUN, self._scale, self._generation, superstep=superstep)
+                )
+            self.position = superstep.position
+            self._say(superstep)
             if time.monotonic() - self._kept_s >= self._pause_s:
                 self._kept_s = time.monotonic()
-                part = new_checkpoint(self.work, self._scale, said.position.step)
+                part = new_checkpoint(self.work, self._scale, superstep.position.step)
                 return self._ask(ActorCommand(Command.SAVE, self._scale, self._generation, folder=part))
 
-    def _saved(self) -> list[Wanted]:
-        assert self._order is not None  # noqa: S101
-        assert self._order.folder is not None  # noqa: S101
+    def _saved(self) -> list[PendingCall]:
+        assert self._command is not None  # noqa: S101
+        assert self._command.folder is not None  # noqa: S101
         assert self.position is not None  # noqa: S101
-        seal_checkpoint(Path(self._order.folder), self.position)
+        seal_checkpoint(Path(self._command.folder), self.position)
         now = time.monotonic()
         self._pause_s = pause_after(now - self._kept_s, least_s=self.spreading.keep_every_s)
         self._kept_s = now
@@ -179,35 +196,35 @@ class OptimisationSpread:
 
     def _combined(self) -> Any:
         """The answers of all groups as the conductor wants them."""
-        assert self._order is not None  # noqa: S101
-        asked = self._order.asked
-        if asked is not None and asked.verb is Verb.TAKE:
-            return sum_products(
-                {index: one for part in self._answers.values() for index, one in part.items()}
-            )
+        assert self._command is not None  # noqa: S101
+        superstep = self._command.superstep
+        if superstep is not None and superstep.verb is Operation.DOT:
+            return {tile: products for part in self._answers.values() for tile, products in part.items()}
         return self._answers[0]
 
-    def _ask(self, order: ActorCommand) -> list[Wanted]:
+    def _ask(self, command: ActorCommand) -> list[PendingCall]:
         """The calls of an order: one for each group, or one for any worker."""
-        self._order, self._answers = order, {}
+        self._command, self._answers = command, {}
         self._serial += 1
-        groups = [()] if done_once(order) else self._groups
-        return [self._wanted(replace(order, tiles=tiles), group) for group, tiles in enumerate(groups)]
+        groups = [()] if is_done_once(command) else self._groups
+        return [self._wanted(replace(command, tiles=tiles), group) for group, tiles in enumerate(groups)]
 
-    def _wanted(self, order: ActorCommand, group: int) -> Wanted:
-        key = SpreadKey(self.claim.key, Step.OPTIMISE, self._serial, group)
+    def _wanted(self, command: ActorCommand, group: int) -> PendingCall:
+        key = CallKey(self.claim.key, Step.OPTIMISE, self._serial, group)
         self._open.add(key)
-        args = (self.claim, self.spreading.prepared, order)
-        holder = self._holders[group] if self._holders and order.verb in SHARED else None
-        return Wanted(Call(key, "optimise", args, self.claim.task.timeout_s), holder)
+        args = (self.claim, self.spreading.prepared, command)
+        holder = self._holders[group] if self._holders and command.verb in SHARED else None
+        return PendingCall(Call(key, "optimise", args, self.claim.task.timeout_s), holder)
 
-    def _deliver(self) -> Wanted:
-        key = SpreadKey(self.claim.key, Step.DELIVER, self._serial + 1)
+    def _deliver(self) -> PendingCall:
+        key = CallKey(self.claim.key, Step.DELIVER, self._serial + 1)
         painted = self.spreading.prepared.timed("style", self._painting_since_s)
         args = (self.claim, painted, ())
-        return Wanted(Call(key, "deliver", args, self.claim.task.timeout_s))
+        return PendingCall(Call(key, "deliver", args, self.claim.task.timeout_s))
 
 
-def done_once(order: ActorCommand) -> bool:
+def is_done_once(command: ActorCommand) -> bool:
     """Whether one worker does this for all tiles."""
-    return order.verb not in SHARED or (order.asked is not None and order.asked.verb is Verb.EVALUATE)
+    return command.verb not in SHARED or (
+        command.superstep is not None and command.superstep.verb is Operation.REDUCE
+    )

@@ -36,7 +36,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class SpreadKey:
+class CallKey:
     """Names one call of a spread picture; equal keys mean the same work."""
 
     claim_key: ClaimKey
@@ -46,32 +46,32 @@ class SpreadKey:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PendingCall:
     """A call, and the worker that holds what it needs (none: any)."""
 
     call: Call
     worker: str | None = None
 
 
-class PictureSpread(Protocol):
+class DistributedWork(Protocol):
     """The progress of one picture on many workers, driven by results; makes no calls itself."""
 
     claim: Claim
     started_s: float
 
-    def begin(self) -> list[Wanted]:
+    def begin(self) -> list[PendingCall]:
         """The first calls."""
         ...
 
-    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+    def take(self, key: CallKey, value: Any) -> list[PendingCall]:
         """Record a result; returns the calls it makes possible."""
         ...
 
-    def again(self, key: SpreadKey) -> list[Wanted]:
+    def again(self, key: CallKey) -> list[PendingCall]:
         """What takes the place of a call whose worker was lost."""
         ...
 
-    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+    def settle_holder(self, key: CallKey, worker: str) -> None:
         """Remember which worker took a group that had lost its own."""
         ...
 
@@ -80,7 +80,7 @@ class PictureSpread(Protocol):
         ...
 
 
-class Spreading(BaseModel):
+class DistributedRenderStart(BaseModel):
     """A decoded picture of several tiles, handed back by its worker so that all can share it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -92,9 +92,9 @@ class Spreading(BaseModel):
     totals: Totals = ()  # what an earlier process had found of them
     seconds: float = 0.0  # what decoding took
 
-    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> PictureSpread:
+    def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> DistributedWork:
         """Its progress, about to begin."""
-        return Spread(claim, self, workers, started_s)
+        return DistributedRender(claim, self, workers, started_s)
 
     def clear(self) -> None:
         """Remove the picture's scratch files, unless they are to outlive this attempt."""
@@ -103,18 +103,18 @@ class Spreading(BaseModel):
 
 
 @dataclass
-class Spread:
-    """See `PictureSpread`: phases, then tiles."""
+class DistributedRender:
+    """See `DistributedWork`: phases, then tiles."""
 
     claim: Claim
-    spreading: Spreading
+    spreading: DistributedRenderStart
     workers: Sequence[str]
     started_s: float
     totals: Totals = ()
     step: Step = Step.PHASE
     _painting_since_s: float = 0.0
     _partials: dict[int, Moments] = field(default_factory=dict)
-    _open: set[SpreadKey] = field(default_factory=set)
+    _open: set[CallKey] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.totals = self.spreading.totals
@@ -128,7 +128,7 @@ class Spread:
         bound = self.workers[: len(self.groups)] if self.is_bound else [None] * len(self.groups)
         self.holders: list[str | None] = list(bound)
 
-    def begin(self) -> list[Wanted]:
+    def begin(self) -> list[PendingCall]:
         """The first calls; totals that an earlier process has found are not looked for again."""
         self._painting_since_s = time.monotonic()
         if len(self.totals) == self.spreading.phases:
@@ -137,7 +137,7 @@ class Spread:
             self.step = Step.PHASE if self.spreading.needs_totals else Step.BORROW
         return self._calls()
 
-    def take(self, key: SpreadKey, value: Any) -> list[Wanted]:
+    def take(self, key: CallKey, value: Any) -> list[PendingCall]:
         """Record a result; returns the calls it makes possible."""
         self._open.discard(key)
         if key.step is Step.PHASE:
@@ -149,13 +149,13 @@ class Spread:
         self._next_step()
         return self._calls()
 
-    def again(self, key: SpreadKey) -> list[Wanted]:
+    def again(self, key: CallKey) -> list[PendingCall]:
         """The same work for any worker, after its holder was lost."""
         if key.step in (Step.PHASE, Step.PAINT):
             self.holders[key.group] = None
         return [self._wanted(key)]
 
-    def settle_holder(self, key: SpreadKey, worker: str) -> None:
+    def settle_holder(self, key: CallKey, worker: str) -> None:
         """Remember which worker took a group that had lost its own."""
         if key.step is Step.PHASE and self.is_bound:
             self.holders[key.group] = worker
@@ -175,19 +175,19 @@ class Spread:
         elif self.step is Step.PAINT:
             self.step = Step.DELIVER
 
-    def _calls(self) -> list[Wanted]:
+    def _calls(self) -> list[PendingCall]:
         count = len(self.groups) if self.step in (Step.PHASE, Step.PAINT) else 1
-        keys = [SpreadKey(self.claim.key, self.step, len(self.totals), group) for group in range(count)]
+        keys = [CallKey(self.claim.key, self.step, len(self.totals), group) for group in range(count)]
         self._open = set(keys)
         return [self._wanted(key) for key in keys]
 
-    def _wanted(self, key: SpreadKey) -> Wanted:
+    def _wanted(self, key: CallKey) -> PendingCall:
         prepared, limit_s = self.spreading.prepared, self.claim.task.timeout_s
         if key.step is Step.BORROW:
-            return Wanted(Call(key, "borrowed", (self.claim, prepared), limit_s))
+            return PendingCall(Call(key, "borrowed", (self.claim, prepared), limit_s))
         if key.step is Step.DELIVER:
             painted = prepared.timed("style", self._painting_since_s)
-            return Wanted(Call(key, "deliver", (self.claim, painted, self.totals), limit_s))
+            return PendingCall(Call(key, "deliver", (self.claim, painted, self.totals), limit_s))
         method = "partials" if key.step is Step.PHASE else "paint"
         args = (self.claim, prepared, self.groups[key.group], self.totals)
-        return Wanted(Call(key, method, args, limit_s), self.holders[key.group])
+        return PendingCall(Call(key, method, args, limit_s), self.holders[key.group])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from giornata.jobs.model.task import RenderTask
-from giornata.styles.optimization.coordinator import Position, Round
+from giornata.styles.optimization.coordinator import Position, Superstep
 from giornata.workers.device import memory_errors
 from giornata.workers.optimization.runner import OptimizationPosition, close_scale, position_of
 from giornata.workers.optimization.scale import Optimization, lay_out, open_scale
@@ -20,14 +20,14 @@ OPTIMIZERS = 2  # scales an actor holds at once
 
 
 class Command(StrEnum):
-    """What one call does; PLAY, SAVE and FINISH are for some tiles, the others are done once."""
+    """What one call does; RUN, SAVE and FINISH are for some tiles, the others are done once."""
 
     OPEN = "open"
-    PLAY = "play"
+    RUN = "run"
     SAVE = "save"
     FINISH = "finish"
     CLOSE = "close"
-    HANG = "hang"
+    WRITE_CANVAS = "write_canvas"
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,17 @@ class ActorCommand:
     scale: int = 0
     generation: int = 0
     tiles: tuple[int, ...] = ()
-    asked: Round | None = None
+    superstep: Superstep | None = None
     folder: Path | None = None
     position: Position | None = None
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A scale ready to be played: its tiles, and where it stands. Without a standing all scales are done."""
+    """A scale ready to run: its tiles, and its place on disk; None when all scales are done."""
 
     tiles: int = 0
-    standing: OptimizationPosition | None = None
+    position_on_disk: OptimizationPosition | None = None
 
 
 class OptimizationActor:
@@ -58,39 +58,39 @@ class OptimizationActor:
         self.context = context
         self._held: OrderedDict[tuple[str, int, int], TileOptimizer] = OrderedDict()
 
-    def do(self, task: RenderTask, prepared: PreparedImage, order: ActorCommand) -> Any:
+    def do(self, task: RenderTask, prepared: PreparedImage, command: ActorCommand) -> Any:
         """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Cancelled` between tiles."""
         work = optimization_of(self.context, task, prepared)
         with memory_errors(work.core_px):
-            match order.verb:
+            match command.verb:
                 case Command.OPEN:
                     return self._open(work)
-                case Command.PLAY if order.asked is not None:
-                    return self._optimizer(work, order).play(order.asked, order.tiles)
-                case Command.SAVE if order.folder is not None:
-                    return self._optimizer(work, order).save(order.tiles, order.folder)
+                case Command.RUN if command.superstep is not None:
+                    return self._optimizer(work, command).run(command.superstep, command.tiles)
+                case Command.SAVE if command.folder is not None:
+                    return self._optimizer(work, command).save(command.tiles, command.folder)
                 case Command.FINISH:
-                    return self._optimizer(work, order).finish(order.tiles)
-                case Command.CLOSE if order.position is not None:
-                    return close_scale(work, order.scale, order.position)
+                    return self._optimizer(work, command).finish(command.tiles)
+                case Command.CLOSE if command.position is not None:
+                    return close_scale(work, command.scale, command.position)
                 case _:
                     return write_to_canvas(self.context, task, prepared, work)
 
     def _open(self, work: Optimization) -> Opened:
-        standing, encoder = position_of(work), work.loaded_encoder()
-        if standing.scale == len(work.scales):
+        position_on_disk, encoder = position_of(work), work.loaded_encoder()
+        if position_on_disk.scale == len(work.scales):
             return Opened()
-        if standing.checkpoint is None:
+        if position_on_disk.checkpoint is None:
             context = self.context
-            lay_out(work, standing.scale, encoder, tick=context.tick, lanes=context.settings.lanes)
-        return Opened(len(work.grid(standing.scale, encoder)), standing)
+            lay_out(work, position_on_disk.scale, encoder, tick=context.tick, lanes=context.settings.lanes)
+        return Opened(len(work.grid(position_on_disk.scale, encoder)), position_on_disk)
 
-    def _optimizer(self, work: Optimization, order: ActorCommand) -> TileOptimizer:
-        key = (str(work.folder), order.scale, order.generation)
+    def _optimizer(self, work: Optimization, command: ActorCommand) -> TileOptimizer:
+        key = (str(work.folder), command.scale, command.generation)
         if key not in self._held:
             self._held[key] = open_scale(
                 work,
-                order.scale,
+                command.scale,
                 work.loaded_encoder(),
                 checkpoint=position_of(work).checkpoint,
                 tick=self.context.tick,

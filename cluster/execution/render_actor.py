@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from giornata.cluster.execution.actor_metrics import measured, metrics_here
-from giornata.cluster.execution.distributed_render import Spreading
+from giornata.cluster.execution.distributed_render import DistributedRenderStart
 from giornata.jobs.maintenance.gc import FETCHED
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
@@ -57,7 +57,7 @@ class RenderActor:
         self.optimizations = OptimizationActor(self.context)
 
     @measured("whole")
-    def render(self, claim: Claim) -> Outcome | Spreading:
+    def render(self, claim: Claim) -> Outcome | DistributedRenderStart:
         """Render a claim whole, or decode it and hand it back when it has tiles for several workers."""
         import torch
 
@@ -67,7 +67,7 @@ class RenderActor:
             self.metrics.count(ended.outcome_class)
         return ended
 
-    def _attempt(self, claim: Claim, started: float) -> Outcome | Spreading:
+    def _attempt(self, claim: Claim, started: float) -> Outcome | DistributedRenderStart:
         try:
             with self._at(claim), self.inputs.naming():
                 return self._render(claim, started)
@@ -94,7 +94,7 @@ class RenderActor:
         finally:
             self.context.heartbeat.end()
 
-    def _render(self, claim: Claim, started: float) -> Outcome | Spreading:
+    def _render(self, claim: Claim, started: float) -> Outcome | DistributedRenderStart:
         """The four steps of `Renderer`, or the first of them where several workers share the second."""
         task, renderer = self.inputs.local(claim.task), self.renderer
         with renderer.shared(task) as styled:
@@ -137,17 +137,17 @@ class RenderActor:
         tiles: int,
         work: "Optimization | None",
         seconds: float,
-    ) -> Spreading:
+    ) -> DistributedRenderStart:
         """What several workers need to paint a prepared image together."""
         if work is not None:
-            from giornata.cluster.execution.distributed_optimization import OptimisationSpreading
+            from giornata.cluster.execution.distributed_optimization import DistributedOptimizationStart
 
             every_s = self.context.settings.keep_every_s
-            return OptimisationSpreading(
+            return DistributedOptimizationStart(
                 prepared=prepared, tiles=tiles, seconds=seconds, optimisation=work, keep_every_s=every_s
             )
         statistics_log = self.context.statistics_log(prepared)
-        return Spreading(
+        return DistributedRenderStart(
             prepared=prepared,
             tiles=tiles,
             seconds=seconds,

@@ -1,4 +1,4 @@
-"""`SturdyRunner`: a runner that outlives its Ray: claims come back, and Ray is started again.
+"""`ResilientRunner`: a runner that outlives its Ray: claims come back, and Ray is started again.
 
 A driver survives the death of the raylet, of the head, and of both; measured with Ray 2.60, it can then shut
 its part down and start or join another in the same process. What it cannot do is notice: calls to a dead head
@@ -33,7 +33,7 @@ class Cluster(Protocol):
         """Whether Ray has gone down. Must not wait on Ray."""
 
 
-class SturdyRunner:
+class ResilientRunner:
     """Implements `jobs.ports.TaskRunner` on a cluster that may go down and come back."""
 
     def __init__(

@@ -1,6 +1,6 @@
 """`PoolRunner`: the manager's `TaskRunner` on a pool of render actors.
 
-Large pictures stand in line and go to all workers one at a time (`Spreads`).
+Large pictures stand in line and go to all workers one at a time (`RenderQueue`).
 """
 
 import time
@@ -8,7 +8,13 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from giornata.cluster.errors import NoFreeSlot, UnknownWorker
-from giornata.cluster.execution.distributed_render import PictureSpread, Spreading, SpreadKey, Step, Wanted
+from giornata.cluster.execution.distributed_render import (
+    CallKey,
+    DistributedRenderStart,
+    DistributedWork,
+    PendingCall,
+    Step,
+)
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.worker import Call, Result, WorkerStatus, ended
 from giornata.cluster.ray_runtime.actors import OutcomeKind
@@ -20,22 +26,24 @@ from giornata.workers.rendering import outcomes as report
 LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few before it is the suspect
 
 
-class Spreads:
+class RenderQueue:
     """Says which calls a spread picture wants next; makes none itself."""
 
     def __init__(self) -> None:
-        self._line: deque[PictureSpread] = deque()
+        self._line: deque[DistributedWork] = deque()
         self._losses: Counter[ClaimKey] = Counter()
 
     def __bool__(self) -> bool:
         return bool(self._line)
 
-    def begin(self, claim: Claim, spreading: Spreading, workers: Sequence[str]) -> list[Wanted]:
+    def begin(
+        self, claim: Claim, spreading: DistributedRenderStart, workers: Sequence[str]
+    ) -> list[PendingCall]:
         """Put a decoded picture in line; the calls it wants now."""
         self._line.append(spreading.led(claim, workers, time.monotonic() - spreading.seconds))
         return self._line[0].begin() if len(self._line) == 1 else []
 
-    def take(self, key: SpreadKey, result: Result) -> tuple[list[Wanted], Outcome | None]:
+    def take(self, key: CallKey, result: Result) -> tuple[list[PendingCall], Outcome | None]:
         """Record a result: the calls it makes possible, and the report when it ends its picture."""
         spread = self._line[0] if self._line else None
         if spread is None or spread.claim.key != key.claim_key:
@@ -52,7 +60,7 @@ class Spreads:
             return spread.again(key), None
         return self._end(), ended(spread.claim, result)
 
-    def drop(self, keys: Collection[ClaimKey]) -> list[Wanted]:
+    def drop(self, keys: Collection[ClaimKey]) -> list[PendingCall]:
         """Give these pictures up; the calls of the one that comes to the front."""
         front = self._line[0] if self._line else None
         for spread in [one for one in self._line if one.claim.key in keys]:
@@ -68,7 +76,7 @@ class Spreads:
         self._line.clear()
         self._losses.clear()
 
-    def _end(self) -> list[Wanted]:
+    def _end(self) -> list[PendingCall]:
         return self.drop([self._line[0].claim.key])
 
 
@@ -87,8 +95,8 @@ class PoolRunner:
         self._discard = discard
         self._claims: dict[ClaimKey, Claim] = {}
         self._dropped: dict[ClaimKey, Claim] = {}
-        self._waiting: deque[Wanted] = deque()
-        self._spreads = Spreads()
+        self._waiting: deque[PendingCall] = deque()
+        self._spreads = RenderQueue()
         self._ready: list[Outcome] = []
         self._aside: frozenset[str] = frozenset()
 
@@ -104,7 +112,7 @@ class PoolRunner:
         try:
             self.pool.submit(call, avoid_worker=claim.avoid_worker or None)
         except NoFreeSlot:
-            self._waiting.append(Wanted(call))
+            self._waiting.append(PendingCall(call))
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """See `TaskRunner.collect`."""
@@ -172,16 +180,16 @@ class PoolRunner:
         self.pool.set_aside(places, drained=drained)
 
     def _take(self, result: Result) -> None:
-        if isinstance(result.key, SpreadKey):
+        if isinstance(result.key, CallKey):
             wanted, outcome = self._spreads.take(result.key, result)
             self._follow(result.key.claim_key, wanted, outcome)
             return
         key: ClaimKey = result.key  # type: ignore[assignment]  # all other calls are named by their claim
         claim = self._claims.get(key)
         if claim is None:
-            if isinstance(result.value, Spreading):
+            if isinstance(result.value, DistributedRenderStart):
                 result.value.clear()  # of a picture that was dropped while it was decoded
-        elif isinstance(result.value, Spreading):
+        elif isinstance(result.value, DistributedRenderStart):
             able = [one.id for one in self.pool.workers() if place_of(one.id) not in self._aside]
             self._waiting.extend(self._spreads.begin(claim, result.value, able or [result.worker]))
         elif result.kind is OutcomeKind.OK:
@@ -189,7 +197,7 @@ class PoolRunner:
         else:
             self._report(claim, ended(claim, result))
 
-    def _follow(self, key: ClaimKey, wanted: list[Wanted], outcome: Outcome | None) -> None:
+    def _follow(self, key: ClaimKey, wanted: list[PendingCall], outcome: Outcome | None) -> None:
         if outcome is not None:
             self._waiting = deque(one for one in self._waiting if _owner(one.call.key) != key)
             if key in self._claims:
@@ -232,11 +240,11 @@ class PoolRunner:
             except NoFreeSlot:
                 self._waiting.append(wanted)
             except UnknownWorker:  # its worker was replaced: any other will replay the tiles
-                self._waiting.append(Wanted(wanted.call))
+                self._waiting.append(PendingCall(wanted.call))
 
 
 def _owner(key: object) -> ClaimKey:
     """The claim that a call is about."""
-    if isinstance(key, SpreadKey):
+    if isinstance(key, CallKey):
         return key.claim_key
     return key if isinstance(key, ClaimKey) else NOBODY

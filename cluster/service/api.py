@@ -1,4 +1,4 @@
-"""`Verbs`: everything people may ask of a job manager, whether it is in this process or behind a URL."""
+"""`JobApi`: everything people may ask of a job manager, whether it is in this process or behind a URL."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -25,7 +25,7 @@ PRIORITY = 50  # of a job that nobody gave one; 0 to 100, the highest first
 LOST = (ItemState.FAILED, ItemState.QUARANTINED)
 
 
-class Verbs(Protocol):
+class JobApi(Protocol):
     """Raises `UnknownJob` and its kin when in this process, `ServiceRefused` when behind a URL."""
 
     def submit(

@@ -1,4 +1,4 @@
-"""`Hub`: one look at the store a second for everyone who watches, told as what has changed."""
+"""`EventBroadcaster`: one look at the store a second for everyone who watches, told as what has changed."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from giornata.cluster.batch.progress import Optimising
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.mosaic import Mosaics
 from giornata.jobs.errors import StoreUnavailable, UnknownJob
 from giornata.jobs.model.states import JobState
@@ -28,7 +28,7 @@ Fields = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamEvent:
     """One event of a stream: ids increase, also from one service to the next."""
 
     number: int
@@ -42,12 +42,12 @@ class Told:
         return f"id: {self.number}\nevent: {self.kind}\ndata: {json.dumps(self.data)}\n\n"
 
 
-class Hub:
+class EventBroadcaster:
     """Belongs to one event loop; looks at the store from a thread."""
 
     def __init__(
         self,
-        desk: Desk,
+        desk: JobService,
         *,
         scratch: Path | None = None,
         period_s: float = PERIOD_S,
@@ -59,7 +59,7 @@ class Hub:
         self.mosaics = Mosaics(desk.store)
         self._optimising = Optimising(desk.store, scratch)
         self._known: dict[str, Fields] = {}
-        self._told: deque[Told] = deque(maxlen=kept)
+        self._told: deque[StreamEvent] = deque(maxlen=kept)
         # Later than any id of a service that ran before on this machine at less than 1000 events a second.
         self._number = int(time.time() * 1000)
         self._first = self._number
@@ -103,7 +103,7 @@ class Hub:
         try:
             place = self._number if last is None or not self._reaches(last) else last
             if place != last:
-                yield Told(place, "snapshot", job_id or "", {"jobs": current}).text
+                yield StreamEvent(place, "snapshot", job_id or "", {"jobs": current}).text
             while True:
                 news = self._news
                 for one in [told for told in self._told if told.number > place]:
@@ -114,7 +114,7 @@ class Hub:
                     self.mosaics.keep(job_id)
                 ended = self._ended(job_id, current) if job_id and ends else None
                 if ended:
-                    yield Told(place, "end", job_id or "", ended).text
+                    yield StreamEvent(place, "end", job_id or "", ended).text
                     return
                 try:
                     await asyncio.wait_for(news.wait(), self._heartbeat_s)
@@ -172,4 +172,4 @@ class Hub:
 
     def _tell(self, kind: str, job_id: str, data: Fields) -> None:
         self._number += 1
-        self._told.append(Told(self._number, kind, job_id, data))
+        self._told.append(StreamEvent(self._number, kind, job_id, data))

@@ -4,19 +4,19 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.base import Problem
 from giornata.cluster.service.validation import LIMIT, NAME
 
 
-def desk_of(request: Request) -> Desk:
+def desk_of(request: Request) -> JobService:
     """The desk, acting for the person that the gate let through."""
-    desk: Desk = request.app.state.desk
+    desk: JobService = request.app.state.desk
     person = getattr(request.state, "person", None)
     return desk.acting(person.name) if person else desk
 
 
-Asked = Annotated[Desk, Depends(desk_of)]
+Asked = Annotated[JobService, Depends(desk_of)]
 JobId = Annotated[str, Path(pattern=NAME, description="the id of a job")]
 ItemId = Annotated[str, Path(pattern=NAME, description="the id of an item")]
 WorkerId = Annotated[str, Path(pattern=NAME, description="the id of a worker, or of its place")]

@@ -21,7 +21,10 @@ def going_on(store: JobStore) -> Iterator[JobLine]:
 
 
 def known(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str) -> str | None:
-    """The job of this token, or without one the job that goes on with the same spec. Raises `BadQuestion`."""
+    """The job of this token, or without one the job with the same spec that goes on.
+
+    Raises `InvalidParameter`.
+    """
     if token:
         return store.by_token(questions.name_of("client_token", token), owner)
     asked = (spec.name, spec.digest(base=base))

@@ -1,4 +1,4 @@
-"""`Desk`: every verb as a transaction of the store; knows nothing of HTTP, and nothing of how jobs run."""
+"""`JobService`: `JobApi` as transactions of the store; it knows no HTTP, and not how jobs run."""
 
 import secrets
 from collections.abc import Callable, Collection, Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from giornata import __version__
-from giornata.cluster.errors import BadQuestion
+from giornata.cluster.errors import InvalidParameter
 from giornata.cluster.service import duplicates as submitted
 from giornata.cluster.service import maintenance as keeping
 from giornata.cluster.service import validation as questions
@@ -70,8 +70,8 @@ class Accept(Protocol):
 
 
 @dataclass(frozen=True)
-class Desk:
-    """The `Verbs` of a store in this process; `actor` is who asks, in events and as the owner of jobs."""
+class JobService:
+    """The `JobApi` of a store in this process; `actor` is who asks, in events and as the owner of jobs."""
 
     store: JobStore
     styles: StyleCatalog
@@ -84,7 +84,7 @@ class Desk:
     role: Callable[[], Role] = lambda: Role.ACTIVE
     actor: str = "local"
 
-    def acting(self, actor: str) -> "Desk":
+    def acting(self, actor: str) -> "JobService":
         """This desk for somebody else."""
         return replace(self, actor=actor)
 
@@ -99,7 +99,7 @@ class Desk:
         priority: int = PRIORITY,
         max_workers: int | None = None,
     ) -> Submitted:
-        """See `Verbs.submit`. Raises `PlanRefused` for what can be seen without listing."""
+        """See `JobApi.submit`. Raises `PlanRefused` for what can be seen without listing."""
         questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
         questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
         base = questions.base_of(base)
@@ -120,7 +120,7 @@ class Desk:
         return Submitted(job=self._view(job_id), created=True)
 
     def plan(self, spec: JobSpec, *, base: Path) -> PlanReport:
-        """See `Verbs.plan`. Raises `PlanRefused`."""
+        """See `JobApi.plan`. Raises `PlanRefused`."""
         base = questions.base_of(base)
         questions.check_named_inputs(spec, base)
         return self.planner(spec, base)
@@ -128,21 +128,21 @@ class Desk:
     def jobs(
         self, *, states: Collection[JobState] | None = None, after: str | None = None, limit: int = 100
     ) -> JobPage:
-        """See `Verbs.jobs`."""
+        """See `JobApi.jobs`."""
         after = after and questions.name_of("after", after)
         lines = self.store.jobs(states=states or None, after=after, limit=questions.limit_of(limit))
         cursor = lines[-1].job_id if len(lines) == limit else None
         return JobPage(jobs=tuple(map(self._shown, lines)), next=cursor)
 
     def job(self, job_id: str) -> JobDetail:
-        """See `Verbs.job`. Raises `UnknownJob`."""
+        """See `JobApi.job`. Raises `UnknownJob`."""
         record = self.store.job(job_id)
         causes = {kind or "other": count for kind, count in self.store.lost_by_class(job_id).items()}
         fields = job_fields(record, self.rates.of(record, now=self.clock.now()))
         return JobDetail(**fields, spec=shown_spec(record.spec), base=str(record.base), causes=causes)
 
     def follow(self, job_id: str) -> Iterator[JobView]:
-        """See `Verbs.follow`. Raises `UnknownJob`."""
+        """See `JobApi.follow`. Raises `UnknownJob`."""
         last: JobView | None = None
         while last is None or not last.state.is_terminal:
             if last is not None:
@@ -159,15 +159,15 @@ class Desk:
         return {job_id: self._shown(line) for job_id, line in lines.items()}
 
     def pause(self, job_id: str) -> JobView:
-        """See `Verbs.pause`. Raises `UnknownJob`, `IllegalTransition`."""
+        """See `JobApi.pause`. Raises `UnknownJob`, `IllegalTransition`."""
         return self._move(job_id, JobEvent.PAUSE)
 
     def resume(self, job_id: str) -> JobView:
-        """See `Verbs.resume`. Raises `UnknownJob`, `IllegalTransition`."""
+        """See `JobApi.resume`. Raises `UnknownJob`, `IllegalTransition`."""
         return self._move(job_id, JobEvent.RESUME)
 
     def cancel(self, job_id: str) -> JobView:
-        """See `Verbs.cancel`. Raises `UnknownJob`, `IllegalTransition`."""
+        """See `JobApi.cancel`. Raises `UnknownJob`, `IllegalTransition`."""
         state = self.store.move_job(job_id, JobEvent.CANCEL, actor=self.actor)
         if state is JobState.CANCELLED:  # nothing of it was running, so nobody else will do this
             self.store.cancel_items(job_id)
@@ -181,7 +181,7 @@ class Desk:
         classes: Collection[OutcomeClass] | None = None,
         items: Collection[str] | None = None,
     ) -> Changed:
-        """See `Verbs.retry`. Raises `UnknownJob`."""
+        """See `JobApi.retry`. Raises `UnknownJob`."""
         self.store.snapshot(job_id)
         wanted = set(states) - {ItemState.QUEUED, ItemState.LEASED}
         moved = self.store.reopen(
@@ -192,7 +192,7 @@ class Desk:
         return Changed(job=self._view(job_id), items=moved)
 
     def skip(self, job_id: str, items: Collection[str], *, reason: str = "") -> Changed:
-        """See `Verbs.skip`. Raises `UnknownJob`, `UnknownItem`."""
+        """See `JobApi.skip`. Raises `UnknownJob`, `UnknownItem`."""
         questions.words_of("reason", reason)
         for item_id in items:
             self.store.item(job_id, item_id)
@@ -208,11 +208,11 @@ class Desk:
         max_workers: int | None = None,
         unlimited: bool = False,
     ) -> JobView:
-        """See `Verbs.set_job`. Raises `UnknownJob`, `BadQuestion`."""
+        """See `JobApi.set_job`. Raises `UnknownJob`, `InvalidParameter`."""
         questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
         questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
         if unlimited and max_workers is not None:
-            raise BadQuestion("max_workers", max_workers, "nothing beside unlimited")
+            raise InvalidParameter("max_workers", max_workers, "nothing beside unlimited")
         limit = UNSET if max_workers is None and not unlimited else max_workers
         self.store.set_job(job_id, priority=priority, max_workers=limit, actor=self.actor)
         return self._view(job_id)
@@ -228,7 +228,7 @@ class Desk:
         after: str | None = None,
         limit: int = 200,
     ) -> ItemPage:
-        """See `Verbs.items`. Raises `UnknownJob`."""
+        """See `JobApi.items`. Raises `UnknownJob`."""
         self.store.snapshot(job_id)
         place = questions.item_cursor(after)
         size = questions.limit_of(limit)
@@ -239,11 +239,11 @@ class Desk:
         return ItemPage(items=tuple(map(ItemView.of, records)), next=cursor)
 
     def item(self, job_id: str, item_id: str) -> ItemView:
-        """See `Verbs.item`. Raises `UnknownJob`, `UnknownItem`."""
+        """See `JobApi.item`. Raises `UnknownJob`, `UnknownItem`."""
         return ItemView.of(self.store.item(job_id, item_id))
 
     def attempts(self, job_id: str, item_id: str) -> AttemptList:
-        """See `Verbs.attempts`. Raises `UnknownJob`, `UnknownItem`."""
+        """See `JobApi.attempts`. Raises `UnknownJob`, `UnknownItem`."""
         self.store.item(job_id, item_id)
         records = self.store.attempts(job_id, item_id)
         return AttemptList(attempts=tuple(AttemptView.model_validate(record) for record in records))
@@ -251,40 +251,40 @@ class Desk:
     # Files
 
     def verify(self, job_id: str, *, repair: bool = False) -> VerifiedView:
-        """See `Verbs.verify`. Raises `UnknownJob`."""
+        """See `JobApi.verify`. Raises `UnknownJob`."""
         return keeping.verify(
             self.store, self.publisher, self.upkeep, job_id, repair=repair, actor=self.actor
         )
 
     def report(self, job_id: str) -> str:
-        """See `Verbs.report`. Raises `UnknownJob`."""
+        """See `JobApi.report`. Raises `UnknownJob`."""
         self.store.snapshot(job_id)
         return self.upkeep.report(self.store, job_id)
 
     def recover(self) -> Recovered:
-        """See `Verbs.recover`."""
+        """See `JobApi.recover`."""
         return keeping.recover(self.store, self.publisher, self.upkeep, actor=self.actor)
 
     def gc(self, *, dry_run: bool = True) -> Cleaned:
-        """See `Verbs.gc`."""
+        """See `JobApi.gc`."""
         return keeping.clean(self.store, self.upkeep, dry_run=dry_run, actor=self.actor)
 
     # Workers and events
 
     def workers(self) -> WorkerList:
-        """See `Verbs.workers`."""
+        """See `JobApi.workers`."""
         return holding.listed(self.store)
 
     def drain(self, worker: str, *, reason: str = "") -> WorkerList:
-        """See `Verbs.drain`. Raises `UnknownWorker`."""
+        """See `JobApi.drain`. Raises `UnknownWorker`."""
         return holding.hold(self.store, worker, BlockKind.DRAIN, reason=reason, actor=self.actor)
 
     def block(self, worker: str, *, reason: str = "") -> WorkerList:
-        """See `Verbs.block`. Raises `UnknownWorker`."""
+        """See `JobApi.block`. Raises `UnknownWorker`."""
         return holding.hold(self.store, worker, BlockKind.BLOCK, reason=reason, actor=self.actor)
 
     def unblock(self, worker: str) -> WorkerList:
-        """See `Verbs.unblock`. Raises `UnknownWorker`."""
+        """See `JobApi.unblock`. Raises `UnknownWorker`."""
         return holding.let_go(self.store, worker, actor=self.actor)
 
     def events(
@@ -295,7 +295,7 @@ class Desk:
         kinds: Collection[str] | None = None,
         limit: int = 200,
     ) -> EventPage:
-        """See `Verbs.events`. Raises `UnknownJob`."""
+        """See `JobApi.events`. Raises `UnknownJob`."""
         if job_id is not None:
             self.store.snapshot(job_id)
         place, size = questions.event_cursor(after), questions.limit_of(limit)
@@ -304,7 +304,7 @@ class Desk:
         return EventPage(events=tuple(EventView.model_validate(one) for one in records), next=cursor)
 
     def health(self) -> Health:
-        """See `Verbs.health`. Raises `StoreUnavailable`."""
+        """See `JobApi.health`. Raises `StoreUnavailable`."""
         self.store.setting("schema_version")
         return Health(role=self.role(), version=__version__)
 

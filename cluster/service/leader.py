@@ -33,7 +33,7 @@ class Serving(Protocol):
     def serve(self, stop: Callable[[], bool], *, only_if: Callable[[], bool]) -> None: ...
 
 
-class Standing:
+class LeaderElection:
     """Waits for the lock, manages while it holds it, and waits again when it is lost."""
 
     def __init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.planning import STORE_NAME, plan_on
 from giornata.cluster.reporting.html import render_report
-from giornata.cluster.service.job_service import Accept, Desk
+from giornata.cluster.service.job_service import Accept, JobService
 from giornata.cluster.service.maintenance import upkeep_in
 from giornata.cluster.service.schemas.base import Role
 from giornata.cluster.settings import home_folder
@@ -17,7 +17,7 @@ from giornata.workers.storage.publisher import new_publisher
 
 
 @contextmanager
-def local_desk() -> Iterator[Desk]:
+def local_desk() -> Iterator[JobService]:
     """A desk on the store that `GIORNATA_DATABASE` or `GIORNATA_HOME` names. Raises `StoreUnavailable`."""
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
@@ -31,10 +31,10 @@ def desk_on(
     accept: Accept | None = None,
     role: Callable[[], Role] = lambda: Role.ACTIVE,
     scratch: Path | None = None,
-) -> Desk:
+) -> JobService:
     """The desk of a store with the user's styles and the real keepers."""
     place = scratch or scratch_folder()
-    return Desk(
+    return JobService(
         store,
         InstalledStyles(user_library()),
         new_publisher(store.put_at),

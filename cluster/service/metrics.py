@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from giornata.cluster.service.job_service import Desk
+from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.base import Role
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
@@ -60,7 +60,7 @@ class Metrics:
             self._bytes.inc(outcome.bytes or 0)
             self._pixels.inc((outcome.width or 0) * (outcome.height or 0))
 
-    def watch(self, desk: Desk, *, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
+    def watch(self, desk: JobService, *, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
         """Tell of this desk as well, and of how many pages listen and how many previews were dropped."""
         self.registry.register(_Standing(desk, streams, dropped))
 
@@ -72,7 +72,7 @@ class Metrics:
 class _Standing(Collector):
     """Gauges that are read from the store whenever somebody asks."""
 
-    def __init__(self, desk: Desk, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
+    def __init__(self, desk: JobService, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
         self._desk, self._streams, self._dropped = desk, streams, dropped
 
     def describe(self) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""`Gate`: what every request passes before it is read: host, token, role, kind and size of the body."""
+"""`SecurityMiddleware`: host, token, role, kind and size of a request are checked before its body is read."""
 
 import asyncio
 import hmac
@@ -35,11 +35,11 @@ _PLAIN = {
 }
 
 
-class Refusal(Exception):
-    """`Refusal(status, code, message)`: ends a request at the gate."""
+class RequestRefused(Exception):
+    """`RequestRefused(status, code, message)`: ends a request at the gate."""
 
 
-class Gate:
+class SecurityMiddleware:
     """ASGI middleware; puts the `Person` who asks into `scope["state"]["person"]`."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Gate:
             if scope["method"] not in _READING:
                 limit = UPLOAD_BYTES if scope["path"] == UPLOAD else self._body_bytes
                 receive = await _replayed(scope, receive, limit=limit)
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             status, code, message = refusal.args
             if status == 401 and _is_page(scope):
                 await RedirectResponse(_login(scope), 303, _PLAIN)(scope, receive, send)
@@ -87,7 +87,9 @@ class Gate:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         if not self._access.knows_host(headers.get("host", "")):
-            raise Refusal(421, "wrong_host", "asked by a name that is not this service's; see --allow-host")
+            raise RequestRefused(
+                421, "wrong_host", "asked by a name that is not this service's; see --allow-host"
+            )
         person = self._person(headers)
         changes = scope["method"] not in _READING
         if changes:
@@ -95,17 +97,19 @@ class Gate:
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             # A form on a page elsewhere cannot send these unasked.
             if kind != (UPLOAD_KIND if scope["path"] == UPLOAD else "application/json"):
-                raise Refusal(415, "not_json", "needed content-type: application/json")
+                raise RequestRefused(415, "not_json", "needed content-type: application/json")
         if person is None and scope["path"] not in OPEN and not scope["path"].startswith(STATIC):
-            raise Refusal(401, "unauthorized", "needed a token: Authorization: Bearer …")
+            raise RequestRefused(401, "unauthorized", "needed a token: Authorization: Bearer …")
         if person is None or scope["path"] in OPEN:
             return
         if changes and person.role is not AccessRole.OPERATOR and scope["path"] not in FOR_ALL:
-            raise Refusal(403, "forbidden", f"{person.name} may look, changing needs an operator's token")
+            raise RequestRefused(
+                403, "forbidden", f"{person.name} may look, changing needs an operator's token"
+            )
         if changes and _from_browser(headers):
             self._check_csrf(headers)
         if self._role() is Role.STANDBY and not scope["path"].startswith(STATIC):
-            raise Refusal(503, STANDBY, "this service waits to take over; ask the active one")
+            raise RequestRefused(503, STANDBY, "this service waits to take over; ask the active one")
         state = scope.setdefault("state", {})
         state["person"], state["signed_in"] = (
             person,
@@ -124,14 +128,14 @@ class Gate:
         if site not in ("", "same-origin", "none") or (
             not site and origin and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
         ):
-            raise Refusal(403, "cross_site", "asked from a page of another site")
+            raise RequestRefused(403, "cross_site", "asked from a page of another site")
 
     def _check_csrf(self, headers: Headers) -> None:
         seated = self._access.signed_in(_cookie(headers), now=time.time())
         if seated is None or not hmac.compare_digest(
             seated.csrf.encode(), headers.get(CSRF_HEADER, "").encode()
         ):
-            raise Refusal(403, "csrf", f"needed the page's {CSRF_HEADER}; reload the page")
+            raise RequestRefused(403, "csrf", f"needed the page's {CSRF_HEADER}; reload the page")
 
 
 def _cookie(headers: Headers) -> str:
@@ -162,7 +166,7 @@ def _login(scope: Scope) -> str:
 async def _replayed(scope: Scope, receive: Receive, *, limit: int) -> Receive:
     """The body read whole, within its limits, as something that can be received again."""
     length = Headers(scope=scope).get("content-length", "0")
-    too_large = Refusal(413, "too_large", f"got a body over {limit} bytes")
+    too_large = RequestRefused(413, "too_large", f"got a body over {limit} bytes")
     if length.isdigit() and int(length[:20]) > limit:
         raise too_large
     body = bytearray()
@@ -178,7 +182,7 @@ async def _replayed(scope: Scope, receive: Receive, *, limit: int) -> Receive:
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        raise Refusal(408, "too_slow", f"got no whole body in {BODY_S:g} s") from None
+        raise RequestRefused(408, "too_slow", f"got no whole body in {BODY_S:g} s") from None
     waiting: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def again() -> Message:

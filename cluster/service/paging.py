@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Iterator
 
-from giornata.cluster.service.api import Verbs
+from giornata.cluster.service.api import JobApi
 from giornata.cluster.service.schemas.jobs import ItemView, JobView
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 
 
-def all_jobs(verbs: Verbs, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:
+def all_jobs(verbs: JobApi, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:
     """Every job, the newest first."""
     after: str | None = None
     while True:
@@ -20,7 +20,7 @@ def all_jobs(verbs: Verbs, *, states: Collection[JobState] | None = None) -> Ite
 
 
 def all_items(
-    verbs: Verbs,
+    verbs: JobApi,
     job_id: str,
     *,
     states: Collection[ItemState] | None = None,

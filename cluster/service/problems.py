@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from giornata.cluster.errors import BadQuestion, ClusterError, UnknownWorker
+from giornata.cluster.errors import ClusterError, InvalidParameter, UnknownWorker
 from giornata.cluster.service.schemas.base import Problem
 from giornata.jobs.errors import (
     BadSpec,
@@ -26,7 +26,7 @@ _ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (PlanRefused, 422, "rejected"),
     (StoreUnavailable, 503, "store_unavailable"),
     (JobError, 422, "refused"),
-    (BadQuestion, 422, "bad_question"),
+    (InvalidParameter, 422, "bad_question"),
     (ClusterError, 503, "cluster_unavailable"),
     (OSError, 422, "unusable_path"),  # the store's own are StoreUnavailable; these are about what was asked
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from giornata.cluster.errors import BadQuestion
+from giornata.cluster.errors import InvalidParameter
 from giornata.jobs.errors import PlanRefused
 from giornata.jobs.model.paths import absolute, is_url
 from giornata.jobs.planning.validate import SHOWN
@@ -20,63 +20,65 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 def limit_of(limit: int) -> int:
-    """A page's size. Raises `BadQuestion`."""
+    """A page's size. Raises `InvalidParameter`."""
     if not 1 <= limit <= LIMIT:
-        raise BadQuestion("limit", limit, f"a whole number from 1 to {LIMIT}")
+        raise InvalidParameter("limit", limit, f"a whole number from 1 to {LIMIT}")
     return limit
 
 
 def number_of(field: str, number: int | None, *, low: int, high: int) -> int | None:
-    """A number in a range, or nothing. Raises `BadQuestion`."""
+    """A number in a range, or nothing. Raises `InvalidParameter`."""
     if number is not None and not low <= number <= high:
-        raise BadQuestion(field, number, f"a whole number from {low} to {high}")
+        raise InvalidParameter(field, number, f"a whole number from {low} to {high}")
     return number
 
 
 def name_of(field: str, name: str) -> str:
-    """A name without control characters. Raises `BadQuestion`."""
+    """A name without control characters. Raises `InvalidParameter`."""
     if not re.match(NAME, name):
-        raise BadQuestion(field, name[:100], "1 to 100 plain letters")
+        raise InvalidParameter(field, name[:100], "1 to 100 plain letters")
     return name
 
 
 def words_of(field: str, words: str) -> str:
-    """A line of free text. Raises `BadQuestion`."""
+    """A line of free text. Raises `InvalidParameter`."""
     if len(words) > 500 or not words.isprintable():
-        raise BadQuestion(field, words[:50], "one line of at most 500 characters")
+        raise InvalidParameter(field, words[:50], "one line of at most 500 characters")
     return words
 
 
 def item_cursor(cursor: str | None) -> tuple[int, str] | None:
-    """Where a page of items goes on. Raises `BadQuestion`."""
+    """Where a page of items goes on. Raises `InvalidParameter`."""
     if cursor is None:
         return None
     found = _CURSOR.fullmatch(cursor) if cursor.isascii() else None
     if found is None:
-        raise BadQuestion("after", cursor[:100], "the `next` of an earlier page")
+        raise InvalidParameter("after", cursor[:100], "the `next` of an earlier page")
     return int(found[1]), found[2]
 
 
 def event_cursor(cursor: str | None) -> int:
-    """Where a page of events goes on. Raises `BadQuestion`."""
+    """Where a page of events goes on. Raises `InvalidParameter`."""
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and int(cursor[:20]) <= NUMBER):
-        raise BadQuestion("after", cursor[:100], "the `next` of an earlier page")
+        raise InvalidParameter("after", cursor[:100], "the `next` of an earlier page")
     return int(cursor[:20])
 
 
 def base_of(base: Path) -> Path:
-    """The folder that a spec's relative paths start from. Raises `BadQuestion`."""
+    """The folder that a spec's relative paths start from. Raises `InvalidParameter`."""
     if not base.is_absolute() or not os.path.isdir(base):  # noqa: PTH112 - Path raises on names like NUL
-        raise BadQuestion("base", str(base)[:100], "the absolute path of a folder on the service's machine")
+        raise InvalidParameter(
+            "base", str(base)[:100], "the absolute path of a folder on the service's machine"
+        )
     return base
 
 
 def check_named_inputs(spec: JobSpec, base: Path) -> None:
     """Say which inputs are not there, as far as one can without listing. Raises `PlanRefused`."""
     if any("\0" in text for text in _texts(spec.model_dump())):
-        raise BadQuestion("spec", "a NUL letter", "text that can be a name")
+        raise InvalidParameter("spec", "a NUL letter", "text that can be a name")
     problems = list(_missing(spec, base))
     if problems:
         raise PlanRefused(tuple(problems[:SHOWN]), len(problems))

@@ -19,7 +19,7 @@ def listed(store: JobStore) -> WorkerList:
 
 
 def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: str) -> WorkerList:
-    """Keep work from a worker. Raises `UnknownWorker`, `BadQuestion`."""
+    """Keep work from a worker. Raises `UnknownWorker`, `InvalidParameter`."""
     _check(store, questions.name_of("worker", worker))
     words = questions.words_of("reason", reason) or f"asked for by {actor}"
     store.block(place_of(worker), kind, reason=words, by=actor)
@@ -27,7 +27,7 @@ def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: s
 
 
 def let_go(store: JobStore, worker: str, *, actor: str) -> WorkerList:
-    """Give a worker work again. Raises `UnknownWorker`, `BadQuestion`."""
+    """Give a worker work again. Raises `UnknownWorker`, `InvalidParameter`."""
     place = place_of(questions.name_of("worker", worker))
     if not store.unblock(place, by=actor):
         _check(store, worker)

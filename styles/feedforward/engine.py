@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from giornata.styles.engine import Core, Frozen
+from giornata.styles.engine import Core, TileSnapshot
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.feedforward.blocks import Block, blocks, overlap, stage_window, window
 from giornata.styles.feedforward.network import EPSILON, MIN_SIDE, STRIDE, TransformerNetwork
@@ -45,7 +45,7 @@ class FeedForwardRun:
         return run
 
     @classmethod
-    def thawed(cls, engine: "FeedForwardEngine", frozen: Frozen, height: int, core: Core) -> Self:
+    def thawed(cls, engine: "FeedForwardEngine", frozen: TileSnapshot, height: int, core: Core) -> Self:
         """A tile at the phase it was frozen at."""
         run = cls(engine, core, height=height, phase=frozen.phase)
         # Strides as `torch.empty` makes them, else a convolution may take another way and differ in a bit.
@@ -58,7 +58,7 @@ class FeedForwardRun:
             run.pre, run.moments = maps[0], frozen.moments
         return run
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> TileSnapshot:
         """See `TileRun.freeze`; maps are h x w x C, as they lie in memory.
 
         Opening a block, its input alone is frozen: the convolution costs less than the disk.
@@ -66,7 +66,7 @@ class FeedForwardRun:
         role = self.engine.stages[self.phase].shape.role
         maps = {"open": (self.kept,), "close": (self.pre, self.kept)}.get(role, (self.pre,))
         rows = tuple(one[0].permute(1, 2, 0).contiguous().cpu() for one in maps if one is not None)
-        return Frozen(self.phase, self.moments, rows)
+        return TileSnapshot(self.phase, self.moments, rows)
 
     def partial(self) -> Moments:
         """See `TileRun.partial`."""
@@ -255,7 +255,7 @@ class FeedForwardEngine:
         """Begin a tile; see `Engine.open`."""
         return FeedForwardRun.opened(self, pixels, core)
 
-    def thaw(self, frozen: Frozen, height: int, core: Core) -> FeedForwardRun:
+    def thaw(self, frozen: TileSnapshot, height: int, core: Core) -> FeedForwardRun:
         """Go on with a tile; see `Engine.thaw`."""
         return FeedForwardRun.thawed(self, frozen, height, core)
 

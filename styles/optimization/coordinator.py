@@ -14,9 +14,16 @@ from typing import Any
 from torch import Tensor
 
 from giornata.styles.errors import Diverged
-from giornata.styles.optimization.lbfgs import Direction, Memory, Point, strong_wolfe
+from giornata.styles.optimization.lbfgs import Direction, LbfgsHistory, Point, strong_wolfe
 from giornata.styles.optimization.objective import LossParts
-from giornata.styles.optimization.optimizer_shard import AdamStep, Aim, Keep, Order, Products, Retry
+from giornata.styles.optimization.optimizer_shard import (
+    AdamStep,
+    Average,
+    DotProducts,
+    LineStep,
+    NewDirection,
+    Order,
+)
 from giornata.styles.optimization.options import GatysOptions, Optimiser
 
 HALVINGS = 10
@@ -25,24 +32,24 @@ FIRST_STEP = 1e-4  # of the range, on average: small against a level, large agai
 RISE_ADAM = 10.0  # against the start of the scale: Adam may climb a little
 
 
-class Verb(StrEnum):
-    """What is done in a round; EVALUATE is done once, all others by every tile."""
+class Operation(StrEnum):
+    """What is done in a superstep; REDUCE is done once, all others by every tile."""
 
     FORWARD = "forward"
-    EVALUATE = "evaluate"
+    REDUCE = "reduce"
     BACKWARD = "backward"
-    TAKE = "take"
-    OBEY = "obey"
+    DOT = "dot"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True)
-class Round:
-    """One round. EVALUATE answers `LossParts`, TAKE `Products` summed over tiles, the others nothing.
+class Superstep:
+    """One superstep. REDUCE answers `LossParts`, DOT the `DotProducts` of all tiles, the others None.
 
     Sums and signals are megabytes and stay where the tiles are; what comes here is a few numbers.
     """
 
-    verb: Verb
+    verb: Operation
     order: Order | None = None
 
 
@@ -55,7 +62,7 @@ class Position:
     rate: float = 0.0
     halvings: int = 0
     table: Tensor | None = None
-    products: Products | None = None
+    products: DotProducts | None = None
 
 
 @dataclass(frozen=True)
@@ -72,19 +79,19 @@ class StepDone:
         return self.position.losses[-1]
 
 
-Conducting = Generator[Round | StepDone, Any, Position]
-Asking = Generator[Round, Any, LossParts]
+Supersteps = Generator[Superstep | StepDone, Any, Position]
+Asking = Generator[Superstep, Any, LossParts]
 
 
-class Conductor:
+class Coordinator:
     """Conducts `steps` steps of one scale from a position; `run` is the generator."""
 
     def __init__(self, options: GatysOptions, *, steps: int, position: Position | None = None) -> None:
         self.options, self.steps = options, steps
         self.position = position or Position(rate=self.options.resolved_rate)
-        self.memory = Memory(self.options.history, self.position.table)
+        self.memory = LbfgsHistory(self.options.history, self.position.table)
 
-    def run(self) -> Conducting:
+    def run(self) -> Supersteps:
         """Yields rounds, and a `StepDone` after each step; returns the last position. Raises `Diverged`."""
         if self.position.products is None:
             parts = yield from self._loss()
@@ -98,7 +105,7 @@ class Conductor:
             if not moved:
                 break
             if self.options.averaging:
-                yield Round(Verb.OBEY, Keep(self.options.averaging))
+                yield Superstep(Operation.UPDATE, Average(self.options.averaging))
             yield StepDone(self.position, self.steps, time.monotonic() - started)
         return self.position
 
@@ -107,16 +114,16 @@ class Conductor:
             raise Diverged(0, parts.total, 0)
 
     def _loss(self) -> Asking:
-        yield Round(Verb.FORWARD)
-        parts: LossParts = yield Round(Verb.EVALUATE)
+        yield Superstep(Operation.FORWARD)
+        parts: LossParts = yield Superstep(Operation.REDUCE)
         return parts
 
-    def _gradient(self) -> Generator[Round, Any, Products]:
-        yield Round(Verb.BACKWARD)
-        products: Products = yield Round(Verb.TAKE)
+    def _gradient(self) -> Generator[Superstep, Any, DotProducts]:
+        yield Superstep(Operation.BACKWARD)
+        products: DotProducts = yield Superstep(Operation.DOT)
         return products
 
-    def _lbfgs(self) -> Generator[Round, Any, bool]:
+    def _lbfgs(self) -> Generator[Superstep, Any, bool]:
         products = self.position.products
         assert products is not None  # noqa: S101 - `run` sees to it
         fresh = self.position.step == 0 or self.position.halvings > 0
@@ -129,26 +136,28 @@ class Conductor:
         # Nothing is known of curvature at first: a step that is felt and does no harm.
         first = rate * FIRST_STEP * products.count / products.reach
         length = first if len(way.coefficients) == 1 else rate
-        yield Round(Verb.OBEY, Aim(way.coefficients, length, way.remember, self.options.history))
+        yield Superstep(
+            Operation.UPDATE, NewDirection(way.coefficients, length, way.remember, self.options.history)
+        )
         if self.options.line_search:
             yield from self._search(way, length)
         else:
             yield from self._settle(length, RISE_LBFGS * self.position.losses[-1].total)
         return True
 
-    def _adam(self) -> Generator[Round, Any, bool]:
+    def _adam(self) -> Generator[Superstep, Any, bool]:
         rate = self.position.rate
-        yield Round(Verb.OBEY, AdamStep(self.position.step + 1, rate))
+        yield Superstep(Operation.UPDATE, AdamStep(self.position.step + 1, rate))
         halvings = yield from self._settle(rate, RISE_ADAM * self.position.losses[0].total)
         if halvings:
             self.position = replace(self.position, rate=rate / 2**halvings)
         return True
 
-    def _settle(self, length: float, bound: float) -> Generator[Round, Any, int]:
+    def _settle(self, length: float, bound: float) -> Generator[Superstep, Any, int]:
         """Halve the step until the loss is a number no higher than `bound`; returns how often."""
         for halvings in range(HALVINGS + 1):
             if halvings:
-                yield Round(Verb.OBEY, Retry(length / 2**halvings))
+                yield Superstep(Operation.UPDATE, LineStep(length / 2**halvings))
             parts = yield from self._loss()
             if parts.total <= bound or parts.total <= 1e-12:
                 products = yield from self._gradient()
@@ -156,12 +165,12 @@ class Conductor:
                 return halvings
         raise Diverged(self.position.step + 1, parts.total, HALVINGS)
 
-    def _search(self, way: Direction, first_length: float) -> Generator[Round, Any, None]:
+    def _search(self, way: Direction, first_length: float) -> Generator[Superstep, Any, None]:
         search = strong_wolfe(Point(0.0, self.position.losses[-1].total, way.slope), first_length)
         length, at = next(search), first_length
         while True:
             if length != at:
-                yield Round(Verb.OBEY, Retry(length))
+                yield Superstep(Operation.UPDATE, LineStep(length))
             at = length
             parts = yield from self._loss()
             products = yield from self._gradient()
@@ -171,7 +180,7 @@ class Conductor:
                 break_at = end.value.length
                 break
         if break_at not in (at, 0.0):
-            yield Round(Verb.OBEY, Retry(break_at))
+            yield Superstep(Operation.UPDATE, LineStep(break_at))
             parts = yield from self._loss()
             products = yield from self._gradient()
         if not parts.total <= self.position.losses[-1].total:
@@ -179,7 +188,7 @@ class Conductor:
             return
         self._accept(parts, products, 0)
 
-    def _accept(self, parts: LossParts, products: Products, halvings: int) -> None:
+    def _accept(self, parts: LossParts, products: DotProducts, halvings: int) -> None:
         self.position = replace(
             self.position,
             step=self.position.step + 1,

@@ -16,21 +16,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from giornata.styles.optimization.optimizer_shard import Products
+from giornata.styles.optimization.optimizer_shard import DotProducts
 
 LEAST_CURVATURE = 1e-8  # of a pair: the cosine between step and gradient change
 
 
 @dataclass(frozen=True)
 class Direction:
-    """What an `Aim` needs, and the slope along it at its origin (negative when it leads down)."""
+    """What an `NewDirection` needs, and the slope along it at its origin (negative when it leads down)."""
 
     coefficients: tuple[float, ...]
     remember: bool
     slope: float
 
 
-class Memory:
+class LbfgsHistory:
     """Scalar products among the steps and changes of the history, oldest first: float64, 2k x 2k."""
 
     def __init__(self, keep: int, table: Tensor | None = None) -> None:
@@ -46,12 +46,12 @@ class Memory:
         """Begin anew: the next direction is straight down."""
         self.table = torch.zeros(0, 0, dtype=torch.float64)
 
-    def steepest(self, products: Products) -> Direction:
+    def steepest(self, products: DotProducts) -> Direction:
         """Straight down, with an empty history."""
         self.forget()
         return Direction((-1.0,), False, -float(products.rows[2, -1]))
 
-    def next(self, products: Products) -> Direction:
+    def next(self, products: DotProducts) -> Direction:
         """Take the newest pair in when it curves the right way; the quasi-Newton direction after it."""
         step, change = float(products.rows[0, -3]), float(products.rows[1, -2])
         remember = float(products.rows[0, -2]) > LEAST_CURVATURE * (step * change) ** 0.5

@@ -107,7 +107,7 @@ class StyleTerm(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Statistics:
+class LayerStatistics:
     """One layer's distribution: mean (C) and second moments `gram` (C x C) per position; float64, CPU."""
 
     mean: Tensor
@@ -124,13 +124,13 @@ class Statistics:
         return (self.covariance.diagonal().clamp_min(0) + COVARIANCE_FLOOR).sqrt()
 
 
-def statistics_of(sums: LayerSums) -> Statistics:
+def statistics_of(sums: LayerSums) -> LayerStatistics:
     """Sums over positions -> moments per position."""
     weight = max(sums.weight, TINY)
-    return Statistics(sums.total / weight, sums.products / weight)
+    return LayerStatistics(sums.total / weight, sums.products / weight)
 
 
-def gram_loss(got: Statistics, wanted: Statistics, convention: Convention) -> Tensor:
+def gram_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
     """Distance of Gram matrices (Gatys et al. 2016, equations 3 to 5); a scalar."""
     distance = (got.gram - wanted.gram).square().sum()
     channels = len(got.mean)
@@ -143,7 +143,7 @@ def gram_loss(got: Statistics, wanted: Statistics, convention: Convention) -> Te
             return distance / wanted.gram.square().sum().clamp_min(TINY)
 
 
-def mean_std_loss(got: Statistics, wanted: Statistics, convention: Convention) -> Tensor:
+def mean_std_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
     """Distance of means and standard deviations (Li et al. 2017, Huang and Belongie 2017); a scalar."""
     means = (got.mean - wanted.mean).square().sum()
     deviations = (got.deviation - wanted.deviation).square().sum()
@@ -170,7 +170,7 @@ class _TraceOfRoot(torch.autograd.Function):
         return above[0] * 0.5 * vectors / roots @ vectors.T
 
 
-def wasserstein_loss(got: Statistics, wanted: Statistics, convention: Convention) -> Tensor:
+def wasserstein_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
     """Squared 2-Wasserstein distance of the two Gaussians with these moments; a scalar.
 
     |m₁ - m₂|² + tr(C₁ + C₂ - 2·(C₂^½·C₁·C₂^½)^½), the mean over channels (Dowson and Landau 1982; used for

@@ -12,7 +12,7 @@ from torch import Tensor
 from giornata.styles.optimization.losses import (
     STYLE_LOSSES,
     LayerKey,
-    Statistics,
+    LayerStatistics,
     TileSums,
     content_factor,
     statistics_of,
@@ -26,7 +26,7 @@ class StyleTarget:
 
     share: float
     region: int
-    layers: dict[str, Statistics]
+    layers: dict[str, LayerStatistics]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LossParts:
 
 
 @dataclass(frozen=True, eq=False)
-class Signals:
+class LayerGradients:
     """What a tile needs for its gradient.
 
     At a position with mask m and features f the gradient by f is m·(matrix·f + vector) for a style layer
@@ -66,24 +66,24 @@ class Objective:
         """Regions that have a style."""
         return tuple(sorted({target.region for target in self.targets}))
 
-    def evaluate(self, sums: TileSums) -> tuple[LossParts, Signals]:
+    def evaluate(self, sums: TileSums) -> tuple[LossParts, LayerGradients]:
         """Loss of a picture with these `sums` and the signals for its tiles."""
-        style, signals = self._style(sums)
+        style, gradients = self._style(sums)
         content, factors = self._content(sums)
         variation = sums.variation / self.pixels
         options = self.options
         total = options.alpha * content + options.beta * style + options.tv * variation
         # A square's derivative brings a 2.
         parts = LossParts(total, content, style, variation)
-        return parts, Signals(signals, factors, options.tv / self.pixels)
+        return parts, LayerGradients(gradients, factors, options.tv / self.pixels)
 
     def _style(self, sums: TileSums) -> tuple[float, dict[LayerKey, tuple[Tensor, Tensor]]]:
-        total, signals = 0.0, {}
+        total, gradients = 0.0, {}
         for key in sums.styles:
             loss, matrix, vector = self._one(key, sums)
             total += loss
-            signals[key] = (self.options.beta * matrix, self.options.beta * vector)
-        return total, signals
+            gradients[key] = (self.options.beta * matrix, self.options.beta * vector)
+        return total, gradients
 
     def _one(self, key: LayerKey, sums: TileSums) -> tuple[float, Tensor, Tensor]:
         """Loss of one layer in one region, and its derivative by features as matrix and vector."""
@@ -94,7 +94,7 @@ class Objective:
         loss = mean.sum() * 0 + gram.sum() * 0
         for target in self.targets:
             if target.region == region:
-                distance = compare(Statistics(mean, gram), target.layers[layer], self.options.convention)
+                distance = compare(LayerStatistics(mean, gram), target.layers[layer], self.options.convention)
                 loss = loss + target.share * distance
         loss = loss * self.options.wanted_style[layer]
         by_mean, by_gram = torch.autograd.grad(loss, (mean, gram))

@@ -15,7 +15,7 @@ EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class Aim:
+class NewDirection:
     """Take the newest gradient, go from the present picture by `length` along a new direction.
 
     The direction is the combination of history and gradient with these `coefficients`: by age, newest last,
@@ -30,7 +30,7 @@ class Aim:
 
 
 @dataclass(frozen=True)
-class Retry:
+class LineStep:
     """Go from where the last direction began, by another `length`."""
 
     length: float
@@ -45,17 +45,17 @@ class AdamStep:
 
 
 @dataclass(frozen=True)
-class Keep:
+class Average:
     """Mix the present picture into the running mean of iterates."""
 
     decay: float
 
 
-Order = Aim | Retry | AdamStep | Keep
+Order = NewDirection | LineStep | AdamStep | Average
 
 
 @dataclass(frozen=True)
-class Products:
+class DotProducts:
     """Scalar products over a core: of the newest step, gradient change and gradient with everything.
 
     `rows` is 3 x (2·k + 3), float64: with the k steps and k changes of the history, oldest first, and with
@@ -68,8 +68,8 @@ class Products:
     reach: float
     count: int
 
-    def __add__(self, other: "Products") -> "Products":
-        return Products(
+    def __add__(self, other: "DotProducts") -> "DotProducts":
+        return DotProducts(
             self.rows + other.rows,
             self.slope + other.slope,
             self.reach + other.reach,
@@ -87,7 +87,7 @@ def in_memory(vector: Tensor) -> Tensor:
     return vector
 
 
-class Shard:
+class OptimizerShard:
     """The vectors of one core: float, h x w x 3. Each is put where `keep` says when it is new."""
 
     def __init__(self, picture: Tensor, keep: Callable[[Tensor], Tensor] = in_memory) -> None:
@@ -102,25 +102,25 @@ class Shard:
         self.moments: tuple[Tensor, Tensor] | None = None
         self.mean: Tensor | None = None
 
-    def take(self, gradient: Tensor) -> Products:
+    def take(self, gradient: Tensor) -> DotProducts:
         """Take the gradient at the present picture; the products the next order needs."""
         self.newest = self._kept(gradient)
         own = (self.picture - self.origin, gradient - self.gradient, gradient)
         basis = (*self.steps, *self.changes, *own)
         rows = torch.tensor([[dot(mine, other) for other in basis] for mine in own], dtype=torch.float64)
         reach = float(gradient.abs().sum(dtype=torch.float64))
-        return Products(rows, dot(gradient, self.direction), reach, gradient.numel())
+        return DotProducts(rows, dot(gradient, self.direction), reach, gradient.numel())
 
-    def obey(self, order: Order) -> None:
+    def apply(self, order: Order) -> None:
         """Carry out an order."""
         match order:
-            case Aim():
+            case NewDirection():
                 self._aim(order)
-            case Retry(length):
+            case LineStep(length):
                 self.picture = self._kept(self.origin + length * self.direction)
             case AdamStep(step, rate):
                 self._adam(step, rate)
-            case Keep(decay):
+            case Average(decay):
                 self._keep(decay)
 
     @property
@@ -128,7 +128,7 @@ class Shard:
         """The running mean if there is one, else the picture."""
         return self.picture if self.mean is None else self.mean
 
-    def _aim(self, order: Aim) -> None:
+    def _aim(self, order: NewDirection) -> None:
         if order.remember:
             step, change = self._kept(self.picture - self.origin), self._kept(self.newest - self.gradient)
             self.steps, self.changes = (
@@ -174,7 +174,9 @@ class Shard:
         return named if self.mean is None else {**named, "mean": self.mean}
 
     @classmethod
-    def restored(cls, state: Mapping[str, Tensor], keep: Callable[[Tensor], Tensor] = in_memory) -> "Shard":
+    def restored(
+        cls, state: Mapping[str, Tensor], keep: Callable[[Tensor], Tensor] = in_memory
+    ) -> "OptimizerShard":
         """The inverse of `state`."""
 
         def several(name: str) -> list[Tensor]:

@@ -36,7 +36,7 @@ class Start(StrEnum):
     PREVIOUS = "previous"
 
 
-class Growth(StrEnum):
+class ScaleGrowth(StrEnum):
     """How sizes grow from scale to scale."""
 
     NONE = "none"
@@ -74,7 +74,7 @@ class GatysOptions(BaseModel):
     steps: int = Field(default=300, ge=1, le=100_000)
     steps_ratio: float = Field(default=1 / 3, gt=0, le=1)
     least_steps: int = Field(default=20, ge=1)
-    growth: Growth = Growth.DYADIC
+    growth: ScaleGrowth = ScaleGrowth.DYADIC
     smallest_px: int = Field(default=256, ge=64)
     start: Start = Start.CONTENT
     seed: int = 0
@@ -117,7 +117,7 @@ class GatysOptions(BaseModel):
             )
 
 
-FACTORS = {Growth.SQRT2: math.sqrt(2), Growth.DYADIC: 2.0}
+FACTORS = {ScaleGrowth.SQRT2: math.sqrt(2), ScaleGrowth.DYADIC: 2.0}
 
 
 @dataclass(frozen=True)

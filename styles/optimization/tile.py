@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from giornata.styles.optimization.losses import LayerKey, TileSums, sums_of, variation_sum
-from giornata.styles.optimization.objective import Signals
+from giornata.styles.optimization.objective import LayerGradients
 from giornata.styles.optimization.options import GatysOptions
 from giornata.styles.perception.encoder import Encoder
 
@@ -64,18 +64,18 @@ class TileWork:
         with torch.no_grad():
             return self._sums(pixels, found)
 
-    def backward(self, pixels: Tensor, signals: Signals) -> Tensor:
+    def backward(self, pixels: Tensor, gradients: LayerGradients) -> Tensor:
         """The gradient by `pixels`, h x w x 3, halo included, of what this core adds to the loss."""
         leaf, found = self._kept or (pixels.detach().requires_grad_(), {})
         self._kept = None
         found = found or self._features(leaf)
         roots = list(found)
         if roots:
-            pushes = [self._push(layer, found[layer].detach(), signals) for layer in roots]
+            pushes = [self._push(layer, found[layer].detach(), gradients) for layer in roots]
             torch.autograd.backward([found[layer] for layer in roots], pushes)
-        if signals.variation:
+        if gradients.variation:
             smooth = variation_sum(leaf, self.core, self.options.tv_power)
-            (signals.variation * smooth).backward()
+            (gradients.variation * smooth).backward()
         return leaf.grad if leaf.grad is not None else torch.zeros_like(leaf)
 
     def _features(self, pixels: Tensor) -> dict[str, Tensor]:
@@ -107,16 +107,16 @@ class TileWork:
         variation = float(variation_sum(pixels, self.core, self.options.tv_power)) if self.options.tv else 0.0
         return TileSums(styles, content, energy, variation)
 
-    def _push(self, layer: str, features: Tensor, signals: Signals) -> Tensor:
+    def _push(self, layer: str, features: Tensor, gradients: LayerGradients) -> Tensor:
         """The gradient of the loss by a layer's features, zero outside the core."""
         push = torch.zeros_like(features)
         inside, mine = self._cored(layer, push), self._cored(layer, features)
         for region in self.regions:
             key: LayerKey = (region, layer)
-            if key in signals.styles:
-                inside += self._style_push(mine, signals.styles[key], self._mask(region, layer))
-        if layer in signals.content:
-            inside += signals.content[layer] * (mine - self.content[layer])
+            if key in gradients.styles:
+                inside += self._style_push(mine, gradients.styles[key], self._mask(region, layer))
+        if layer in gradients.content:
+            inside += gradients.content[layer] * (mine - self.content[layer])
         return push
 
     @staticmethod

@@ -13,7 +13,7 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-from giornata.styles.engine import Core, Frozen
+from giornata.styles.engine import Core, TileSnapshot
 from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments
 from giornata.styles.universal.network import (
@@ -120,7 +120,7 @@ class UniversalEngine:
         """Begin a tile; see `Engine.open`."""
         return UniversalRun.opened(self, pixels, core)
 
-    def thaw(self, frozen: Frozen, height: int, core: Core) -> UniversalRun:
+    def thaw(self, frozen: TileSnapshot, height: int, core: Core) -> UniversalRun:
         """Go on with a tile; see `Engine.thaw`."""
         return UniversalRun.thawed(self, frozen, core)
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from giornata.styles.engine import Core, Frozen
+from giornata.styles.engine import Core, TileSnapshot
 from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments
 from giornata.styles.universal.product_moments import product_moments
@@ -40,7 +40,7 @@ class UniversalRun:
         return run
 
     @classmethod
-    def thawed(cls, engine: "UniversalEngine", frozen: Frozen, core: Core) -> Self:
+    def thawed(cls, engine: "UniversalEngine", frozen: TileSnapshot, core: Core) -> Self:
         """A tile at the phase it was frozen at; the encoder's maps are made again if they are needed."""
         pixels, rows = (tensor.to(engine.device) for tensor in frozen.tensors)
         run = cls(engine, pixels, core, frozen.phase)
@@ -51,10 +51,10 @@ class UniversalRun:
         run.features, run.moments = rows[None].permute(0, 3, 1, 2), frozen.moments
         return run
 
-    def freeze(self) -> Frozen:
+    def freeze(self) -> TileSnapshot:
         """See `TileRun.freeze`: the pixels and the newest map, both h x w x C."""
         rows = self.features[0].permute(1, 2, 0).contiguous().cpu()
-        return Frozen(self.phase, self.moments, (self.pixels.cpu(), rows))
+        return TileSnapshot(self.phase, self.moments, (self.pixels.cpu(), rows))
 
     def partial(self) -> Moments:
         """See `TileRun.partial`."""

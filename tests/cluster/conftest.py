@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.ray_runtime.runtime import Runtime
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.settings import ClusterSettings
 from tests.services import Place, serving
 
@@ -31,5 +31,5 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def url(place: Place) -> Iterator[str]:
     """A service of the place without tokens, whose streams look ten times a second."""
-    with serving(place.desk, hub=Hub(place.desk, period_s=0.1)) as address:
+    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.1)) as address:
         yield address

@@ -11,7 +11,7 @@ EXAMPLES = [
     errors.RayLoadedTooEarly("RAY_AUTH_MODE", None, "token"),
     errors.RayFailedToStart("no space"),
     errors.ServiceUnreachable("http://127.0.0.1:8765", "connection refused"),
-    errors.BadQuestion("limit", 0, "a whole number from 1"),
+    errors.InvalidParameter("limit", 0, "a whole number from 1"),
     errors.UnsafeService("0.0.0.0", "needed tokens"),  # noqa: S104
     errors.TargetForbidden("http://10.0.0.1/", "a private address"),
     errors.NoFreeSlot("key", "any started worker", 4),

@@ -2,16 +2,16 @@
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from giornata.styles.optimization.coordinator import Conductor, Position, Round, StepDone, Verb
+from giornata.styles.optimization.coordinator import Coordinator, Operation, Position, StepDone, Superstep
 from giornata.styles.optimization.objective import LossParts
-from giornata.styles.optimization.optimizer_shard import Products
+from giornata.styles.optimization.optimizer_shard import DotProducts
 from giornata.workers.optimization.history_writer import LOSSES, HistoryWriter, history_of, write_history
 from giornata.workers.optimization.loss_history import small_picture
 from giornata.workers.optimization.scale import DONE, Optimization, lay_out, open_scale
@@ -98,52 +98,73 @@ def optimize(
     """Go on from where the work stands to its end, yielding every step. Raises `StyleError`."""
     encoder = work.loaded_encoder()
     while work.finished() < len(work.scales):
-        standing = position_of(work)
-        if standing.checkpoint is None:
-            lay_out(work, standing.scale, encoder, tick=tick, lanes=lanes)
-        easel = open_scale(
-            work, standing.scale, encoder, checkpoint=standing.checkpoint, tick=tick, lanes=lanes
+        position_on_disk = position_of(work)
+        if position_on_disk.checkpoint is None:
+            lay_out(work, position_on_disk.scale, encoder, tick=tick, lanes=lanes)
+        optimizer = open_scale(
+            work,
+            position_on_disk.scale,
+            encoder,
+            checkpoint=position_on_disk.checkpoint,
+            tick=tick,
+            lanes=lanes,
         )
-        yield from _one_scale(work, standing, easel, keep_every_s)
+        yield from _one_scale(work, position_on_disk, optimizer, keep_every_s)
+
+
+class SuperstepDriver:
+    """Asks a coordinator for one superstep after another, handing it what the tiles answered to the last."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._supersteps = coordinator.run()
+        self._asked: Superstep | StepDone | None = None
+
+    def next(self, answer: Any = None) -> Superstep | StepDone | Position:
+        """What comes next: a superstep to run, a step that is done, or the position at the end of the scale.
+
+        `answer` is what the last superstep returned: `LossParts` for REDUCE, `DotProducts` by tile for DOT.
+        """
+        if isinstance(self._asked, Superstep) and self._asked.verb is Operation.DOT:
+            answer = sum_products(answer)
+        try:
+            self._asked = self._supersteps.send(answer)
+        except StopIteration as end:
+            position: Position = end.value
+            return position
+        return self._asked
+
+
+def run_supersteps(coordinator: Coordinator, run: Callable[[Superstep], Any]) -> Iterator[StepDone]:
+    """Run the supersteps of a scale by `run`, yielding the steps that they make."""
+    driver = SuperstepDriver(coordinator)
+    superstep = driver.next()
+    while not isinstance(superstep, Position):
+        if isinstance(superstep, Superstep):
+            superstep = driver.next(run(superstep))
+        else:
+            yield superstep
+            superstep = driver.next()
 
 
 def _one_scale(
-    work: Optimization, standing: OptimizationPosition, easel: TileOptimizer, keep_every_s: float
+    work: Optimization, position_on_disk: OptimizationPosition, optimizer: TileOptimizer, keep_every_s: float
 ) -> Iterator[OptimizationProgress]:
-    every, scale = range(len(easel.plates.grid)), work.scales[standing.scale]
-    conductor = Conductor(work.options, steps=scale.steps, position=standing.position)
+    every, scale = range(len(optimizer.arrays.grid)), work.scales[position_on_disk.scale]
+    coordinator = Coordinator(work.options, steps=scale.steps, position=position_on_disk.position)
     kept_at, course = time.monotonic(), HistoryWriter(work)
-    for done in run_supersteps(conductor.run(), lambda asked: easel.play(asked, every)):
+    for done in run_supersteps(coordinator, lambda superstep: optimizer.run(superstep, every)):
         if time.monotonic() - kept_at >= keep_every_s:
             began = time.monotonic()
-            part = new_checkpoint(work, standing.scale, done.position.step)
-            easel.save(every, part)
+            part = new_checkpoint(work, position_on_disk.scale, done.position.step)
+            optimizer.save(every, part)
             seal_checkpoint(part, done.position)
             kept_at = time.monotonic()
             keep_every_s = pause_after(kept_at - began, least_s=keep_every_s)
-        progress = progress_of(work, standing.scale, done)
-        course.write(standing.scale, done, progress.left_s)
+        progress = progress_of(work, position_on_disk.scale, done)
+        course.write(position_on_disk.scale, done, progress.left_s)
         yield progress
-    easel.finish(every)
-    yield close_scale(work, standing.scale, conductor.position)
-
-
-def run_supersteps(
-    conducting: Generator[Round | StepDone, Any, Position], play: Callable[[Round], Any]
-) -> Iterator[StepDone]:
-    """Answer a conductor's rounds, passing on the steps it reports."""
-    answer: Any = None
-    while True:
-        try:
-            said = conducting.send(answer)
-        except StopIteration:
-            return
-        answer = None
-        if isinstance(said, StepDone):
-            yield said
-        else:
-            found = play(said)
-            answer = sum_products(found) if said.verb is Verb.TAKE else found
+    optimizer.finish(every)
+    yield close_scale(work, position_on_disk.scale, coordinator.position)
 
 
 def close_scale(work: Optimization, index: int, position: Position) -> OptimizationProgress:
@@ -220,5 +241,5 @@ def position_from(record: dict[str, Any]) -> Position:
         rate=record["rate"],
         halvings=record["halvings"],
         table=record["table"],
-        products=None if record["products"] is None else Products(*record["products"]),
+        products=None if record["products"] is None else DotProducts(*record["products"]),
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from giornata.styles.errors import BadStylePicture
-from giornata.styles.optimization.losses import LayerSums, Statistics, statistics_of
+from giornata.styles.optimization.losses import LayerStatistics, LayerSums, statistics_of
 from giornata.styles.optimization.objective import Objective, StyleTarget
 from giornata.styles.optimization.options import WHOLE, GatysOptions, Scale, Start
 from giornata.styles.optimization.tile import TileWork
@@ -158,8 +158,8 @@ def open_scale(
 ) -> TileOptimizer:
     """An easel for any tiles of a scale that has been laid out."""
     grid, folder = work.grid(index, encoder), work.scale_folder(index)
-    plates = ScaleArrays(folder, grid)
-    objective = Objective(work.options, _targets(plates), _elements(work, grid, encoder), _pixels(grid))
+    arrays = ScaleArrays(folder, grid)
+    objective = Objective(work.options, _targets(arrays), _elements(work, grid, encoder), _pixels(grid))
     masks: dict[int, Tensor] = {}
     for region in objective.regions:
         if region != WHOLE:
@@ -167,7 +167,7 @@ def open_scale(
     return TileOptimizer(
         encoder,
         objective,
-        plates,
+        arrays,
         memory_bytes=work.memory_bytes,
         device=work.device,
         masks=masks,
@@ -258,11 +258,11 @@ def _mask(path: Path, scale: Scale, grid: TileGrid) -> NDArray[np.float32]:
     return np.ascontiguousarray(read_box(sized, whole)[:, :, 0])
 
 
-def _targets(plates: ScaleArrays) -> tuple[StyleTarget, ...]:
-    kept = plates.kept(TARGETS)
+def _targets(arrays: ScaleArrays) -> tuple[StyleTarget, ...]:
+    kept = arrays.kept(TARGETS)
     whole = sum(share for share, _, _ in kept.values()) or 1.0
     return tuple(
-        StyleTarget(share / whole, region, {layer: Statistics(*one) for layer, one in found.items()})
+        StyleTarget(share / whole, region, {layer: LayerStatistics(*one) for layer, one in found.items()})
         for share, region, found in kept.values()
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind
-from giornata.styles.engine import Core, Frozen, TileRun
+from giornata.styles.engine import Core, TileRun, TileSnapshot
 from giornata.styles.errors import BadStatistics
 from giornata.styles.optimization.options import GatysOptions, scales_of
 from giornata.styles.perception.encoder import Encoder
@@ -45,7 +45,7 @@ class NullEngine:
         """Never: there is nothing to exchange."""
         raise BadStatistics("a tile of an optimisation", "an engine with phases")
 
-    def thaw(self, frozen: Frozen, height: int, core: Core) -> TileRun:
+    def thaw(self, frozen: TileSnapshot, height: int, core: Core) -> TileRun:
         """Never, as `open`."""
         raise BadStatistics("a frozen tile of an optimisation", "an engine with phases")
 
@@ -76,8 +76,8 @@ def refuse_effects(task: RenderTask) -> None:
     """Raise `EffectRefused` when an optimisation is asked for what only a network of strokes can do."""
     if task.engine is not EngineKind.OPTIMIZATION:
         return
-    for name, asked in (("brush", task.brush), ("fidelity", task.min_ssim), ("regions", task.regions)):
-        if asked:
+    for name, superstep in (("brush", task.brush), ("fidelity", task.min_ssim), ("regions", task.regions)):
+        if superstep:
             raise EffectRefused(name, f"engine {task.engine}", "another engine, or to leave it out")
 
 
@@ -97,7 +97,7 @@ def _told(task: RenderTask) -> TaskOptimise:
 
 
 def create_optimization(
-    task: RenderTask, painting: DecodedImage, folder: Path, studio: OptimizationResources
+    task: RenderTask, painting: DecodedImage, folder: Path, resources: OptimizationResources
 ) -> Optimization:
     """Decode the style pictures and write down all of the optimisation of `painting` in `folder`, once.
 
@@ -112,19 +112,19 @@ def create_optimization(
     encoder.check(options.layers)
     stride = encoder.architecture.common_stride(options.layers)
     size = (painting.width, painting.height)
-    previous = studio.sandbox.decode(told.previous, folder / "previous") if told.previous else None
+    previous = resources.sandbox.decode(told.previous, folder / "previous") if told.previous else None
     work = Optimization(
         folder=folder,
         content_path=painting.pixels_path,
         previous_path=previous.pixels_path if previous else None,
-        styles=tuple(_styles(task, painting, folder, studio)),
+        styles=tuple(_styles(task, painting, folder, resources)),
         options=options,
         scales=scales_of(*size, options, least_px=LEAST_CELLS * stride),
-        core_px=task.tile_px or fitting_core(encoder, options, studio.memory_bytes),
+        core_px=task.tile_px or fitting_core(encoder, options, resources.memory_bytes),
         usual_cores=task.tile_px is None,
         encoder=told.encoder,
-        device=studio.device,
-        memory_bytes=studio.memory_bytes,
+        device=resources.device,
+        memory_bytes=resources.memory_bytes,
     )
     part = record.with_suffix(".part")
     part.write_text(work.model_dump_json())
@@ -133,14 +133,14 @@ def create_optimization(
 
 
 def _styles(
-    task: RenderTask, painting: DecodedImage, folder: Path, studio: OptimizationResources
+    task: RenderTask, painting: DecodedImage, folder: Path, resources: OptimizationResources
 ) -> Iterator[StyleSource]:
     for index, image in enumerate(_told(task).images):
-        decoded = studio.sandbox.decode(image.path, folder / f"style-{index:02d}")
+        decoded = resources.sandbox.decode(image.path, folder / f"style-{index:02d}")
         mask = folder / f"mask-{index:02d}.npy" if image.mask else None
         if image.mask and mask:
-            read_mask(image.mask, (painting.height, painting.width), sandbox=studio.sandbox, target=mask)
-        studio.tick()
+            read_mask(image.mask, (painting.height, painting.width), sandbox=resources.sandbox, target=mask)
+        resources.tick()
         name = Path(image.path).name
         yield StyleSource(name=name, pixels_path=decoded.pixels_path, share=image.share, mask_path=mask)
 

@@ -10,10 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.coordinator import Operation, Superstep
 from giornata.styles.optimization.losses import LayerSums, TileSums, summed
-from giornata.styles.optimization.objective import LossParts, Objective, Signals
-from giornata.styles.optimization.optimizer_shard import Order, Products, Shard, in_memory
+from giornata.styles.optimization.objective import LayerGradients, LossParts, Objective
+from giornata.styles.optimization.optimizer_shard import DotProducts, OptimizerShard, Order, in_memory
 from giornata.styles.optimization.tile import TileWork
 from giornata.styles.perception.encoder import Encoder
 from giornata.styles.threads import one_thread
@@ -25,13 +25,13 @@ from giornata.workers.tiling.grid import Tile
 from giornata.workers.tiling.parallel import run_parallel
 
 T = TypeVar("T")
-SIGNALS = "signals"
+GRADIENTS = "signals"
 VECTOR_PIXEL_BYTES = 12  # three float32
 
 
 @dataclass(eq=False)
 class TileOptimizer:
-    """Works on tiles of `plates`; sums and signals travel by files beside them, numbers by return value.
+    """Works on tiles of `arrays`; sums and signals travel by files beside them, numbers by return value.
 
     Features stay between forward and backward while they fit `memory_bytes`; the others are computed again.
     `masks` are those of regions, float, padded height x padded width. A tile's part of the optimiser comes
@@ -41,7 +41,7 @@ class TileOptimizer:
 
     encoder: Encoder
     objective: Objective
-    plates: ScaleArrays
+    arrays: ScaleArrays
     memory_bytes: int
     device: str = "cpu"
     masks: dict[int, Tensor] = field(default_factory=dict)
@@ -50,60 +50,60 @@ class TileOptimizer:
     room: VectorRoom | None = None
     lanes: int = 1
     _work: dict[int, TileWork] = field(default_factory=dict)
-    _shards: dict[int, Shard] = field(default_factory=dict)
+    _shards: dict[int, OptimizerShard] = field(default_factory=dict)
     _kept_bytes: float = 0.0
-    _book: Lock = field(default_factory=Lock)
+    _lock: Lock = field(default_factory=Lock)
 
-    def play(self, asked: Round, tiles: Iterable[int]) -> LossParts | dict[int, Products] | None:
-        """One round for the tiles of these indexes."""
-        match asked.verb:
-            case Verb.FORWARD:
+    def run(self, superstep: Superstep, tiles: Iterable[int]) -> LossParts | dict[int, DotProducts] | None:
+        """One superstep for the tiles of these indexes."""
+        match superstep.verb:
+            case Operation.FORWARD:
                 self._kept_bytes = 0.0
                 self._each(tiles, self._forward)
-            case Verb.EVALUATE:
+            case Operation.REDUCE:
                 with one_thread():
-                    return self._evaluate()
-            case Verb.BACKWARD:
-                signals = signals_from(self.plates.kept(SIGNALS))
-                self._each(tiles, lambda tile: self._backward(tile, signals))
-            case Verb.TAKE:
+                    return self._reduce()
+            case Operation.BACKWARD:
+                gradients = gradients_from(self.arrays.kept(GRADIENTS))
+                self._each(tiles, lambda tile: self._backward(tile, gradients))
+            case Operation.DOT:
                 indexes = list(tiles)
                 return dict(zip(indexes, self._each(indexes, self._take), strict=True))
-            case Verb.OBEY if asked.order is not None:
-                order = asked.order
-                self._each(tiles, lambda tile: self._obey(tile, order))
+            case Operation.UPDATE if superstep.order is not None:
+                order = superstep.order
+                self._each(tiles, lambda tile: self._apply(tile, order))
             case _:
-                raise WorkerBug(f"playing round {asked.verb}", "no order came with it")
+                raise WorkerBug(f"running superstep {superstep.verb}", "no order came with it")
         return None
 
     def save(self, tiles: Iterable[int], folder: Path) -> None:
         """Write these tiles' part of the optimiser: lossless, one file a tile."""
         for index in tiles:
-            shard = self._shard(self.plates.grid[index])
+            shard = self._shard(self.arrays.grid[index])
             torch.save(shard.state(), folder / state_name(index))
             self._rest(shard)
 
     def finish(self, tiles: Iterable[int]) -> None:
         """Put these tiles' results into the picture."""
         for index in tiles:
-            tile = self.plates.grid[index]
-            self.plates.write_core(tile, self._shard(tile).result)
+            tile = self.arrays.grid[index]
+            self.arrays.write_core(tile, self._shard(tile).result)
             self._rest(self._shard(tile))
 
     def _each(self, tiles: Iterable[int], work: Callable[[Tile], T]) -> list[T]:
         # Of tiles that are at work together, what is not kept must fit as well.
         room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes)))
         lanes = min(self.lanes, room) if self.device == "cpu" else 1
-        return run_parallel([self.plates.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
+        return run_parallel([self.arrays.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
 
     @cached_property
     def _largest_bytes(self) -> float:
         """What the features of the largest tile weigh."""
         weight = self.encoder.architecture.bytes_per_px(self.objective.options.layers, 4)
-        return weight * max(tile.input.height * tile.input.width for tile in self.plates.grid)
+        return weight * max(tile.input.height * tile.input.width for tile in self.arrays.grid)
 
     def _pixels(self, tile: Tile) -> Tensor:
-        return self.plates.tile_of(self.plates.picture, tile.input).to(self.device)
+        return self.arrays.tile_of(self.arrays.picture, tile.input).to(self.device)
 
     def _work_of(self, tile: Tile) -> TileWork:
         if tile.index not in self._work:
@@ -116,18 +116,22 @@ class TileOptimizer:
                 self.objective.regions,
                 masks,
             )
-            work.look_at_content(self.plates.tile_of(self.plates.content, tile.input).to(self.device))
+            work.look_at_content(self.arrays.tile_of(self.arrays.content, tile.input).to(self.device))
             self._work[tile.index] = work
         return self._work[tile.index]
 
-    def _shard(self, tile: Tile) -> Shard:
+    def _shard(self, tile: Tile) -> OptimizerShard:
         if tile.index not in self._shards:
             keep = self._keeper(tile) or in_memory
             if self.checkpoint is None:
-                made = Shard(self.plates.tile_of(self.plates.picture, tile.core).to(self.device), keep)
+                made = OptimizerShard(
+                    self.arrays.tile_of(self.arrays.picture, tile.core).to(self.device), keep
+                )
             else:
                 path = self.checkpoint / state_name(tile.index)
-                made = Shard.restored(torch.load(path, weights_only=True, map_location=self.device), keep)
+                made = OptimizerShard.restored(
+                    torch.load(path, weights_only=True, map_location=self.device), keep
+                )
             self._shards[tile.index] = made
         return self._shards[tile.index]
 
@@ -135,10 +139,10 @@ class TileOptimizer:
         if self.room is None:
             return None
         pixels = tile.core.height * tile.core.width
-        with self._book:
+        with self._lock:
             return self.room.keeper(pixels * VECTOR_PIXEL_BYTES * vectors_of(self.objective.options))
 
-    def _rest(self, shard: Shard) -> None:
+    def _rest(self, shard: OptimizerShard) -> None:
         if self.room is not None:
             self.room.rest(shard.state().values())
 
@@ -146,33 +150,33 @@ class TileOptimizer:
         pixels, layers = self._pixels(tile), self.objective.options.layers
         weight = self.encoder.architecture.bytes_per_px(layers, pixels.itemsize)
         needed = weight * tile.input.height * tile.input.width
-        with self._book:
+        with self._lock:
             keep = self._kept_bytes + needed <= self.memory_bytes
             self._kept_bytes += needed if keep else 0
         sums = self._work_of(tile).forward(pixels, keep=keep)
-        self.plates.keep(sums_name(tile.index), sums_record(sums))
+        self.arrays.keep(sums_name(tile.index), sums_record(sums))
 
-    def _evaluate(self) -> LossParts:
-        every = range(len(self.plates.grid))
-        sums = summed(sums_from(self.plates.kept(sums_name(index))) for index in every)
-        parts, signals = self.objective.evaluate(sums)
-        self.plates.keep(SIGNALS, signals_record(signals))
+    def _reduce(self) -> LossParts:
+        every = range(len(self.arrays.grid))
+        sums = summed(sums_from(self.arrays.kept(sums_name(index))) for index in every)
+        parts, gradients = self.objective.evaluate(sums)
+        self.arrays.keep(GRADIENTS, gradients_record(gradients))
         return parts
 
-    def _backward(self, tile: Tile, signals: Signals) -> None:
-        gradient = self._work_of(tile).backward(self._pixels(tile), signals)
-        self.plates.write_gradient(tile, gradient)
+    def _backward(self, tile: Tile, gradients: LayerGradients) -> None:
+        gradient = self._work_of(tile).backward(self._pixels(tile), gradients)
+        self.arrays.write_gradient(tile, gradient)
 
-    def _take(self, tile: Tile) -> Products:
+    def _take(self, tile: Tile) -> DotProducts:
         shard = self._shard(tile)
-        products = shard.take(self.plates.gathered(tile).to(self.device))
+        products = shard.take(self.arrays.gathered(tile).to(self.device))
         self._rest(shard)
         return products
 
-    def _obey(self, tile: Tile, order: Order) -> None:
+    def _apply(self, tile: Tile, order: Order) -> None:
         shard = self._shard(tile)
-        shard.obey(order)
-        self.plates.write_core(tile, shard.picture)
+        shard.apply(order)
+        self.arrays.write_core(tile, shard.picture)
         self._rest(shard)
 
 
@@ -207,17 +211,17 @@ def sums_from(record: dict[str, object]) -> TileSums:
     return TileSums(named, record["content"], record["energy"], record["variation"])  # type: ignore[arg-type]
 
 
-def signals_record(signals: Signals) -> dict[str, object]:
+def gradients_record(gradients: LayerGradients) -> dict[str, object]:
     """Signals as plain values and tensors."""
-    styles = {f"{region}/{layer}": value for (region, layer), value in signals.styles.items()}
-    return {"styles": styles, "content": signals.content, "variation": signals.variation}
+    styles = {f"{region}/{layer}": value for (region, layer), value in gradients.styles.items()}
+    return {"styles": styles, "content": gradients.content, "variation": gradients.variation}
 
 
-def signals_from(record: dict[str, object]) -> Signals:
-    """The inverse of `signals_record`."""
+def gradients_from(record: dict[str, object]) -> LayerGradients:
+    """The inverse of `gradients_record`."""
     styles: dict[str, tuple[Tensor, Tensor]] = record["styles"]  # type: ignore[assignment]
     named = {_key(name): value for name, value in styles.items()}
-    return Signals(named, record["content"], record["variation"])  # type: ignore[arg-type]
+    return LayerGradients(named, record["content"], record["variation"])  # type: ignore[arg-type]
 
 
 def _key(name: str) -> tuple[int, str]:
@@ -225,10 +229,10 @@ def _key(name: str) -> tuple[int, str]:
     return int(region), layer
 
 
-def sum_products(parts: dict[int, Products]) -> Products:
+def sum_products(parts: dict[int, DotProducts]) -> DotProducts:
     """Products of all tiles, added in tile order."""
-    order = sorted(parts)
-    total = parts[order[0]]
-    for index in order[1:]:
+    indexes = sorted(parts)
+    total = parts[indexes[0]]
+    for index in indexes[1:]:
         total = total + parts[index]
     return total

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from giornata import __version__
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
-from giornata.styles.library import Library, Shelved
+from giornata.styles.library import Library, LibraryEntry
 from giornata.styles.moments import Totals
 from giornata.workers.encoding.encode import Encoded
 from giornata.workers.source import SourceFacts
@@ -221,7 +221,9 @@ def style_records(task: RenderTask, library: Library) -> tuple[StyleRecord, ...]
     )
 
 
-def _style_record(shelved: Shelved, weight: float, *, region: int | None, strength: float) -> StyleRecord:
+def _style_record(
+    shelved: LibraryEntry, weight: float, *, region: int | None, strength: float
+) -> StyleRecord:
     card = shelved.card
     return StyleRecord(
         name=card.name,

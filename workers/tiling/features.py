@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from giornata.styles.engine import Engine, Frozen
+from giornata.styles.engine import Engine, TileSnapshot
 from giornata.styles.moments import Moments
 from giornata.workers.errors import FULL, ScratchFull
 from giornata.workers.tiling.feature_plan import FeaturePlacement, FeaturePlan
@@ -70,7 +70,7 @@ class FeatureFiles:
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
 
-    def save(self, index: int, frozen: Frozen) -> bool:
+    def save(self, index: int, frozen: TileSnapshot) -> bool:
         """Write a tile; false when the disk is full, which costs time and nothing else."""
         part = self.folder / f"{index:06d}.{os.getpid()}.part"
         try:
@@ -85,7 +85,7 @@ class FeatureFiles:
         self.drop(index, before=frozen.phase)
         return True
 
-    def load(self, index: int, phase: int) -> Frozen | None:
+    def load(self, index: int, phase: int) -> TileSnapshot | None:
         """The newest a tile was frozen at, `phase` at most, if it was."""
         for at in sorted(self.phases, reverse=True):
             if at <= phase:
@@ -106,7 +106,7 @@ class FeatureFiles:
         return self.folder / f"{index:06d}-{phase:02d}.features"
 
 
-def _write(file: BinaryIO, frozen: Frozen) -> None:
+def _write(file: BinaryIO, frozen: TileSnapshot) -> None:
     moments = frozen.moments
     head = np.array([moments.count, len(frozen.tensors)], np.int64)
     for array in (head, moments.total, moments.squares):
@@ -115,11 +115,11 @@ def _write(file: BinaryIO, frozen: Frozen) -> None:
         np.save(file, tensor.view(NATIVE.get(tensor.dtype, tensor.dtype)).numpy())
 
 
-def _read(file: BinaryIO, phase: int) -> Frozen:
+def _read(file: BinaryIO, phase: int) -> TileSnapshot:
     count, maps = np.load(file)
     total, squares = (np.load(file) for _ in range(2))
     tensors = tuple(_native(np.load(file)) for _ in range(maps))
-    return Frozen(phase, Moments(int(count), total, squares), tensors)
+    return TileSnapshot(phase, Moments(int(count), total, squares), tensors)
 
 
 def _native(array: np.ndarray) -> Tensor:

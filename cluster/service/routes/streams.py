@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.dependencies import JobId
 from giornata.cluster.service.problems import problem
 from giornata.cluster.service.validation import NAME
@@ -45,7 +45,7 @@ async def watch(
 @router.get("/jobs/{job_id}/mosaic", response_class=Response, responses=_MOSAIC)
 def mosaic(request: Request, job_id: JobId) -> Response:
     """A letter for the state of every item in order: q, l, d, f, x, s, c, and a dot where there is none."""
-    hub: Hub = request.app.state.hub
+    hub: EventBroadcaster = request.app.state.hub
     cells = gzip.compress(hub.mosaics.cells(job_id), compresslevel=1, mtime=0)
     return Response(cells, media_type="application/octet-stream", headers={"content-encoding": "gzip"})
 
@@ -53,7 +53,7 @@ def mosaic(request: Request, job_id: JobId) -> Response:
 async def _streamed(
     request: Request, job_id: str | None, last_event: str | None, *, ends: bool = True, items: bool = False
 ) -> Response:
-    hub: Hub = request.app.state.hub
+    hub: EventBroadcaster = request.app.state.hub
     if hub.is_full:
         return problem(429, "too_many_streams", "too many listeners, needed fewer streams or another service")
     is_number = bool(last_event) and last_event.isascii() and last_event.isdigit()  # type: ignore[union-attr]

@@ -5,7 +5,7 @@ import pytest
 from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import STORE_NAME, batch_session, session_scratch, worker_environment
 from giornata.cluster.cli.exits import Exit, code_of
-from giornata.cluster.errors import StoreServed
+from giornata.cluster.errors import StoreInUse
 from giornata.cluster.settings import ClusterSettings, Machine, settings_for
 from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
@@ -17,7 +17,7 @@ def test_a_batch_does_not_run_beside_a_service_on_its_store(tmp_path: Path) -> N
         lock = store.manager_lock()
         assert lock.acquire(exclusive=True)
         with (
-            pytest.raises(StoreServed, match="use: giornata submit") as refused,
+            pytest.raises(StoreInUse, match="use: giornata submit") as refused,
             batch_session(settings, styles=InstalledStyles(Library())),
         ):
             pass

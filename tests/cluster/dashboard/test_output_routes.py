@@ -11,7 +11,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.jobs.model.paths import SIDECAR
 from giornata.jobs.model.states import JobEvent
 from giornata.jobs.spec.enums import Container, PictureFormat
@@ -86,7 +86,7 @@ def test_pictures_in_a_bucket_are_shown_downloaded_and_told_of(
         client.put_object(Bucket="wall", Key=key, Body=data)
     client.put_object(Bucket="wall", Key=f"out/a.jpg{SIDECAR}", Body=json.dumps({"seed": 7}).encode())
     storage = {"endpoint_url": endpoint, "region": "us-east-1"}
-    around = Around(home=place.root / "home")
+    around = PageContext(home=place.root / "home")
     with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
         item = delivered(place, "s3://wall/out/a.jpg", "s3://wall/a.jpg", name="far", storage=storage)
         for side in ("source", "result"):
@@ -116,7 +116,7 @@ def test_each_page_of_a_file_is_shown_as_its_own_source(place: Place) -> None:
         for page in range(2)
     ]
     place.store.insert_items(job_id, [NewItem(one) for one in made])
-    around = Around(home=place.root / "home")
+    around = PageContext(home=place.root / "home")
     with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
         for one, colour in zip(made, ((254, 0, 0), (0, 0, 254)), strict=True):
             address = f"/previews/{job_id}/{one.item_id}/source?size=small"
@@ -142,7 +142,7 @@ def test_of_a_giant_in_a_bucket_only_one_level_is_fetched_to_show_it(
     for key, body in (("a.tif", data), ("flat.tif", giant.tiffsave_buffer(tile=True))):
         client.put_object(Bucket="giants", Key=key, Body=body)
     monkeypatch.setattr("giornata.cluster.dashboard.previews.FETCHED_BYTES", len(data) // 8)
-    around = Around(home=place.root / "home")
+    around = PageContext(home=place.root / "home")
     with (
         faults_before(endpoint) as proxy,
         serving(place.desk, around=around) as url,
@@ -186,7 +186,7 @@ def test_pictures_of_tiles_are_shown_from_folders_and_zips(
             client.upload_file(str(path), bucket, str(path.relative_to(place.root)))
         shown = f"s3://{bucket}/{target.name}"
     storage = {"endpoint_url": endpoint, "region": "us-east-1"}
-    around = Around(home=place.root / "home")
+    around = PageContext(home=place.root / "home")
     with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
         item = delivered(place, shown, storage=storage)
         answer = http.get(f"/previews/{item}/result?size=small")

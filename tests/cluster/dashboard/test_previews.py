@@ -14,7 +14,7 @@ import pyvips
 from PIL import Image
 
 from giornata.cluster.dashboard.previews import Previews, PreviewSize
-from giornata.cluster.dashboard.work_queue import BoundedFolder, Line, Maker, Never, in_time
+from giornata.cluster.dashboard.work_queue import BoundedFolder, Maker, PreviewUnavailable, WorkQueue, in_time
 
 
 def test_a_sixteen_bit_tiff_and_a_cmyk_jpeg_come_as_jpegs_in_three_sizes(tmp_path: Path) -> None:
@@ -38,10 +38,10 @@ def test_what_is_no_picture_has_none_and_is_not_tried_again(tmp_path: Path) -> N
     (tmp_path / "words.png").write_bytes(b"not a picture")
     previews = Previews(tmp_path / "kept")
     try:
-        with pytest.raises(Never):
+        with pytest.raises(PreviewUnavailable):
             previews.ask(tmp_path / "words.png", PreviewSize.SMALL).result(60)
         assert previews.ask(tmp_path / "words.png", PreviewSize.SMALL).done()
-        with pytest.raises(Never):
+        with pytest.raises(PreviewUnavailable):
             previews.ask(tmp_path / "nothing.png", PreviewSize.SMALL).result(0)
     finally:
         previews.close()
@@ -58,7 +58,7 @@ def test_the_newest_wish_goes_first_and_the_oldest_are_dropped(tmp_path: Path) -
 
         yield make
 
-    line: Line[str] = Line(making, waiting=3)
+    line: WorkQueue[str] = WorkQueue(making, waiting=3)
     first = line.ask(tmp_path / "first", "first")
     while not first.running():
         pass
@@ -78,7 +78,7 @@ def test_a_wish_that_fails_after_everybody_has_gone_is_no_fault_of_the_program(t
     async def leave(wish: "Future[Path]") -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, told: complaints.append(told))
         assert await in_time(wish, 0.01) is None
-        wish.set_exception(Never("too late"))
+        wish.set_exception(PreviewUnavailable("too late"))
         await asyncio.sleep(0.05)
         gc.collect()
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.styles.library import EngineName, Library
 from tests.services import Place, serving
 
@@ -24,7 +24,7 @@ def library() -> Library:
 
 @pytest.fixture
 def http(tmp_path: Path, library: Library) -> Iterator[httpx.Client]:
-    around = Around(home=tmp_path / "home", library=library)
+    around = PageContext(home=tmp_path / "home", library=library)
     with serving(Place(tmp_path / "place").desk, around=around) as url, httpx.Client(base_url=url) as client:
         yield client
 

@@ -16,7 +16,7 @@ from giornata.cluster.evaluation.methods import (
     network_method,
 )
 from giornata.cluster.evaluation.plot import scatter_svg
-from giornata.cluster.evaluation.protocol import Reading
+from giornata.cluster.evaluation.protocol import Measurement
 from giornata.cluster.evaluation.results import TO_PALETTE, Evaluation, Setup, rows_of
 from giornata.cluster.evaluation.table import markdown
 from giornata.styles.evaluation.errors import BadEvaluation
@@ -36,9 +36,9 @@ SETUP = Setup(
 )
 
 
-def reading(method: str, photo: str, style: float, damage: float, *, unseen: bool = False) -> Reading:
+def reading(method: str, photo: str, style: float, damage: float, *, unseen: bool = False) -> Measurement:
     values: dict[str, float | None] = {"squeeze_3": style, "lpips": damage, "unrest": None}
-    return Reading(method=method, photo=photo, painting="wave", unseen=unseen, values=values)
+    return Measurement(method=method, photo=photo, painting="wave", unseen=unseen, values=values)
 
 
 READINGS = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from giornata.cluster.evaluation.images import write_image
-from giornata.cluster.evaluation.protocol import Reading, image_path
+from giornata.cluster.evaluation.protocol import Measurement, image_path
 from giornata.cluster.evaluation.results import Evaluation
 from giornata.cluster.evaluation.vote import (
     Key,
@@ -26,7 +26,7 @@ METHODS = ("alpha", "beta", "gamma", "palette")
 
 def evaluation(photos: int = 8) -> Evaluation:
     readings = tuple(
-        Reading(method=method, photo=f"photo{number}", painting=painting, unseen=False, values={})
+        Measurement(method=method, photo=f"photo{number}", painting=painting, unseen=False, values={})
         for method in METHODS
         for number in range(photos)
         for painting in ("wave", "scream", "udnie")

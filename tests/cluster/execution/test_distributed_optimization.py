@@ -16,8 +16,11 @@ from skimage import data
 
 from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.batch.session import actor_factory
-from giornata.cluster.execution.distributed_optimization import OptimisationSpread, OptimisationSpreading
-from giornata.cluster.execution.distributed_render import Step, Wanted
+from giornata.cluster.execution.distributed_optimization import (
+    DistributedOptimization,
+    DistributedOptimizationStart,
+)
+from giornata.cluster.execution.distributed_render import PendingCall, Step
 from giornata.cluster.execution.optimization_actor import Command
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.render_actor import RenderActor
@@ -88,13 +91,15 @@ class Crew:
         self.settings = RenderSettings(scratch=scratch, pictures=scratch / "pictures", keep_every_s=0)
         self.actors = {name: RenderActor(self.settings, 1, True) for name in names}
 
-    def spread(self, claim: Claim) -> OptimisationSpread:
+    def spread(self, claim: Claim) -> DistributedOptimization:
         first = next(iter(self.actors.values()))
         spreading = first.render(claim)
-        assert isinstance(spreading, OptimisationSpreading)
-        return OptimisationSpread(claim, spreading, tuple(self.actors), time.monotonic())
+        assert isinstance(spreading, DistributedOptimizationStart)
+        return DistributedOptimization(claim, spreading, tuple(self.actors), time.monotonic())
 
-    def play(self, spread: OptimisationSpread, *, dies: Callable[[Wanted], str] = lambda wanted: "") -> None:
+    def run(
+        self, spread: DistributedOptimization, *, dies: Callable[[PendingCall], str] = lambda wanted: ""
+    ) -> None:
         line = spread.begin()
         while line:
             wanted = line.pop(0)
@@ -134,7 +139,7 @@ def claim_of(task: RenderTask, place: Path) -> Claim:
 def test_three_workers_make_what_one_makes(folder: Path, crew: Crew, tmp_path: Path) -> None:
     task = task_of(folder, steps=4)
     claim = claim_of(task, tmp_path)
-    crew.play(crew.spread(claim))
+    crew.run(crew.spread(claim))
     got = np.asarray(Image.open(claim.temporary)).astype(int)
     assert np.abs(got - alone(folder, task, tmp_path)).max() <= 1
 
@@ -144,15 +149,15 @@ def test_a_lost_worker_costs_the_steps_since_the_checkpoint(folder: Path, crew: 
     claim = claim_of(task, tmp_path)
     spread, died = crew.spread(claim), []
 
-    def dies(wanted: Wanted) -> str:
-        order = wanted.call.args[-1]
+    def dies(wanted: PendingCall) -> str:
+        command = wanted.call.args[-1]
         step = spread.position.step if spread.position else 0
-        if not died and wanted.worker == "two" and step == 3 and order.verb is Command.PLAY:
+        if not died and wanted.worker == "two" and step == 3 and command.verb is Command.RUN:
             died.append("two")
             return "two"
         return ""
 
-    crew.play(spread, dies=dies)
+    crew.run(spread, dies=dies)
     assert died
     got = np.asarray(Image.open(claim.temporary)).astype(int)
     assert np.abs(got - alone(folder, task, tmp_path)).max() <= 1

@@ -9,8 +9,8 @@ import pytest
 
 from giornata.cluster.errors import ServiceRefused, ServiceUnreachable
 from giornata.cluster.service import client as client_module
-from giornata.cluster.service.api import Verbs
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.api import JobApi
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.client import Client
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from tests.services import Place, serving
@@ -30,11 +30,11 @@ def verbs(request: pytest.FixtureRequest, place: Place):  # type: ignore[no-unty
     if request.param == "desk":
         yield place.desk
         return
-    with serving(place.desk, hub=Hub(place.desk, period_s=0.1)) as url, Client(url) as client:
+    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.1)) as url, Client(url) as client:
         yield client
 
 
-def test_a_batch_is_one_job_while_it_lives_and_a_new_one_after_that(place: Place, verbs: Verbs) -> None:
+def test_a_batch_is_one_job_while_it_lives_and_a_new_one_after_that(place: Place, verbs: JobApi) -> None:
     spec = place.spec()
     first = verbs.submit(spec, base=place.root, priority=70, max_workers=3)
     assert first.created
@@ -46,20 +46,20 @@ def test_a_batch_is_one_job_while_it_lives_and_a_new_one_after_that(place: Place
     assert verbs.submit(spec, base=place.root).created
 
 
-def test_the_same_token_is_the_same_job_for_ever(place: Place, verbs: Verbs) -> None:
+def test_the_same_token_is_the_same_job_for_ever(place: Place, verbs: JobApi) -> None:
     first = verbs.submit(place.spec(), base=place.root, client_token=NIGHTLY)
     verbs.cancel(first.job.job_id)
     again = verbs.submit(place.spec(name="other"), base=place.root, client_token=NIGHTLY)
     assert (again.created, again.job.job_id) == (False, first.job.job_id)
 
 
-def test_a_plan_stores_nothing(place: Place, verbs: Verbs) -> None:
+def test_a_plan_stores_nothing(place: Place, verbs: JobApi) -> None:
     report = verbs.plan(place.spec(), base=place.root)
     assert (report.pictures, report.items) == (3, 3)
     assert place.store.job_ids() == []
 
 
-def test_jobs_and_items_come_in_pages(place: Place, verbs: Verbs) -> None:
+def test_jobs_and_items_come_in_pages(place: Place, verbs: JobApi) -> None:
     for name in ("one", "two", "three"):
         job_id = place.listed(name=name, destination=name)
     page = verbs.jobs(limit=2)
@@ -77,7 +77,7 @@ def test_jobs_and_items_come_in_pages(place: Place, verbs: Verbs) -> None:
     assert (detail.total, detail.settled, detail.causes) == (3, 0, {})
 
 
-def test_a_job_is_paused_resumed_changed_and_cancelled(place: Place, verbs: Verbs) -> None:
+def test_a_job_is_paused_resumed_changed_and_cancelled(place: Place, verbs: JobApi) -> None:
     job_id = place.listed()
     assert verbs.pause(job_id).state is JobState.PAUSED
     assert verbs.resume(job_id).state is JobState.QUEUED
@@ -91,7 +91,7 @@ def test_a_job_is_paused_resumed_changed_and_cancelled(place: Place, verbs: Verb
     assert {"create", "pause", "resume", "set", "cancel", "retry"} <= set(kinds)
 
 
-def test_items_are_left_out_by_name(place: Place, verbs: Verbs) -> None:
+def test_items_are_left_out_by_name(place: Place, verbs: JobApi) -> None:
     job_id = place.listed()
     first = verbs.items(job_id).items[0]
     changed = verbs.skip(job_id, [first.item_id], reason="not ours to show")
@@ -99,7 +99,7 @@ def test_items_are_left_out_by_name(place: Place, verbs: Verbs) -> None:
     assert verbs.item(job_id, first.item_id).reason == "not ours to show"
 
 
-def test_workers_are_held_by_their_place_and_let_go(place: Place, verbs: Verbs) -> None:
+def test_workers_are_held_by_their_place_and_let_go(place: Place, verbs: JobApi) -> None:
     place.put_worker("render-0.3")
     assert verbs.drain("render-0.3").workers[0].blocks[0].kind == "drain"
     assert verbs.block("render-0", reason="too hot").workers[0].blocks[0].by == "local"
@@ -107,7 +107,7 @@ def test_workers_are_held_by_their_place_and_let_go(place: Place, verbs: Verbs) 
     assert verbs.health().role == "active"
 
 
-def test_files_are_looked_after(place: Place, verbs: Verbs) -> None:
+def test_files_are_looked_after(place: Place, verbs: JobApi) -> None:
     job_id = place.listed()
     assert verbs.verify(job_id).checked == 0
     assert job_id in verbs.report(job_id)
@@ -115,7 +115,7 @@ def test_files_are_looked_after(place: Place, verbs: Verbs) -> None:
     assert verbs.gc().leftovers == ()
 
 
-def test_a_job_is_followed_to_its_end(place: Place, verbs: Verbs) -> None:
+def test_a_job_is_followed_to_its_end(place: Place, verbs: JobApi) -> None:
     job_id = place.listed()
     seen: list[JobState] = []
 
@@ -137,7 +137,7 @@ def test_a_job_is_followed_to_its_end(place: Place, verbs: Verbs) -> None:
 def test_following_goes_on_when_the_service_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "AGAIN_S", 0.1)
     job_id = place.listed()
-    with serving(place.desk, hub=Hub(place.desk, period_s=0.1)) as url:
+    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.1)) as url:
         client = Client(url)
         told = client.follow(job_id)
         assert next(told).state is JobState.QUEUED
@@ -148,7 +148,7 @@ def test_following_goes_on_when_the_service_comes_back(place: Place, monkeypatch
         assert [view.state for view in told][-1] is JobState.COMPLETED
 
 
-def test_the_key_in_a_webhooks_address_is_not_shown(place: Place, verbs: Verbs) -> None:
+def test_the_key_in_a_webhooks_address_is_not_shown(place: Place, verbs: JobApi) -> None:
     job_id = place.listed(notify="https://example.org/hooks/a-key?token=b")
     assert verbs.job(job_id).spec.notify[0].url == "https://example.org/…"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from giornata.cluster.errors import BadQuestion, UnknownWorker
+from giornata.cluster.errors import InvalidParameter, UnknownWorker
 from giornata.cluster.service import validation as questions
 from giornata.cluster.service.leader import Manifests
 from giornata.cluster.service.rates import Rates
@@ -22,7 +22,7 @@ def test_a_cursor_is_read_or_refused(cursor: str) -> None:
     for read in (questions.item_cursor, questions.event_cursor):
         try:
             read(cursor)
-        except BadQuestion as error:
+        except InvalidParameter as error:
             assert "\n" not in str(error)
 
 
@@ -34,7 +34,7 @@ def test_cursors_of_pages_are_taken() -> None:
 
 @pytest.mark.parametrize("number", ["-1", "1.5", "²", "9" * 19 + "9", "1 "])
 def test_what_is_no_number_is_no_cursor(number: str) -> None:
-    with pytest.raises(BadQuestion):
+    with pytest.raises(InvalidParameter):
         questions.event_cursor(number)
 
 
@@ -52,7 +52,7 @@ def test_questions_out_of_range_are_refused(place: Place) -> None:
         lambda: desk.submit(place.spec(), base=place.root, client_token=NUL),
         lambda: desk.submit(place.spec(name=f"a{NUL}b"), base=place.root),
     ):
-        with pytest.raises(BadQuestion):
+        with pytest.raises(InvalidParameter):
             ask()
     for unknown in (desk.job, desk.pause, desk.retry, desk.report, desk.verify, desk.items):
         with pytest.raises(UnknownJob):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from giornata.cluster.service.leader import Standing
+from giornata.cluster.service.leader import LeaderElection
 from giornata.cluster.service.schemas.base import Role
 from tests.services import Place
 
@@ -23,7 +23,7 @@ def managed() -> Iterator[Loop]:
     yield Loop()
 
 
-def reached(role: Role, standing: Standing) -> bool:
+def reached(role: Role, standing: LeaderElection) -> bool:
     deadline = time.monotonic() + 10
     while standing.role() is not role and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -32,8 +32,8 @@ def reached(role: Role, standing: Standing) -> bool:
 
 def test_the_second_service_waits_until_the_first_one_goes(place: Place) -> None:
     words: list[str] = []
-    first = Standing(place.store.manager_lock(), managed, knock_s=0.02)
-    second = Standing(
+    first = LeaderElection(place.store.manager_lock(), managed, knock_s=0.02)
+    second = LeaderElection(
         place.store.manager_lock(), managed, knock_s=0.02, tell=lambda role, said: words.append(said)
     )
     stops = [threading.Event(), threading.Event()]
@@ -58,7 +58,7 @@ def test_the_second_service_waits_until_the_first_one_goes(place: Place) -> None
 
 
 def test_who_loses_the_lock_stands_by_and_tries_again(place: Place) -> None:
-    standing = Standing(place.store.manager_lock(), managed, knock_s=0.02)
+    standing = LeaderElection(place.store.manager_lock(), managed, knock_s=0.02)
     stop = threading.Event()
     thread = threading.Thread(target=standing.run, args=(stop.is_set,))
     thread.start()

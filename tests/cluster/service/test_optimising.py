@@ -13,9 +13,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.cluster.dashboard.templating import Around
+from giornata.cluster.dashboard.templating import PageContext
 from giornata.cluster.reporting.html import render_report
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.client import Client
 from giornata.jobs.model.attempt import Claim
 from giornata.jobs.model.task import RenderTask
@@ -96,8 +96,8 @@ def test_streams_pages_and_report_tell_how_far_it_is(
 ) -> None:
     go_on, made = at_work
     scratch, item = place.root / "scratch", claim.task.item_id
-    hub = Hub(place.desk, scratch=scratch, period_s=0.05)
-    with serving(place.desk, hub=hub, around=Around(scratch=scratch)) as url:
+    hub = EventBroadcaster(place.desk, scratch=scratch, period_s=0.05)
+    with serving(place.desk, hub=hub, around=PageContext(scratch=scratch)) as url:
         with listening(f"{url}/api/jobs/{claim.job_id}/stream") as told:
             fields = next(data for _, kind, data in told if kind == "optimising")
         assert (fields["job_id"], fields["item_id"], fields["scales"]) == (claim.job_id, item, 1)

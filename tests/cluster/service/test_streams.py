@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from giornata.cluster.service.broadcaster import Hub
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.jobs.model.states import JobEvent
 from tests.services import Place, serving
 
@@ -47,7 +47,7 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changed(place: Place, url: 
 
 def test_a_cut_stream_goes_on_where_it_was_and_an_old_one_begins_again(place: Place) -> None:
     job_id = place.listed()
-    with serving(place.desk, hub=Hub(place.desk, period_s=0.05, kept=3)) as url:
+    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.05, kept=3)) as url:
         time.sleep(0.3)
         with listening(f"{url}/api/stream") as told:
             number, _, _ = next(told)
@@ -83,7 +83,7 @@ def test_the_stream_of_a_job_ends_with_it(place: Place, url: str) -> None:
 
 def test_silence_is_filled_and_unknown_jobs_are_not_streamed(place: Place) -> None:
     place.listed()
-    hub = Hub(place.desk, period_s=0.05, heartbeat_s=0.2)
+    hub = EventBroadcaster(place.desk, period_s=0.05, heartbeat_s=0.2)
     with serving(place.desk, hub=hub) as url, httpx.Client(timeout=10) as http:
         with http.stream("GET", f"{url}/api/stream") as answer:
             assert any(line.startswith(":") for line in answer.iter_lines())

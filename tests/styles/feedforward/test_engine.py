@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from giornata.styles.engine import Frozen, collect_totals, render_tile, replay
+from giornata.styles.engine import TileSnapshot, collect_totals, render_tile, replay
 from giornata.styles.errors import BadStatistics, UnknownStyle
 from giornata.styles.feedforward.blocks import blocks
 from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
@@ -71,7 +71,7 @@ def test_a_tile_frozen_at_any_phase_goes_on_to_the_last_bit(
         weight = sum(tensor.numel() * tensor.itemsize for tensor in frozen.tensors)
         assert weight == engine.frozen_bytes_per_px(phase) * 80 * 72
         copy = tuple(tensor.clone() for tensor in frozen.tensors)
-        run = engine.thaw(Frozen(phase, frozen.moments, copy), 80, core)
+        run = engine.thaw(TileSnapshot(phase, frozen.moments, copy), 80, core)
         assert np.array_equal(run.partial().total, frozen.moments.total)
         assert np.array_equal(run.partial().squares, frozen.moments.squares)
         for total in totals[phase:]:

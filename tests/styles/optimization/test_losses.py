@@ -6,7 +6,7 @@ import torch
 from giornata.styles.optimization.losses import (
     STYLE_LOSSES,
     Convention,
-    Statistics,
+    LayerStatistics,
     StyleTerm,
     content_factor,
     gram_loss,
@@ -26,7 +26,7 @@ def features(seed: int, channels: int = 5) -> torch.Tensor:
     return (mixed @ noise).relu().view(channels, 9, 11)
 
 
-def statistics(seed: int) -> Statistics:
+def statistics(seed: int) -> LayerStatistics:
     return statistics_of(sums_of(features(seed)))
 
 
@@ -57,7 +57,7 @@ def test_the_wasserstein_distance_of_independent_channels_is_known() -> None:
     means = [torch.tensor([1.0, 2.0]).double(), torch.tensor([0.0, 4.0]).double()]
     deviations = [torch.tensor([1.0, 3.0]).double(), torch.tensor([2.0, 0.5]).double()]
     one, other = (
-        Statistics(mean, torch.diag(deviation.square()) + torch.outer(mean, mean))
+        LayerStatistics(mean, torch.diag(deviation.square()) + torch.outer(mean, mean))
         for mean, deviation in zip(means, deviations, strict=True)
     )
     known = (means[0] - means[1]).square().sum() + (deviations[0] - deviations[1]).square().sum()
@@ -69,8 +69,8 @@ def test_the_wasserstein_distance_of_independent_channels_is_known() -> None:
 def test_its_gradient_is_sound_where_eigenvalues_coincide() -> None:
     mean = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     gram = (2 * torch.eye(4, dtype=torch.float64)).requires_grad_()
-    target = Statistics(torch.zeros(4).double(), torch.eye(4).double())
-    wasserstein_loss(Statistics(mean, gram), target, Convention.ELEMENTS).backward()
+    target = LayerStatistics(torch.zeros(4).double(), torch.eye(4).double())
+    wasserstein_loss(LayerStatistics(mean, gram), target, Convention.ELEMENTS).backward()
     assert gram.grad is not None
     expected = (1 - 0.5**0.5) / 4 * torch.eye(4).double()
     assert torch.allclose(gram.grad, expected, atol=1e-3)

@@ -11,9 +11,9 @@ from skimage.transform import resize
 from torch import Tensor
 
 from giornata.styles.errors import BadOptions, BadStylePicture, Diverged
-from giornata.styles.optimization.coordinator import Conductor, Round
+from giornata.styles.optimization.coordinator import Coordinator, Operation, Superstep
 from giornata.styles.optimization.losses import Convention, StyleTerm
-from giornata.styles.optimization.options import GatysOptions, Growth, Optimiser, Scale, Start, scales_of
+from giornata.styles.optimization.options import GatysOptions, Optimiser, Scale, ScaleGrowth, Start, scales_of
 from giornata.styles.perception.encoder import random_weights
 from giornata.styles.perception.vgg import VGG19
 from giornata.styles.perception.weights import EncoderChoice, load_encoder
@@ -28,7 +28,7 @@ PAPER = {
     "content_layers": {"relu2_1": 1.0},
     "convention": Convention.PAPER,
     "term": StyleTerm.GRAM,
-    "growth": Growth.NONE,
+    "growth": ScaleGrowth.NONE,
 }
 
 
@@ -143,21 +143,21 @@ def test_the_loss_falls_as_in_the_paper(tmp_path: Path, pictures: Path, weights:
 
 def test_workers_do_not_show_in_a_single_bit(tmp_path: Path, pictures: Path, weights: Path) -> None:
     """Thirty steps: sums are added in tile order, whoever had the tiles."""
-    asked = {"convention": Convention.RELATIVE, "beta": 5.0, "core_px": 40}
-    one = finished(work_in(tmp_path / "one", pictures, weights, **asked))
+    superstep = {"convention": Convention.RELATIVE, "beta": 5.0, "core_px": 40}
+    one = finished(work_in(tmp_path / "one", pictures, weights, **superstep))
     for workers in (2, 4):
-        work = work_in(tmp_path / str(workers), pictures, weights, **asked)
+        work = work_in(tmp_path / str(workers), pictures, weights, **superstep)
         assert np.array_equal(by_workers(work, workers), one)
 
 
 def test_lanes_and_threads_do_not_show_in_a_single_bit(tmp_path: Path, pictures: Path, weights: Path) -> None:
     """Thirty steps: what a process has of cores is another on every machine, and by how many share them."""
-    asked = {"convention": Convention.RELATIVE, "beta": 5.0, "core_px": 40}
+    superstep = {"convention": Convention.RELATIVE, "beta": 5.0, "core_px": 40}
     made = []
     for lanes, threads in ((1, 1), (4, 1), (3, 4)):
         torch.set_num_threads(threads)
         try:
-            work = work_in(tmp_path / f"{lanes}-{threads}", pictures, weights, **asked)
+            work = work_in(tmp_path / f"{lanes}-{threads}", pictures, weights, **superstep)
             for _ in optimize(work, lanes=lanes):
                 pass
             assert torch.get_num_threads() == threads
@@ -178,9 +178,9 @@ def test_the_usual_cut_follows_from_the_picture_alone(tmp_path: Path, pictures: 
 
 def test_another_cut_differs_by_rounding_alone(tmp_path: Path, pictures: Path, weights: Path) -> None:
     """For a few steps: L-BFGS makes rounding errors of float32 grow, in whatever order numbers are added."""
-    asked = {"convention": Convention.RELATIVE, "beta": 5.0, "steps": 3}
-    whole = finished(work_in(tmp_path / "whole", pictures, weights, **asked))
-    cut = finished(work_in(tmp_path / "cut", pictures, weights, core_px=40, **asked))
+    superstep = {"convention": Convention.RELATIVE, "beta": 5.0, "steps": 3}
+    whole = finished(work_in(tmp_path / "whole", pictures, weights, **superstep))
+    cut = finished(work_in(tmp_path / "cut", pictures, weights, core_px=40, **superstep))
     assert np.abs(whole - cut).max() < 1 / 255
 
 
@@ -189,9 +189,9 @@ def test_where_the_vectors_lie_does_not_show(
     tmp_path: Path, pictures: Path, weights: Path, optimiser: Optimiser
 ) -> None:
     """Without any memory for them, features are computed again and the optimiser's vectors lie on scratch."""
-    asked = {"optimiser": optimiser, "averaging": 0.9, "steps": 14, "core_px": 40}
-    roomy = finished(work_in(tmp_path / "roomy", pictures, weights, **asked))
-    work = work_in(tmp_path / "tight", pictures, weights, **asked).model_copy(update={"memory_bytes": 1})
+    superstep = {"optimiser": optimiser, "averaging": 0.9, "steps": 14, "core_px": 40}
+    roomy = finished(work_in(tmp_path / "roomy", pictures, weights, **superstep))
+    work = work_in(tmp_path / "tight", pictures, weights, **superstep).model_copy(update={"memory_bytes": 1})
     for done in optimize(work, keep_every_s=0):
         if done.step == 12:
             break  # the other two steps go on from a checkpoint
@@ -203,19 +203,19 @@ def by_workers(work: Optimization, workers: int) -> np.ndarray:
     """As a cluster plays it: every easel has some of the tiles."""
     encoder = work.loaded_encoder()
     lay_out(work, 0, encoder)
-    easels = [open_scale(work, 0, encoder) for _ in range(workers)]
-    tiles = [range(index, len(easels[0].plates.grid), workers) for index in range(workers)]
+    optimizers = [open_scale(work, 0, encoder) for _ in range(workers)]
+    tiles = [range(index, len(optimizers[0].arrays.grid), workers) for index in range(workers)]
 
-    def play(asked: Round) -> object:
-        if asked.verb.value == "evaluate":
-            return easels[-1].play(asked, ())
-        found = [easel.play(asked, mine) for easel, mine in zip(easels, tiles, strict=True)]
+    def run(superstep: Superstep) -> object:
+        if superstep.verb is Operation.REDUCE:
+            return optimizers[-1].run(superstep, ())
+        found = [optimizer.run(superstep, mine) for optimizer, mine in zip(optimizers, tiles, strict=True)]
         return {k: v for one in found for k, v in one.items()} if found[0] is not None else None
 
-    for _ in run_supersteps(Conductor(work.options, steps=work.scales[0].steps).run(), play):
+    for _ in run_supersteps(Coordinator(work.options, steps=work.scales[0].steps), run):
         pass
-    for easel, mine in zip(easels, tiles, strict=True):
-        easel.finish(mine)
+    for optimizer, mine in zip(optimizers, tiles, strict=True):
+        optimizer.finish(mine)
     return np.asarray(work.finished_picture(0))
 
 
@@ -224,9 +224,9 @@ def by_workers(work: Optimization, workers: int) -> np.ndarray:
 def test_an_optimisation_goes_on_where_it_stopped(
     tmp_path: Path, pictures: Path, weights: Path, optimiser: Optimiser, averaging: float
 ) -> None:
-    asked = {"optimiser": optimiser, "averaging": averaging, "steps": 8, "core_px": 40}
-    calm = finished(work_in(tmp_path / "calm", pictures, weights, **asked))
-    work = work_in(tmp_path / "broken", pictures, weights, **asked)
+    superstep = {"optimiser": optimiser, "averaging": averaging, "steps": 8, "core_px": 40}
+    calm = finished(work_in(tmp_path / "calm", pictures, weights, **superstep))
+    work = work_in(tmp_path / "broken", pictures, weights, **superstep)
     for done in optimize(work, keep_every_s=0):
         if done.step == 5:
             break  # and whoever ran it is gone: the next one has only what is on disk
@@ -254,11 +254,11 @@ def test_every_way_leads_down(
 
 
 def test_scales_grow_to_the_full_size_and_do_fewer_and_fewer_steps() -> None:
-    options = GatysOptions(growth=Growth.DYADIC, steps=300, smallest_px=256)
+    options = GatysOptions(growth=ScaleGrowth.DYADIC, steps=300, smallest_px=256)
     assert scales_of(1024, 700, options, least_px=64) == (
         Scale(256, 175, 300), Scale(512, 350, 100), Scale(1024, 700, 33),
     )  # fmt: skip
-    root = scales_of(1000, 100, GatysOptions(growth=Growth.SQRT2), least_px=64)
+    root = scales_of(1000, 100, GatysOptions(growth=ScaleGrowth.SQRT2), least_px=64)
     assert [one.height for one in root] == [71, 100]
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from giornata.styles.optimization.coordinator import Round, Verb
+from giornata.styles.optimization.coordinator import Operation, Superstep
 from giornata.styles.optimization.losses import Convention, StyleTerm, statistics_of, sums_of
 from giornata.styles.optimization.objective import Objective, StyleTarget
 from giornata.styles.optimization.options import WHOLE, GatysOptions
@@ -129,16 +129,16 @@ def tiled_gradient(
         architecture.halo_px(layers),
     )
     ScaleArrays.laid_out(folder, grid, content=content.numpy(), start=picture.numpy())
-    easels = [
+    optimizers = [
         TileOptimizer(seeing, goal, ScaleArrays(folder, grid), memory_bytes, masks=masks)
         for _ in range(workers)
     ]
-    for verb in (Verb.FORWARD, Verb.EVALUATE, Verb.BACKWARD):
-        for index, easel in enumerate(easels[:1] if verb is Verb.EVALUATE else easels):
-            easel.play(Round(verb), range(index, len(grid), workers))
+    for verb in (Operation.FORWARD, Operation.REDUCE, Operation.BACKWARD):
+        for index, optimizer in enumerate(optimizers[:1] if verb is Operation.REDUCE else optimizers):
+            optimizer.run(Superstep(verb), range(index, len(grid), workers))
     made = torch.zeros_like(picture)
     for tile in grid:
-        made[tile.core.within(tile.core._replace(top=0, left=0))] = easels[0].plates.gathered(tile)
+        made[tile.core.within(tile.core._replace(top=0, left=0))] = optimizers[0].arrays.gathered(tile)
     return made
 
 
@@ -213,8 +213,8 @@ def test_the_reach_of_conv5_1_is_just_enough(tmp_path: Path, halo_px: int, *, ex
     whole = whole_gradient(goal, seeing, picture, picture, {})
     grid = TileGrid(320, 64, 160, 16, halo_px)
     ScaleArrays.laid_out(tmp_path, grid, content=picture.numpy(), start=picture.numpy())
-    easel = TileOptimizer(seeing, goal, ScaleArrays(tmp_path, grid), memory_bytes=0)
-    for verb in (Verb.FORWARD, Verb.EVALUATE, Verb.BACKWARD):
-        easel.play(Round(verb), range(len(grid)))
-    tiled = torch.cat([easel.plates.gathered(tile) for tile in grid], dim=1)
+    optimizer = TileOptimizer(seeing, goal, ScaleArrays(tmp_path, grid), memory_bytes=0)
+    for verb in (Operation.FORWARD, Operation.REDUCE, Operation.BACKWARD):
+        optimizer.run(Superstep(verb), range(len(grid)))
+    tiled = torch.cat([optimizer.arrays.gathered(tile) for tile in grid], dim=1)
     assert (relative_error(tiled, whole) <= 1e-9) is exact

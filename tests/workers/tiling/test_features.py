@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from giornata.styles.engine import Frozen
+from giornata.styles.engine import TileSnapshot
 from giornata.styles.feedforward.engine import FeedForwardEngine
 from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.moments import Moments
@@ -58,10 +58,10 @@ def test_no_other_checkpoints_are_cheaper(
     )
 
 
-def frozen(phase: int, dtype: torch.dtype = torch.float32) -> Frozen:
+def frozen(phase: int, dtype: torch.dtype = torch.float32) -> TileSnapshot:
     made = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(phase)).to(dtype)
     sums = np.random.default_rng(phase).random((2, 2))
-    return Frozen(phase, Moments(12, sums[0], sums[1]), (made, made * 2))
+    return TileSnapshot(phase, Moments(12, sums[0], sums[1]), (made, made * 2))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -79,7 +79,7 @@ def test_a_tile_comes_back_as_it_was_and_older_ones_go(tmp_path: Path, dtype: to
 
 
 def test_a_full_disk_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(file: BinaryIO, frozen: Frozen) -> None:
+    def full(file: BinaryIO, frozen: TileSnapshot) -> None:
         file.write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
