@@ -51,20 +51,20 @@ def new_job(
 ) -> str:
     """A listed job over `items`, file names or whole items, whose destination is `folder/out`; its id."""
     words = {"name": name, "inputs": "scans", "styles": ["wave"], "destination": "out", **more}
-    job_id = store.create_job(parse_spec(words, origin="spec"), base=folder)
-    store.insert_items(
+    job_id = store.jobs.create(parse_spec(words, origin="spec"), base=folder)
+    store.items.insert(
         job_id, (one if isinstance(one, NewItem) else NewItem(task_for(folder, one)) for one in items)
     )
-    store.mark_listed(job_id)
+    store.jobs.mark_listed(job_id)
     return job_id
 
 
 def take_claims(store: JobStore, job_id: str, *, count: int = 1_000) -> list[Claim]:
     """Start a job and lease what is in line."""
-    if store.snapshot(job_id).state is not JobState.RUNNING:
-        store.move_job(job_id, JobEvent.START)
-    epoch, _ = store.raise_epoch(job_id)
-    return store.claim(job_id, count, 600.0, "", epoch=epoch)
+    if store.jobs.snapshot(job_id).state is not JobState.RUNNING:
+        store.jobs.move(job_id, JobEvent.START)
+    epoch, _ = store.leases.raise_epoch(job_id)
+    return store.leases.claim(job_id, count, 600.0, "", epoch=epoch)
 
 
 def settle(store: JobStore, claims: Sequence[Claim], behave: Behaviour = done, *, retries: int = 0) -> int:
@@ -78,13 +78,13 @@ def carry_out(store: JobStore, job_id: str, behave: Behaviour = done, *, retries
     """Run a job until nothing is in line."""
     while claims := take_claims(store, job_id):
         settle(store, claims, behave, retries=retries)
-    lost = store.snapshot(job_id).lost
-    return store.move_job(job_id, JobEvent.COMPLETE_WITH_FAILURES if lost else JobEvent.COMPLETE)
+    lost = store.jobs.snapshot(job_id).lost
+    return store.jobs.move(job_id, JobEvent.COMPLETE_WITH_FAILURES if lost else JobEvent.COMPLETE)
 
 
 def delivered(store: JobStore, folder: Path, *names: str, name: str = "autumn") -> str:
     """A job that has delivered all of `names`; its id."""
     job_id = new_job(store, folder, names, name=name)
     carry_out(store, job_id)
-    assert store.snapshot(job_id).counts[ItemState.DONE] == len(names)
+    assert store.jobs.snapshot(job_id).counts[ItemState.DONE] == len(names)
     return job_id

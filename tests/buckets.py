@@ -146,7 +146,7 @@ class Batch:
     ) -> tuple[str, JobState]:
         """Submit and run to the end; the job's id and the state it ended in."""
         inline = None if runner else InlineRunner(self.folder / "scratch", self.library)
-        publisher = new_publisher(self.store.put_at)
+        publisher = new_publisher(self.store.deliveries.put_at)
         styles = InstalledStyles(Library((self.library,)))
         manager = JobManager(
             self.store,
@@ -168,7 +168,7 @@ class Batch:
 
     def audit(self, job_id: str) -> list[str]:
         """What does not hold."""
-        record = self.store.job(job_id)
+        record = self.store.jobs.get(job_id)
         return audit(self.store, job_id, destination=destination_of(record), files=new_publisher())
 
 

@@ -41,7 +41,7 @@ class Place:
             STYLES,
             self.publisher,
             upkeep_in(root / "scratch", lambda store, job_id: f"<!doctype html><title>{job_id}</title>"),
-            self.store.create_job,
+            self.store.jobs.create,
             self.plan,
         )
 
@@ -62,7 +62,7 @@ class Place:
 
     def put_worker(self, worker: str = "render-0.0") -> None:
         """One worker, as a manager writes it down."""
-        self.store.put_workers([WorkerRecord(worker, "idle", "here", 1, "", "", 3, 0, time.time())])
+        self.store.workers.put([WorkerRecord(worker, "idle", "here", 1, "", "", 3, 0, time.time())])
 
 
 @contextmanager

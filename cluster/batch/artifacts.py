@@ -21,12 +21,12 @@ def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str
     `StorageError`, `EncodeFailed`.
     """
     manifests = deliver_manifest(store, job_id, files)
-    package = store.job(job_id).spec.package
+    package = store.jobs.get(job_id).spec.package
     if package.contact_sheets:
         deliver_sheets(store, job_id, files)
     deliver_package(store, job_id, files)
     if package.bag is not None:
-        _check_bag(destination_of(store.job(job_id)))
+        _check_bag(destination_of(store.jobs.get(job_id)))
     return manifests
 
 

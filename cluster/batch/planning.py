@@ -48,9 +48,9 @@ def plan_on(
     ask: Retrying = at_once,
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
-    files = new_publisher(store.put_at, ask=ask)
+    files = new_publisher(store.deliveries.put_at, ask=ask)
     with ImageSizer(files.places, spec.storage) as measure:
-        known = store.find_job(spec, base=base) is not None
+        known = store.jobs.find(spec, base=base) is not None
         return plan(
             spec,
             base=base,
@@ -59,7 +59,7 @@ def plan_on(
             cost=cost_on(Machine.detect().cpus),
             price=price,
             # A batch that goes on meets its own outputs.
-            ours=(lambda _: True) if known else store.owns,
+            ours=(lambda _: True) if known else store.deliveries.owns,
             files=files,
             measure_limit=measured,
         )

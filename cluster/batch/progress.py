@@ -56,7 +56,7 @@ class Optimising:
 
     def _is_made(self, job_id: str, item_id: str) -> bool:
         try:
-            return self._store.item(job_id, item_id).state is ItemState.LEASED
+            return self._store.items.get(job_id, item_id).state is ItemState.LEASED
         except (UnknownItem, UnknownJob):
             return False
 

@@ -67,7 +67,7 @@ class Watcher:
         self.reporter.show(self.translated(snapshot))
         if self._store is not None and self._works is not None:
             for job_id, work in self._works.look([snapshot.job_id]):
-                self.reporter.optimise(self._store.item(job_id, work["item_id"]).source, work)
+                self.reporter.optimise(self._store.items.get(job_id, work["item_id"]).source, work)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
         """Tell of an item that will not be delivered."""
@@ -140,7 +140,7 @@ def conclude(
     state = summary.snapshot.state
     watcher.reporter.finish(watcher.translated(summary.snapshot))
     manifests = ask(lambda: deliver_papers(store, job_id, publisher)) if state.is_terminal else None
-    reason = store.job(job_id).reason
+    reason = store.jobs.get(job_id).reason
     return BatchResult(job_id, state, reason, summary, submission.resumed, manifests, is_idle)
 
 
@@ -191,19 +191,19 @@ def ended_idle(
     if not (home / STORE_NAME).exists():
         return None
     with JobStore(home / STORE_NAME) as store:
-        job_id = store.find_job(spec, base=base)
-        if job_id is None or store.snapshot(job_id).state is not JobState.COMPLETED:
+        job_id = store.jobs.find(spec, base=base)
+        if job_id is None or store.jobs.snapshot(job_id).state is not JobState.COMPLETED:
             return None
         lock = store.manager_lock()
         if not lock.acquire(exclusive=False):
             return None
         try:
-            publisher = new_publisher(store.put_at)
+            publisher = new_publisher(store.deliveries.put_at)
             manager = JobManager(store, NoWorkers(), publisher, styles)
             submission = manager.submit(spec, base=base, ask=ask)
 
             def is_wanted() -> bool:
-                counts = store.snapshot(job_id).counts
+                counts = store.jobs.snapshot(job_id).counts
                 return any(counts.get(state) for state in _WORK)
 
             state = manager.run_until_done(submission.job_id, stop=is_wanted)

@@ -92,7 +92,7 @@ def managing(
 
     Raises `ClusterError`, `StoreUnavailable` when the store is damaged.
     """
-    publisher = new_publisher(store.put_at)
+    publisher = new_publisher(store.deliveries.put_at)
     store.check()
     with session_scratch(settings.scratch) as scratch, StdoutGuard() as guard:
         cluster = WatchedCluster(settings, actor_factory(settings, scratch, library_folders))
@@ -118,7 +118,7 @@ def clear_fetched(scratch: Path) -> None:
 def _noting(store: JobStore) -> Callable[[str, str], None]:
     def note(kind: str, detail: str) -> None:
         with suppress(StoreUnavailable):  # the cluster may go down together with the database's host
-            store.note(kind, actor=MANAGER, detail=detail)
+            store.events.append(kind, actor=MANAGER, detail=detail)
 
     return note
 

@@ -194,7 +194,7 @@ def run_one(setting: GiantSetting, source: Path, megapixels: float, workers: int
 def _delivered(folder: Path, row: GiantRow, *, log_path: Path) -> GiantRow:
     """The row with what the store says of the only item."""
     with JobStore(folder / "home" / STORE_NAME) as store:
-        (item,) = (item for job_id in store.job_ids() for item in store.items(job_id))
+        (item,) = (item for job_id in store.jobs.ids() for item in store.items.all(job_id))
     if item.state is not ItemState.DONE or not item.seconds:
         words = log_path.read_text(errors="replace")[-2000:]
         raise RuntimeError(f"{row.megapixels:g} megapixels on {row.workers} workers: {item.reason}\n{words}")

@@ -215,7 +215,7 @@ def _run(
     listing = _row("list", items, listed - started, watch)
     state = manager.run_until_done(job_id)
     running = _row("run", items, time.perf_counter() - listed, watch)
-    done = store.snapshot(job_id).counts[ItemState.DONE]
+    done = store.jobs.snapshot(job_id).counts[ItemState.DONE]
     if state is not JobState.COMPLETED or done != items:
         raise RuntimeError(f"the job ended {state} with {done} of {items} items done")
     return listing, running

@@ -117,7 +117,7 @@ def managed(
     """The manager of a store that is locked, with everything that goes with being the active one."""
     outbox = Outbox(store, secret=environment.get(SECRET_VARIABLE, ""), rule=rule)
     with (
-        Manifests(store, new_publisher(store.put_at)) as manifests,
+        Manifests(store, new_publisher(store.deliveries.put_at)) as manifests,
         managing(
             store,
             settings,

@@ -57,12 +57,12 @@ class FailureCause:
 
 def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
     """The failures of a job by cause, the most frequent first. Raises `UnknownJob`."""
-    counts = store.lost_by_class(job_id)
+    counts = store.items.lost_by_class(job_id)
     lost = [state for state in ItemState if state.is_lost]
     causes = []
     for kind, count in sorted(counts.items(), key=lambda one: -one[1]):
         classes = [OutcomeClass(kind)] if kind else None
-        items = store.page(job_id, states=lost, classes=classes, limit=LOOKED_INTO)
+        items = store.items.page(job_id, states=lost, classes=classes, limit=LOOKED_INTO)
         items = [item for item in items if kind or item.outcome_class is None]
         found: dict[str, FailureGroup] = {}
         for item in items:
@@ -83,12 +83,12 @@ def fingerprint(item: ItemRecord) -> str:
 
 def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]:
     """The ids of the items before and after this one."""
-    after = store.page(item.job_id, after=(item.position, item.item_id), limit=1)
+    after = store.items.page(item.job_id, after=(item.position, item.item_id), limit=1)
     # Positions may have gaps where a listing met an item a second time.
     before = None
     for width in (1, 50, 1000):
         start = (max(-1, item.position - width - 1), "~")
-        found = store.page(item.job_id, after=start, limit=width)
+        found = store.items.page(item.job_id, after=start, limit=width)
         earlier = [one for one in found if one.position < item.position]
         if earlier:
             before = earlier[-1].item_id
@@ -201,5 +201,5 @@ def events(
     """Who did what when, the newest first."""
     if job is not None:
         desk.job(job)
-    found = desk.store.last_events(job_id=job, before=before, limit=EVENTS)
+    found = desk.store.events.last(job_id=job, before=before, limit=EVENTS)
     return page(request, "events.html", here="events", events=found, job=job, more=len(found) == EVENTS)

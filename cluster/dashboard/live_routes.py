@@ -39,7 +39,7 @@ def picture(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Re
 def curve(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """How the loss has fallen, SVG; also of an item that is delivered."""
     begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
-    found = begun[1] if begun else history_from(desk.store.item(job_id, item_id).facts)
+    found = begun[1] if begun else history_from(desk.store.items.get(job_id, item_id).facts)
     if found is None:
         return stand_in(NONE)
     return Response(curve_svg(found), media_type="image/svg+xml", headers=FRESH)

@@ -80,7 +80,7 @@ def is_kept(item: ItemView) -> bool:
 def place_of(request: Request, desk: JobService, item: ItemView) -> ObjectStore:
     """Where the output of an item lies."""
     places: StorageRouter = request.app.state.places
-    return places.at(item.target, desk.store.job(item.job_id).spec.storage)
+    return places.at(item.target, desk.store.jobs.get(item.job_id).spec.storage)
 
 
 def _parts(place: ObjectStore, name: str, size: int) -> Iterator[bytes]:

@@ -59,16 +59,16 @@ def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
 
 
 def _growth(request: Request, desk: JobService, job_id: str, item_id: str) -> LiveImage | None:
-    item, render = desk.item(job_id, item_id), desk.store.job(job_id).spec.render
+    item, render = desk.item(job_id, item_id), desk.store.jobs.get(job_id).spec.render
     return growth_of(request.app.state.around.scratch, item.item_id, overlap_px=render.overlap)
 
 
 def _last(request: Request, desk: JobService, job_id: str) -> ItemView | None:
     newest = request.app.state.hub.mosaics.newest(job_id)
-    place = desk.store.highest(job_id, (ItemState.DONE,)) if newest is None else newest
-    found = desk.store.page(job_id, after=(place - 1, "~"), limit=1) if place >= 0 else []
+    place = desk.store.states.highest(job_id, (ItemState.DONE,)) if newest is None else newest
+    found = desk.store.items.page(job_id, after=(place - 1, "~"), limit=1) if place >= 0 else []
     if not found:
-        desk.store.snapshot(job_id)
+        desk.store.jobs.snapshot(job_id)
     return ItemView.of(found[0]) if found else None
 
 

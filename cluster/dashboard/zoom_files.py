@@ -68,9 +68,9 @@ class Side(StrEnum):
 
 def page_of(desk: JobService, item: ItemView, side: Side) -> int | None:
     """The full-size page of the source that an item is made from, where every page has an item of its own."""
-    if side is Side.RESULT or desk.store.job(item.job_id).spec.render.pages is not Pages.ALL:
+    if side is Side.RESULT or desk.store.jobs.get(item.job_id).spec.render.pages is not Pages.ALL:
         return None
-    return desk.store.task(item.job_id, item.item_id).page
+    return desk.store.items.task(item.job_id, item.item_id).page
 
 
 def picture_of(desk: JobService, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
@@ -81,7 +81,7 @@ def picture_of(desk: JobService, item: ItemView, side: Side, *, side_px: int) ->
     if is_url(name):
         mark = item.content_key if side is Side.SOURCE else item.sha256 or str(item.finished_at)
         tiles = side is Side.RESULT and not is_picture(name)
-        return Far(name, mark, desk.store.job(item.job_id).spec.storage.reach, tiles=tiles)
+        return Far(name, mark, desk.store.jobs.get(item.job_id).spec.storage.reach, tiles=tiles)
     path = Path(name)
     if side is Side.RESULT and path.suffix == ZIP:
         return Far(name, item.sha256 or "", HERE, tiles=True)

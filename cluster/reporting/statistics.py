@@ -107,9 +107,9 @@ class JobFacts:
 
 def gather(store: JobStore, job_id: str, *, now: float, scratch: Path | None = None) -> JobFacts:
     """The facts of a job at `now`, seconds since 1970; `scratch` is where it works. Raises `UnknownJob`."""
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     walk = _Walk(store, record, scratch)
-    for item in store.items(job_id):
+    for item in store.items.all(job_id):
         walk.add(item)
     return JobFacts(
         record=record,
@@ -124,7 +124,7 @@ def gather(store: JobStore, job_id: str, *, now: float, scratch: Path | None = N
         retries=tuple(sorted(walk.retries.values(), key=lambda tally: -tally.attempts)),
         retried=walk.retried,
         looked_into=min(walk.retried, LOOKED_INTO),
-        workers=tuple(store.workers()),
+        workers=tuple(store.workers.all()),
         failed_on=dict(walk.failed_on),
         courses=tuple(walk.courses),
     )
@@ -210,7 +210,7 @@ class _Walk:
 
     def _add_attempts(self, item: ItemRecord) -> None:
         seen = set()
-        for attempt in self.store.attempts(item.job_id, item.item_id):
+        for attempt in self.store.items.attempts(item.job_id, item.item_id):
             if attempt.worker:
                 self.failed_on[attempt.worker] += 1
             if not attempt.decision.startswith(ItemState.QUEUED):

@@ -15,7 +15,7 @@ LIVE = tuple(state for state in JobState if not state.is_terminal)
 def going_on(store: JobStore) -> Iterator[JobLine]:
     """Every job that has not ended, the newest first."""
     after: str | None = None
-    while lines := store.jobs(states=LIVE, after=after, limit=questions.LIMIT):
+    while lines := store.jobs.page(states=LIVE, after=after, limit=questions.LIMIT):
         yield from lines
         after = lines[-1].job_id
 
@@ -26,7 +26,7 @@ def known(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str)
     Raises `InvalidParameter`.
     """
     if token:
-        return store.by_token(questions.name_of("client_token", token), owner)
+        return store.jobs.by_token(questions.name_of("client_token", token), owner)
     asked = (spec.name, spec.digest(base=base))
     same = (line.job_id for line in going_on(store) if (line.name, line.spec_digest) == asked)
     return next(same, None)

@@ -130,14 +130,14 @@ class JobService:
     ) -> JobPage:
         """See `JobApi.jobs`."""
         after = after and questions.name_of("after", after)
-        lines = self.store.jobs(states=states or None, after=after, limit=questions.limit_of(limit))
+        lines = self.store.jobs.page(states=states or None, after=after, limit=questions.limit_of(limit))
         cursor = lines[-1].job_id if len(lines) == limit else None
         return JobPage(jobs=tuple(map(self._shown, lines)), next=cursor)
 
     def job(self, job_id: str) -> JobDetail:
         """See `JobApi.job`. Raises `UnknownJob`."""
-        record = self.store.job(job_id)
-        causes = {kind or "other": count for kind, count in self.store.lost_by_class(job_id).items()}
+        record = self.store.jobs.get(job_id)
+        causes = {kind or "other": count for kind, count in self.store.items.lost_by_class(job_id).items()}
         fields = job_fields(record, self.rates.of(record, now=self.clock.now()))
         return JobDetail(**fields, spec=shown_spec(record.spec), base=str(record.base), causes=causes)
 
@@ -154,7 +154,7 @@ class JobService:
 
     def live(self, *, newest: int = 50) -> dict[str, JobView]:
         """Every job that has not ended, and the `newest` of all, for those who watch."""
-        lines = {line.job_id: line for line in self.store.jobs(limit=newest)}
+        lines = {line.job_id: line for line in self.store.jobs.page(limit=newest)}
         lines |= {line.job_id: line for line in submitted.going_on(self.store)}
         return {job_id: self._shown(line) for job_id, line in lines.items()}
 
@@ -168,9 +168,9 @@ class JobService:
 
     def cancel(self, job_id: str) -> JobView:
         """See `JobApi.cancel`. Raises `UnknownJob`, `IllegalTransition`."""
-        state = self.store.move_job(job_id, JobEvent.CANCEL, actor=self.actor)
+        state = self.store.jobs.move(job_id, JobEvent.CANCEL, actor=self.actor)
         if state is JobState.CANCELLED:  # nothing of it was running, so nobody else will do this
-            self.store.cancel_items(job_id)
+            self.store.items.cancel(job_id)
         return self._view(job_id)
 
     def retry(
@@ -182,22 +182,22 @@ class JobService:
         items: Collection[str] | None = None,
     ) -> Changed:
         """See `JobApi.retry`. Raises `UnknownJob`."""
-        self.store.snapshot(job_id)
+        self.store.jobs.snapshot(job_id)
         wanted = set(states) - {ItemState.QUEUED, ItemState.LEASED}
-        moved = self.store.reopen(
+        moved = self.store.items.reopen(
             job_id, wanted, classes=classes or None, items=items or None, actor=self.actor
         )
         if moved:
-            self.store.move_job(job_id, JobEvent.RETRY, actor=self.actor)
+            self.store.jobs.move(job_id, JobEvent.RETRY, actor=self.actor)
         return Changed(job=self._view(job_id), items=moved)
 
     def skip(self, job_id: str, items: Collection[str], *, reason: str = "") -> Changed:
         """See `JobApi.skip`. Raises `UnknownJob`, `UnknownItem`."""
         questions.words_of("reason", reason)
         for item_id in items:
-            self.store.item(job_id, item_id)
+            self.store.items.get(job_id, item_id)
         words = reason or f"skipped by {self.actor}"
-        moved = self.store.skip_items(job_id, list(items), actor=self.actor, reason=words)
+        moved = self.store.items.skip(job_id, list(items), actor=self.actor, reason=words)
         return Changed(job=self._view(job_id), items=moved)
 
     def set_job(
@@ -214,7 +214,7 @@ class JobService:
         if unlimited and max_workers is not None:
             raise InvalidParameter("max_workers", max_workers, "nothing beside unlimited")
         limit = UNSET if max_workers is None and not unlimited else max_workers
-        self.store.set_job(job_id, priority=priority, max_workers=limit, actor=self.actor)
+        self.store.jobs.change(job_id, priority=priority, max_workers=limit, actor=self.actor)
         return self._view(job_id)
 
     # Items
@@ -229,10 +229,10 @@ class JobService:
         limit: int = 200,
     ) -> ItemPage:
         """See `JobApi.items`. Raises `UnknownJob`."""
-        self.store.snapshot(job_id)
+        self.store.jobs.snapshot(job_id)
         place = questions.item_cursor(after)
         size = questions.limit_of(limit)
-        records = self.store.page(
+        records = self.store.items.page(
             job_id, states=states or None, classes=classes or None, after=place, limit=size
         )
         cursor = f"{records[-1].position}:{records[-1].item_id}" if len(records) == size else None
@@ -240,12 +240,12 @@ class JobService:
 
     def item(self, job_id: str, item_id: str) -> ItemView:
         """See `JobApi.item`. Raises `UnknownJob`, `UnknownItem`."""
-        return ItemView.of(self.store.item(job_id, item_id))
+        return ItemView.of(self.store.items.get(job_id, item_id))
 
     def attempts(self, job_id: str, item_id: str) -> AttemptList:
         """See `JobApi.attempts`. Raises `UnknownJob`, `UnknownItem`."""
-        self.store.item(job_id, item_id)
-        records = self.store.attempts(job_id, item_id)
+        self.store.items.get(job_id, item_id)
+        records = self.store.items.attempts(job_id, item_id)
         return AttemptList(attempts=tuple(AttemptView.model_validate(record) for record in records))
 
     # Files
@@ -258,7 +258,7 @@ class JobService:
 
     def report(self, job_id: str) -> str:
         """See `JobApi.report`. Raises `UnknownJob`."""
-        self.store.snapshot(job_id)
+        self.store.jobs.snapshot(job_id)
         return self.upkeep.report(self.store, job_id)
 
     def recover(self) -> Recovered:
@@ -297,25 +297,25 @@ class JobService:
     ) -> EventPage:
         """See `JobApi.events`. Raises `UnknownJob`."""
         if job_id is not None:
-            self.store.snapshot(job_id)
+            self.store.jobs.snapshot(job_id)
         place, size = questions.event_cursor(after), questions.limit_of(limit)
-        records = self.store.events(job_id=job_id, after=place, kinds=kinds or None, limit=size)
+        records = self.store.events.page(job_id=job_id, after=place, kinds=kinds or None, limit=size)
         cursor = str(records[-1].event_id) if len(records) == size else None
         return EventPage(events=tuple(EventView.model_validate(one) for one in records), next=cursor)
 
     def health(self) -> Health:
         """See `JobApi.health`. Raises `StoreUnavailable`."""
-        self.store.setting("schema_version")
+        self.store.events.setting("schema_version")
         return Health(role=self.role(), version=__version__)
 
     # What the verbs have in common
 
     def _move(self, job_id: str, event: JobEvent) -> JobView:
-        self.store.move_job(job_id, event, actor=self.actor)
+        self.store.jobs.move(job_id, event, actor=self.actor)
         return self._view(job_id)
 
     def _shown(self, line: JobLine) -> JobView:
         return JobView.of(line, self.rates.of(line, now=self.clock.now()))
 
     def _view(self, job_id: str) -> JobView:
-        return self._shown(self.store.job(job_id))
+        return self._shown(self.store.jobs.get(job_id))

@@ -121,4 +121,6 @@ class Manifests:
         try:
             deliver_papers(self._store, job_id, self._files)
         except (JobError, RenderError, OSError) as error:
-            self._store.note("manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id)
+            self._store.events.append(
+                "manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id
+            )

@@ -37,9 +37,9 @@ def desk_on(
     return JobService(
         store,
         InstalledStyles(user_library()),
-        new_publisher(store.put_at),
+        new_publisher(store.deliveries.put_at),
         upkeep_in(place, lambda store, job_id: render_report(store, job_id, scratch=place)),
-        accept or store.create_job,
+        accept or store.jobs.create,
         lambda spec, base: plan_on(store, spec, base),
         role=role,
     )

@@ -35,7 +35,7 @@ class Upkeep:
     leftovers: Callable[[JobStore], list[Garbage]]
     verify: Verify = verify_outputs
     audit: Callable[[JobStore, str], list[str]] = lambda store, job_id: audit(
-        store, job_id, destination=destination_of(store.job(job_id))
+        store, job_id, destination=destination_of(store.jobs.get(job_id))
     )
     remove: Callable[[Sequence[Garbage]], int] = remove
 
@@ -47,7 +47,7 @@ def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
         report,
         lambda store: find_leftovers(store, scratch=scratch, alive=is_alive, files=files),
         audit=lambda store, job_id: audit(
-            store, job_id, destination=destination_of(store.job(job_id)), files=files
+            store, job_id, destination=destination_of(store.jobs.get(job_id)), files=files
         ),
         remove=lambda leftovers: remove(leftovers, files=files),
     )
@@ -75,10 +75,10 @@ def verify(
     store: JobStore, publisher: Publisher, upkeep: Upkeep, job_id: str, *, repair: bool, actor: str
 ) -> VerifiedView:
     """Read every delivered file of a job again, and queue what is not whole when `repair`."""
-    store.snapshot(job_id)
+    store.jobs.snapshot(job_id)
     view = VerifiedView.model_validate(upkeep.verify(store, publisher, job_id, repair=repair, actor=actor))
     words = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
-    store.note("verify", actor=actor, detail=words, job_id=job_id)
+    store.events.append("verify", actor=actor, detail=words, job_id=job_id)
     return view
 
 
@@ -88,15 +88,15 @@ def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str
     taken: list[str] = []
     if lock.acquire(exclusive=True):
         try:
-            taken = [job_id for job_id in store.job_ids() if _take(store, publisher, job_id, actor)]
+            taken = [job_id for job_id in store.jobs.ids() if _take(store, publisher, job_id, actor)]
         finally:
             lock.release()
     findings = [
         Finding(job_id=job_id, words=words)
-        for job_id in store.job_ids()
+        for job_id in store.jobs.ids()
         for words in upkeep.audit(store, job_id)
     ]
-    store.note("recover", actor=actor, detail=f"{len(taken)} taken over, {len(findings)} findings")
+    store.events.append("recover", actor=actor, detail=f"{len(taken)} taken over, {len(findings)} findings")
     return Recovered(taken_over=tuple(taken), findings=tuple(findings))
 
 
@@ -105,17 +105,17 @@ def clean(store: JobStore, upkeep: Upkeep, *, dry_run: bool, actor: str) -> Clea
     found = upkeep.leftovers(store)
     removed = 0 if dry_run else upkeep.remove(found)
     if removed:
-        store.note("gc", actor=actor, detail=f"{removed} leftovers removed")
+        store.events.append("gc", actor=actor, detail=f"{removed} leftovers removed")
     views = (LeftoverView(path=str(one.path), bytes=one.bytes, why=one.why) for one in found)
     return Cleaned(leftovers=tuple(views), removed=removed)
 
 
 def _take(store: JobStore, publisher: Publisher, job_id: str, actor: str) -> bool:
-    state = store.snapshot(job_id).state
+    state = store.jobs.snapshot(job_id).state
     if state not in _LEFT_BY:
         return False
     take_over(store, publisher, job_id)
     if state is JobState.CANCELLING:
-        store.cancel_items(job_id)
-    store.move_job(job_id, _LEFT_BY[state], actor=actor, reason="its manager died")
+        store.items.cancel(job_id)
+    store.jobs.move(job_id, _LEFT_BY[state], actor=actor, reason="its manager died")
     return True

@@ -93,7 +93,7 @@ class _Standing(Collector):
         return int(self._desk.role() is Role.ACTIVE)
 
     def _of_store(self) -> Iterator[Metric]:
-        live = [self._desk.store.snapshot(job.job_id) for job in self._desk.store.live_jobs()]
+        live = [self._desk.store.jobs.snapshot(job.job_id) for job in self._desk.store.jobs.live()]
         jobs = GaugeMetricFamily(
             "giornata_live_jobs", "Jobs that have not ended, by state.", labels=["state"]
         )
@@ -115,14 +115,14 @@ class _Standing(Collector):
 
     def _of_workers(self) -> Iterator[Metric]:
         workers = GaugeMetricFamily("giornata_workers", "Workers, by state.", labels=["state"])
-        found = [record.state for record in self._desk.store.workers()]
+        found = [record.state for record in self._desk.store.workers.all()]
         for state in sorted(set(found)):
             workers.add_metric([state], found.count(state))
         yield workers
         blocks = GaugeMetricFamily(
             "giornata_blocks", "What keeps work from workers, by kind.", labels=["kind"]
         )
-        kinds = [block.kind for block in self._desk.store.blocks()]
+        kinds = [block.kind for block in self._desk.store.workers.blocks()]
         for kind in BlockKind:
             blocks.add_metric([kind], kinds.count(kind))
         yield blocks

@@ -51,18 +51,18 @@ class Mosaic:
     def scan(self) -> None:
         """Look at every item."""
         begun = time.monotonic()
-        counts = self.store.snapshot(self.job_id).counts
-        size = self.store.highest(self.job_id) + 1
+        counts = self.store.jobs.snapshot(self.job_id).counts
+        size = self.store.states.highest(self.job_id) + 1
         common = max(counts, key=lambda state: counts[state], default=ItemState.QUEUED)
         # Without gaps what is in no other state is in the most common one, and most of the index is not read.
         whole = sum(counts.values()) == size
         cells = bytearray(bytes([_CODES[common]] if whole else GAP.encode()) * size)
         wanted = [state for state in ItemState if not (whole and state is common)]
-        for run in self.store.runs(self.job_id, states=wanted, last=size - 1):
+        for run in self.store.states.ranges(self.job_id, states=wanted, last=size - 1):
             cells[run.first : run.last + 1] = bytes([_CODES[run.state]]) * (run.last - run.first + 1)
         self.cells = cells
         self._counts = {code: cells.count(code) for code in _CODES.values()}
-        self._high = self.store.highest(self.job_id, _MOVED)
+        self._high = self.store.states.highest(self.job_id, _MOVED)
         self._scanned_at, self._scan_s = time.monotonic(), time.monotonic() - begun
 
     def look(self, counts: Counts) -> dict[str, Any] | None:
@@ -87,8 +87,8 @@ class Mosaic:
 
     def _changes(self) -> dict[int, int] | None:
         """What may have another state now, or nothing for too much. Work begins at the front of a job."""
-        high = self.store.highest(self.job_id, _MOVED)
-        last = max(high, self.store.highest(self.job_id))
+        high = self.store.states.highest(self.job_id, _MOVED)
+        last = max(high, self.store.states.highest(self.job_id))
         old, self._high = self._high, high
         last = last if last >= len(self.cells) else high
         front = min((place for place in map(self.cells.find, _OPEN) if place >= 0), default=len(self.cells))
@@ -97,7 +97,7 @@ class Mosaic:
         early = list(islice(self._open_until(old), NARROW + 1))
         if last - old > NARROW or len(early) > NARROW:
             return None
-        found = self.store.states_at(self.job_id, early)
+        found = self.store.states.at(self.job_id, early)
         return {at: _CODES[state] for at, state in found.items()} | self._range(old + 1, last)
 
     def _open_until(self, last: int) -> Iterator[int]:
@@ -108,7 +108,7 @@ class Mosaic:
                 place = self.cells.find(code, place + 1, last + 1)
 
     def _range(self, first: int, last: int) -> dict[int, int]:
-        found = self.store.runs(self.job_id, first=first, last=last)
+        found = self.store.states.ranges(self.job_id, first=first, last=last)
         return {at: _CODES[run.state] for run in found for at in range(run.first, run.last + 1)}
 
     def _apply(self, changes: Mapping[int, int]) -> list[list[Any]]:
@@ -149,7 +149,7 @@ class Mosaics:
         with self._turn:
             mosaic = self._mosaics.get(job_id)
             if mosaic is None:
-                self._store.snapshot(job_id)
+                self._store.jobs.snapshot(job_id)
                 mosaic = Mosaic(self._store, job_id)
                 mosaic.scan()
                 mosaic.watched_at = time.monotonic()
@@ -175,7 +175,7 @@ class Mosaics:
             self._forget_some()
             for job_id, mosaic in list(self._mosaics.items()):
                 try:
-                    counts = told.get(job_id) or self._store.snapshot(job_id).counts
+                    counts = told.get(job_id) or self._store.jobs.snapshot(job_id).counts
                 except UnknownJob:
                     del self._mosaics[job_id]
                     continue

@@ -149,17 +149,17 @@ class Outbox(threading.Thread):
 
     def collect(self) -> int:
         """Keep a notice for everything that has happened and someone wants to know; how many."""
-        cursor = int(self._store.setting(NOTICE_CURSOR) or 0)
-        events = self._store.events(after=cursor, kinds=[str(kind) for kind in KINDS])
+        cursor = int(self._store.events.setting(NOTICE_CURSOR) or 0)
+        events = self._store.events.page(after=cursor, kinds=[str(kind) for kind in KINDS])
         if not events:
             return 0
         rows = [row for event in events for row in self._rows(event)]
-        self._store.add_notices(rows, cursor=events[-1].event_id)
+        self._store.events.add_notices(rows, cursor=events[-1].event_id)
         return len(rows)
 
     def post_due(self) -> int:
         """Post what is due, all at the same time; how many were taken."""
-        due = self._store.due_notices()
+        due = self._store.events.due_notices()
         if due:
             for notice, posted in zip(due, asyncio.run(self._post_all(due)), strict=True):
                 self._settle(notice, posted)
@@ -167,7 +167,7 @@ class Outbox(threading.Thread):
 
     def _rows(self, event: EventRecord) -> Iterable[tuple[str, str, str, str]]:
         try:
-            record = self._store.job(event.job_id)
+            record = self._store.jobs.get(event.job_id)
         except UnknownJob:
             return
         kind = KINDS[JobEvent(event.kind)]
@@ -223,13 +223,13 @@ class Outbox(threading.Thread):
     def _settle(self, notice: NoticeRecord, posted: Posted) -> None:
         last = notice.tries >= len(self._again_s) or not posted.again
         again_s = None if posted.sent or last else self._again_s[notice.tries]
-        self._store.settle_notice(
+        self._store.events.settle_notice(
             notice.notice_id, sent=posted.sent, error="" if posted.sent else posted.words, again_in_s=again_s
         )
         how = "sent" if posted.sent else "given up" if again_s is None else f"again in {again_s:g} s"
         # The host alone: the rest of an address may hold what only its owner should know.
         words = f"{notice.kind} to {httpx.URL(notice.url).host}: {posted.words}, {how}"
-        self._store.note("webhook", actor=POSTER, detail=words, job_id=notice.job_id)
+        self._store.events.append("webhook", actor=POSTER, detail=words, job_id=notice.job_id)
 
 
 def signing_key(secret: str) -> bytes:

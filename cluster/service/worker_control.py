@@ -12,8 +12,8 @@ from giornata.jobs.store.store import JobStore
 
 def listed(store: JobStore) -> WorkerList:
     """The workers there are, and blocks of workers that are not there now."""
-    blocks = [BlockView.model_validate(block) for block in store.blocks()]
-    views = tuple(_worker_view(record, blocks) for record in store.workers())
+    blocks = [BlockView.model_validate(block) for block in store.workers.blocks()]
+    views = tuple(_worker_view(record, blocks) for record in store.workers.all())
     seen = {place_of(view.worker) for view in views}
     return WorkerList(workers=views, absent=tuple(one for one in blocks if one.worker not in seen))
 
@@ -22,20 +22,20 @@ def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: s
     """Keep work from a worker. Raises `UnknownWorker`, `InvalidParameter`."""
     _check(store, questions.name_of("worker", worker))
     words = questions.words_of("reason", reason) or f"asked for by {actor}"
-    store.block(place_of(worker), kind, reason=words, by=actor)
+    store.workers.block(place_of(worker), kind, reason=words, by=actor)
     return listed(store)
 
 
 def let_go(store: JobStore, worker: str, *, actor: str) -> WorkerList:
     """Give a worker work again. Raises `UnknownWorker`, `InvalidParameter`."""
     place = place_of(questions.name_of("worker", worker))
-    if not store.unblock(place, by=actor):
+    if not store.workers.unblock(place, by=actor):
         _check(store, worker)
     return listed(store)
 
 
 def _check(store: JobStore, worker: str) -> None:
-    known = [record.worker for record in store.workers()]
+    known = [record.worker for record in store.workers.all()]
     if place_of(worker) not in map(place_of, known):
         raise UnknownWorker(worker, known)
 

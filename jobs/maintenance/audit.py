@@ -24,19 +24,19 @@ def audit(store: JobStore, job_id: str, *, destination: Path | str, files: Files
     no picture in `destination` is without a row, and no temporary file without an attempt; a job at rest
     has nothing leased; nothing was tried after it was delivered.
     """
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     files = (files or LocalFiles()).of(record.spec.storage)
     folder = str(destination) if is_url(str(destination)) else str(Path(destination).resolve())
     place = files.places.at(folder, record.spec.storage)
-    before = store.snapshot(job_id)
+    before = store.jobs.snapshot(job_id)
     counted: Counter[ItemState] = Counter()
     strays = set(pictures_of_nobody(store, folder, place=place))
     problems: list[str] = []
-    for item in store.items(job_id):
+    for item in store.items.all(job_id):
         counted[item.state] += 1
         strays.discard(item.source)
         problems += _item_problems(store, files, item, folder)
-    after = store.snapshot(job_id)
+    after = store.jobs.snapshot(job_id)
     problems += [f"{path} stands in the destination, and no job delivered it" for path in sorted(strays)]
     problems += _left_behind(store, folder, place)
     if before == after:  # a job that moves while it is looked at cannot be counted
@@ -53,7 +53,7 @@ def _item_problems(store: JobStore, files: Files, item: ItemRecord, destination:
     found = examine(store, files, item)
     if found and found.finding is not Finding.INTACT:
         yield f"item {item.item_id} is done, but {item.target}: {found.words}"
-    for attempt in store.attempts(item.job_id, item.item_id):
+    for attempt in store.items.attempts(item.job_id, item.item_id):
         late = item.finished_at is not None and attempt.at > item.finished_at
         if late or attempt.attempt >= item.attempt:
             yield (

@@ -53,10 +53,10 @@ def works_in(scratch: Path) -> Iterator[WorkDir]:
 def is_wanted(store: JobStore, item_id: str) -> bool | None:
     """Whether some job will render this item; None when no job knows it."""
     known = False
-    for job_id in store.job_ids():
+    for job_id in store.jobs.ids():
         try:
-            at_rest = store.item(job_id, item_id).state.is_terminal
-            if not at_rest and store.snapshot(job_id).state not in _CANCELLED:
+            at_rest = store.items.get(job_id, item_id).state.is_terminal
+            if not at_rest and store.jobs.snapshot(job_id).state not in _CANCELLED:
                 return True
             known = True
         except UnknownItem:
@@ -130,7 +130,7 @@ def find_leftovers(
 
 def destinations(store: JobStore) -> list[tuple[Storage, str]]:
     """The folders and prefixes that jobs deliver to, each once, without those inside of others."""
-    records = [store.job(job_id) for job_id in store.job_ids()]
+    records = [store.jobs.get(job_id) for job_id in store.jobs.ids()]
     found: dict[Storage, set[str]] = defaultdict(set)
     for record in records:
         folder = destination_of(record)

@@ -34,7 +34,7 @@ def pictures_of_nobody(store: JobStore, folder: str, *, place: ObjectStore | Non
         if told_of == entry.name and not is_picture(entry.name):
             continue
         within = os.path.dirname(entry.name)  # noqa: PTH120 - a name in a bucket is no path
-        if not is_delivered(within) and not store.owns(told_of):
+        if not is_delivered(within) and not store.deliveries.owns(told_of):
             yield entry.name
 
 
@@ -45,7 +45,7 @@ def _delivered_folders(store: JobStore, outermost: str) -> Callable[[str], bool]
     def is_delivered(folder: str) -> bool:
         if not is_inside(folder, outermost):
             return False
-        return is_delivered(os.path.dirname(folder)) or store.owns(folder)  # noqa: PTH120
+        return is_delivered(os.path.dirname(folder)) or store.deliveries.owns(folder)  # noqa: PTH120
 
     return is_delivered
 
@@ -76,7 +76,7 @@ class TempFiles:
     def __init__(self, store: JobStore) -> None:
         self._store = store
         self._jobs: dict[str, list[str]] = defaultdict(list)
-        for job_id in store.job_ids():
+        for job_id in store.jobs.ids():
             self._jobs[job_tag(job_id)].append(job_id)
 
     def below(self, folder: str, *, place: ObjectStore | None = None) -> Iterator[Temporary]:
@@ -97,7 +97,7 @@ class TempFiles:
     def _owned(self, name: str, folder: str) -> str:
         """The target that a name is or lies in; empty where it is none of ours."""
         while is_inside(name, folder):
-            if self._store.owns(name):
+            if self._store.deliveries.owns(name):
                 return name
             name = name.rpartition("/")[0]
         return ""
@@ -119,7 +119,7 @@ class TempFiles:
 
     def _is_leased(self, job_id: str, item_id: str, attempt: int | None = None) -> bool:
         try:
-            item = self._store.item(job_id, item_id)
+            item = self._store.items.get(job_id, item_id)
         except UnknownItem:
             return False
         return item.state is ItemState.LEASED and attempt in (None, item.attempt)

@@ -39,12 +39,12 @@ def examine(store: JobStore, files: Files, item: ItemRecord) -> Examined | None:
     A skipped item relies on another job's delivery. A done one gives way to a later job that replaced it.
     """
     if item.state is ItemState.SKIPPED:
-        relied_on = store.delivery(item.target)
+        relied_on = store.deliveries.find(item.target)
         return compare(files, item.target, relied_on.bytes, relied_on.sha256) if relied_on else None
     found = compare(files, item.target, item.bytes, item.sha256)
     if found.finding is Finding.INTACT:
         return found
-    newest = store.delivery(item.target)
+    newest = store.deliveries.find(item.target)
     return found if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
 
 
@@ -112,13 +112,13 @@ def verify(
     `<name>.damaged-<n>`, so that nothing a person may have made is lost. Only what is amiss is held in
     memory. Raises `UnknownJob`.
     """
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     files, folder = publisher.of(record.spec.storage), destination_of(record)
     place = files.places.at(folder, record.spec.storage)
     tally = _Tally(set(pictures_of_nobody(store, folder, place=place)))
     mender = _Mender(store, place, job_id, actor) if repair else None
     total = sum(record.snapshot.counts.get(state, 0) for state in CLAIMS_A_FILE)
-    for item in store.items(job_id):
+    for item in store.items.all(job_id):
         # A destination may hold the sources as well.
         tally.strays.discard(item.source)
         examined = examine(store, files, item) if item.state in CLAIMS_A_FILE else None
@@ -186,9 +186,11 @@ class _Mender:
     def finish(self) -> int:
         """Queue what waits; how many items were queued in all."""
         if self._waiting:
-            queued = self._store.reopen(self._job_id, CLAIMS_A_FILE, items=self._waiting, actor=self._actor)
+            queued = self._store.items.reopen(
+                self._job_id, CLAIMS_A_FILE, items=self._waiting, actor=self._actor
+            )
             self._waiting = []
             self._reopened += queued
             reason = f"{queued} outputs were missing or damaged"
-            self._store.move_job(self._job_id, JobEvent.RETRY, reason=reason, actor=self._actor)
+            self._store.jobs.move(self._job_id, JobEvent.RETRY, reason=reason, actor=self._actor)
         return self._reopened

@@ -57,7 +57,7 @@ class ActiveJob:
 
     def claim(self, count: int) -> list[Claim]:
         """Lease up to `count` items. Raises `Superseded`."""
-        claims = self._store.claim(self.job_id, count, self.lease_s, "", epoch=self.epoch)
+        claims = self._store.leases.claim(self.job_id, count, self.lease_s, "", epoch=self.epoch)
         for claim in claims:
             self.in_flight[claim.key] = (claim, self._clock.now() + self.lease_s)
         return claims
@@ -117,7 +117,7 @@ class ActiveJob:
 
     def give_back(self) -> list[Claim]:
         """Return every lease to the queue; the claims that were in flight."""
-        self._store.give_back(self.job_id, epoch=self.epoch)
+        self._store.leases.return_leases(self.job_id, epoch=self.epoch)
         claims = [claim for claim, _ in self.in_flight.values()]
         self.in_flight.clear()
         self.doubtful.extend(claims)
@@ -126,16 +126,16 @@ class ActiveJob:
     def canary_verdict(self) -> str | None:
         """Why the job should pause: most of its first items failed alike. Nothing when all is well."""
         size = self.policy.canary
-        counts = self._store.snapshot(self.job_id).counts
+        counts = self._store.jobs.snapshot(self.job_id).counts
         settled = sum(counts[state] for state in ItemState if state.is_terminal) - counts[ItemState.SKIPPED]
-        lost = self._store.lost_by_class(self.job_id)
+        lost = self._store.items.lost_by_class(self.job_id)
         if settled > size:
-            self._store.close_canary(self.job_id)
+            self._store.jobs.close_canary(self.job_id)
             return None
         kind, worst = max(lost.items(), key=lambda pair: pair[1], default=("", 0))
         if 2 * worst <= size:
             return None
-        self._store.close_canary(self.job_id)
+        self._store.jobs.close_canary(self.job_id)
         return (
             f"{worst} of the first {settled} items failed alike ({kind}); look at them, then resume or cancel"
         )

@@ -23,14 +23,14 @@ class CompletionHandler:
 
     def settle(self, reports: Sequence[tuple[Claim, Outcome]]) -> int:
         """Take reports in; how many counted. The others were stale, and their files are removed."""
-        histories = self._store.prepare(reports) if reports else {}
+        histories = self._store.leases.prepare(reports) if reports else {}
         settlements = []
         for claim, outcome in reports:
             if claim.key in histories:
                 settlements.append(self._settlement(claim, outcome, histories[claim.key]))
             else:
                 self._publisher.discard(claim)
-        counted = self._store.finish(settlements) if settlements else []
+        counted = self._store.leases.finish(settlements) if settlements else []
         for settlement, fresh in zip(settlements, counted, strict=True):
             if fresh:
                 self._listener.on_outcome(settlement.claim, settlement.outcome, settlement.decision)

@@ -117,7 +117,7 @@ class Dispatcher:
         self.runs.clear()
 
     def _wait(self) -> None:
-        ready = [self._store.next_ready_s(run.job_id) for run in self.runs.values()]
+        ready = [self._store.leases.next_ready_s(run.job_id) for run in self.runs.values()]
         wait_s = min((seconds for seconds in ready if seconds is not None), default=self._pace.idle_s)
         if wait_s > 0 or self._runner.capacity() <= 0:
             self._clock.sleep(min(max(wait_s, SHORTEST_WAIT_S), self._pace.idle_s))

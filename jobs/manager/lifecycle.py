@@ -56,7 +56,7 @@ class Lifecycle:
                 self._listing.want(job.job_id)
             if job.job_id not in self._window.runs and self._may_begin(job):
                 try:
-                    self.begin(self._store.job(job.job_id))
+                    self.begin(self._store.jobs.get(job.job_id))
                 except IllegalTransition:
                     continue  # moved since it was read: the next round will see
                 except StorageError as problem:
@@ -65,7 +65,7 @@ class Lifecycle:
     def begin(self, record: JobRecord) -> None:
         """Take a job up: fence out earlier managers, look at what it delivered, and let it run."""
         if record.state not in LEAVING:
-            self._store.move_job(record.job_id, JobEvent.START)
+            self._store.jobs.move(record.job_id, JobEvent.START)
         epoch = take_over(self._store, self._publisher, record.job_id)
         if record.listed:
             check_delivered(self._store, self._publisher, record.job_id)
@@ -90,11 +90,11 @@ class Lifecycle:
                 raise Superseded(run.job_id, run.epoch, job.epoch)
             elif job.state is JobState.CANCELLING:
                 self._window.drop(run)
-                self._store.cancel_items(run.job_id)
+                self._store.items.cancel(run.job_id)
                 self._end(run, JobEvent.DRAIN)
             elif job.state is JobState.PAUSING:
                 if run.is_idle:
-                    self._end(run, JobEvent.DRAIN, self._store.job(run.job_id).reason)
+                    self._end(run, JobEvent.DRAIN, self._store.jobs.get(run.job_id).reason)
             elif not self._is_braked(run, job):
                 self._remind(run.job_id)
                 self._complete(run, job)
@@ -106,13 +106,15 @@ class Lifecycle:
             self._window.collect(self._pace.collect_s)
         for run in list(self._window.runs.values()):
             self._window.drop(run)
-            leaving = self._store.snapshot(run.job_id).state in LEAVING
+            leaving = self._store.jobs.snapshot(run.job_id).state in LEAVING
             self._end(run, JobEvent.DRAIN if leaving else JobEvent.INTERRUPT)
 
     def _put_off(self, job_id: str, problem: StorageError) -> None:
         """Leave a job whose bucket cannot be looked at now for later; others do not wait for it."""
         self._not_before[job_id] = self._clock.now() + PUT_OFF_S
-        self._store.note("storage_waits", actor=MANAGER, detail=one_line(str(problem)), job_id=job_id)
+        self._store.events.append(
+            "storage_waits", actor=MANAGER, detail=one_line(str(problem)), job_id=job_id
+        )
 
     def _may_begin(self, job: LiveJob) -> bool:
         if job.state is JobState.PAUSED or self._clock.now() < self._not_before.get(job.job_id, 0.0):
@@ -123,7 +125,7 @@ class Lifecycle:
 
     def _starts_at_once(self, job_id: str) -> bool:
         if job_id not in self._early:
-            self._early[job_id] = self._store.job(job_id).spec.policy.start is StartWhen.AT_ONCE
+            self._early[job_id] = self._store.jobs.get(job_id).spec.policy.start is StartWhen.AT_ONCE
         return self._early[job_id]
 
     def _is_braked(self, run: ActiveJob, job: LiveJob) -> bool:
@@ -141,19 +143,19 @@ class Lifecycle:
         verdict = run.canary_verdict() if job.canary_open and run.policy.canary and snapshot.lost else None
         if verdict:
             with suppress(IllegalTransition):
-                self._store.move_job(run.job_id, JobEvent.CANARY, reason=verdict)
+                self._store.jobs.move(run.job_id, JobEvent.CANARY, reason=verdict)
         return verdict is not None
 
     def _complete(self, run: ActiveJob, job: LiveJob) -> None:
-        if job.listed and run.is_idle and self._store.next_ready_s(run.job_id) is None:
-            counts = self._store.snapshot(run.job_id)
+        if job.listed and run.is_idle and self._store.leases.next_ready_s(run.job_id) is None:
+            counts = self._store.jobs.snapshot(run.job_id)
             whole = counts.lost == 0 and counts.counts[ItemState.CANCELLED] == 0
             self._end(run, JobEvent.COMPLETE if whole else JobEvent.COMPLETE_WITH_FAILURES)
 
     def _end(self, run: ActiveJob, event: JobEvent, reason: str = "") -> None:
         """End or pause a job, unless a person has moved it meanwhile: then the next round sees what to do."""
         with suppress(IllegalTransition):
-            self._store.move_job(run.job_id, event, reason=reason)
+            self._store.jobs.move(run.job_id, event, reason=reason)
             self._forget(run)
 
     def _forget(self, run: ActiveJob) -> None:
@@ -168,7 +170,7 @@ class Lifecycle:
             self._tell(job_id)
 
     def _tell(self, job_id: str, *, seldom: bool = False) -> JobSnapshot:
-        snapshot, now = self._store.snapshot(job_id), self._clock.now()
+        snapshot, now = self._store.jobs.snapshot(job_id), self._clock.now()
         if not seldom or now - self._told_at.get(job_id, 0.0) >= self._pace.tell_s:
             self._told_at[job_id] = now
             self._listener.on_job(snapshot)

@@ -80,17 +80,17 @@ class Lister:
         Stopped half way, or cancelled, the job stays unlisted: listing again finds the same items. Raises
         `PlanRefused` after rejecting the job, and what `expand` raises.
         """
-        record = self._store.job(job_id)
+        record = self._store.jobs.get(job_id)
         publisher = self._publisher.of(record.spec.storage)
         lister = Lister(self._store, publisher, self._styles)
         with TargetIndex() as index:
             walk = _Walk(lister, record, index, stop)
-            added = self._store.insert_items(job_id, walk.items())
+            added = self._store.items.insert(job_id, walk.items())
         if walk.stopped:
             return added
         if walk.problems:
             raise PlanRefused(tuple(walk.problems[:SHOWN]), walk.problem_count)
-        self._store.mark_listed(job_id)
+        self._store.jobs.mark_listed(job_id)
         return added
 
     def tasks(self, record: JobRecord, on_problem: Callable[[JobError], None]) -> Iterator[RenderTask]:
@@ -109,23 +109,25 @@ class Lister:
 
     def is_given_up(self, job_id: str) -> bool:
         """Whether the job has ended while it was being listed."""
-        return self._store.snapshot(job_id).state in _GIVEN_UP
+        return self._store.jobs.snapshot(job_id).state in _GIVEN_UP
 
     def has_items(self, job_id: str) -> bool:
         """Whether the job has been listed before, in part or whole."""
-        return self._store.snapshot(job_id).total > 0
+        return self._store.jobs.snapshot(job_id).total > 0
 
     def relisted(self, job_id: str, tasks: Iterator[RenderTask]) -> KnownItems:
         """The same tasks, with the content keys of items that the job has already."""
-        return KnownItems(tasks, lambda item_ids: self._store.known_keys(job_id, item_ids))
+        return KnownItems(tasks, lambda item_ids: self._store.renewals.known_keys(job_id, item_ids))
 
     def new_item(self, task: RenderTask, there: ObjectInfo | None, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
         if there is None:
             return NewItem(task)
-        ours = self._store.delivery(task.target)
+        ours = self._store.deliveries.find(task.target)
         if ours is None:
-            if self._store.owns(task.target):  # published by a manager that died before it could say so
+            if self._store.deliveries.owns(
+                task.target
+            ):  # published by a manager that died before it could say so
                 return NewItem(task)
             words = f"{task.target} exists and was not made here; move it or choose another destination"
             raise BadName(task.source, words)
@@ -149,9 +151,9 @@ class Lister:
         """
         if not is_outdated(known_key, by=task.content_key()):
             return
-        (there,), ours = self._publisher.heads([task.target]), self._store.delivery(task.target)
+        (there,), ours = self._publisher.heads([task.target]), self._store.deliveries.find(task.target)
         if there is None or (ours is not None and self._is_intact(there, ours)):
-            self._store.renew_item(job_id, task, replace=there is not None)
+            self._store.renewals.requeue_changed(job_id, task, replace=there is not None)
 
     def _is_intact(self, there: ObjectInfo, ours: Delivery) -> bool:
         """Whether a file is still as delivered; it is only read when its time says that it may not be."""
@@ -289,7 +291,7 @@ class Listing(threading.Thread):
         except StoreUnavailable:
             return  # the manager asks again as long as the job is unlisted
         except (StorageThrottled, StorageUnavailable, StorageAccessDenied) as problem:
-            self._store.note("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
+            self._store.events.append("listing_waits", actor=MANAGER, detail=str(problem), job_id=job_id)
             self._ended.wait(WAIT_S)
             return
         except Exception as problem:
@@ -298,7 +300,7 @@ class Listing(threading.Thread):
 
     def reject(self, job_id: str, words: str) -> None:
         """End a job whose inputs cannot be listed."""
-        if self._store.snapshot(job_id).state is JobState.LISTING:
-            self._store.move_job(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(words.splitlines()))
+        if self._store.jobs.snapshot(job_id).state is JobState.LISTING:
+            self._store.jobs.move(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(words.splitlines()))
         else:
-            self._store.move_job(job_id, JobEvent.FAIL, reason=REJECTED + one_line(words))
+            self._store.jobs.move(job_id, JobEvent.FAIL, reason=REJECTED + one_line(words))

@@ -85,17 +85,17 @@ class JobManager:
         each other.
         """
         check_whole(spec, base, self._styles)
-        resumed = self._store.find_job(spec, base=base) is not None
-        job_id = self._store.create_job(spec, base=base)
+        resumed = self._store.jobs.find(spec, base=base) is not None
+        job_id = self._store.jobs.create(spec, base=base)
         if resumed:
-            self._store.move_job(job_id, JobEvent.REOPEN, reason="submitted again")
-            self._store.begin_listing(job_id)
-            self._store.close_canary(job_id)  # whoever starts it again has seen why it paused
+            self._store.jobs.move(job_id, JobEvent.REOPEN, reason="submitted again")
+            self._store.jobs.begin_listing(job_id)
+            self._store.jobs.close_canary(job_id)  # whoever starts it again has seen why it paused
         added = 0
         if spec.policy.start is StartWhen.CHECKED:
             added = ask(lambda: self._list_now(job_id))
         if resumed and retry_lost:
-            self._store.reopen(job_id, _LOST)
+            self._store.items.reopen(job_id, _LOST)
         return Submission(job_id, resumed, added)
 
     def accept(
@@ -113,7 +113,7 @@ class JobManager:
         Raises `PlanRefused` for what needs no listing to see.
         """
         check_whole(spec, base, self._styles)
-        return self._store.create_job(
+        return self._store.jobs.create(
             spec,
             base=base,
             client_token=client_token,
@@ -130,14 +130,14 @@ class JobManager:
         another manager takes the job over.
         """
         with self._at_work():
-            self._lifecycle.begin(self._store.job(job_id))
+            self._lifecycle.begin(self._store.jobs.get(job_id))
             while not stop() and job_id in self._window.runs:
                 with self._patiently():
                     live = self._live(only=job_id)
                     self._lifecycle.attend(live)
                     if job_id in self._window.runs:
                         self._window.turn(live)
-        return self._store.snapshot(job_id).state
+        return self._store.jobs.snapshot(job_id).state
 
     def serve(self, stop: Callable[[], bool], *, only_if: Callable[[], bool] = always) -> None:
         """Run every job there is and every one that comes, until `stop`; then leave them as a stop does.
@@ -157,7 +157,7 @@ class JobManager:
                     self._window.turn(live)
 
     def _live(self, *, only: str = "") -> dict[str, LiveJob]:
-        return {job.job_id: job for job in self._store.live_jobs() if only in ("", job.job_id)}
+        return {job.job_id: job for job in self._store.jobs.live() if only in ("", job.job_id)}
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -190,5 +190,5 @@ class JobManager:
             return self._lister.list_job(job_id)
         except PlanRefused as problem:
             words = REJECTED + " · ".join(str(problem).splitlines())
-            self._store.move_job(job_id, JobEvent.REJECT, reason=words)
+            self._store.jobs.move(job_id, JobEvent.REJECT, reason=words)
             raise

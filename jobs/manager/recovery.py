@@ -24,12 +24,12 @@ def take_over(store: JobStore, publisher: Publisher, job_id: str) -> int:
 
     Raises `StorageError` when that cannot be seen now; then the next one who takes over will.
     """
-    publisher = publisher.of(store.job(job_id).spec.storage)
-    epoch, returned = store.raise_epoch(job_id)
-    for item_id, target, sha256, size in store.intents(job_id):
+    publisher = publisher.of(store.jobs.get(job_id).spec.storage)
+    epoch, returned = store.leases.raise_epoch(job_id)
+    for item_id, target, sha256, size in store.leases.intents(job_id):
         # The file of the intent at its final name: only the last word in the store was missing.
         if publisher.size(target) == size and publisher.sha256(target) == sha256:
-            store.adopt(job_id, item_id, sha256=sha256, bytes=size)
+            store.leases.adopt(job_id, item_id, sha256=sha256, bytes=size)
     for claim in returned:
         publisher.discard(claim)
     return epoch
@@ -41,17 +41,17 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
     A changed file is not ours any more, so nothing may write over it.
     """
     missing = changed = 0
-    publisher = publisher.of(store.job(job_id).spec.storage)
-    for item, there in _beside(publisher, store.items(job_id, (ItemState.DONE, ItemState.SKIPPED))):
+    publisher = publisher.of(store.jobs.get(job_id).spec.storage)
+    for item, there in _beside(publisher, store.items.all(job_id, (ItemState.DONE, ItemState.SKIPPED))):
         size = there.bytes if there else None
         if size is None:
             reason = "its output has gone since it was delivered"
-            missing += store.move_item(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
-        elif size != item.bytes and _is_changed(item, size, store.delivery(item.target)):
+            missing += store.items.move(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
+        elif size != item.bytes and _is_changed(item, size, store.deliveries.find(item.target)):
             reason = (
                 f"checking {item.target}: got {size} bytes, delivered {item.bytes}; move it and run again"
             )
-            changed += store.move_item(job_id, item.item_id, ItemEvent.FAIL, reason=reason)
+            changed += store.items.move(job_id, item.item_id, ItemEvent.FAIL, reason=reason)
     return Checked(missing, changed)
 
 

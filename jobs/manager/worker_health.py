@@ -74,15 +74,15 @@ class WorkerMonitor:
         self._looked_at = now
         self._beats = self._runner.beats()
         views = self._runner.workers()
-        blocks = self._store.blocks()
+        blocks = self._store.workers.blocks()
         self._judge(views, blocks)
-        self._apply(self._store.blocks() if self._blame.suspects() else blocks)
+        self._apply(self._store.workers.blocks() if self._blame.suspects() else blocks)
         if views:
-            self._store.put_workers([self._record(view, now) for view in views])
+            self._store.workers.put([self._record(view, now) for view in views])
 
     def leave(self) -> None:
         """Take the workers off the list: nobody looks after them any more."""
-        self._store.put_workers([])
+        self._store.workers.put([])
 
     def beats(self) -> Mapping[ClaimKey, float]:
         """Seconds since the last progress of running claims, at most a second old."""
@@ -109,7 +109,7 @@ class WorkerMonitor:
                 reason = (
                     f"failed {items} different items that failed nowhere else ({SET_ASIDE_AFTER} allowed)"
                 )
-                self._store.block(place, BlockKind.SET_ASIDE, reason=reason, by=MANAGER)
+                self._store.workers.block(place, BlockKind.SET_ASIDE, reason=reason, by=MANAGER)
 
     def _apply(self, blocks: list[BlockRecord]) -> None:
         places = {block.worker for block in blocks}

@@ -40,7 +40,7 @@ def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
 
     Raises `TargetTaken` when something of such a name was not written here, `OSError`, `StorageError`.
     """
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     wanted, destination = record.spec.package, destination_of(record).rstrip("/")
     files = files.of(record.spec.storage)
     place, written = files.places.at(destination, record.spec.storage), []
@@ -68,7 +68,7 @@ def checked(
     """Every visible file below a folder: what it is, its name from `root`, and its SHA-256."""
     for entry in place.list(below or root):
         if entry.name != without:
-            known = store.delivery(entry.name)
+            known = store.deliveries.find(entry.name)
             recorded = known.sha256 if known and known.bytes == entry.bytes else None
             yield entry, entry.name.removeprefix(f"{root}/"), recorded or files.sha256(entry.name)
 

@@ -48,11 +48,11 @@ class Summary:
 
 def summarise(store: JobStore, job_id: str) -> Summary:
     """The summary of a job. Raises `UnknownJob`."""
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     # Failures are few by nature; should they not be, the samples alone stay in memory.
     counts: dict[str, int] = {}
     samples: dict[str, list[ItemRecord]] = {}
-    for item in store.items(job_id, (state for state in ItemState if state.is_lost)):
+    for item in store.items.all(job_id, (state for state in ItemState if state.is_lost)):
         cause = item.outcome_class or "other"
         counts[cause] = counts.get(cause, 0) + 1
         if counts[cause] <= SAMPLES:
@@ -74,7 +74,7 @@ def write_manifest(store: JobStore, job_id: str, folder: Path) -> tuple[Path, Pa
     with _replaced(table) as file:
         writer = csv.writer(file)
         writer.writerow(ALL_COLUMNS)
-        writer.writerows(_row(item) for item in store.items(job_id))
+        writer.writerows(_row(item) for item in store.items.all(job_id))
     with _replaced(document) as file:
         _write_document(file, store, job_id)
     return table, document
@@ -98,11 +98,11 @@ def _row(item: ItemRecord) -> tuple[str | int | float | None, ...]:
 
 
 def _write_document(file: IO[str], store: JobStore, job_id: str) -> None:
-    snapshot = store.snapshot(job_id)
+    snapshot = store.jobs.snapshot(job_id)
     head = {"job": job_id, "name": snapshot.name, "state": snapshot.state, "counts": dict(snapshot.counts)}
     file.write(f'{JSON_START} {json.dumps(head)[1:-1]}, "items": [')
     separator = "\n"
-    for item in store.items(job_id):
+    for item in store.items.all(job_id):
         file.write(
             separator + json.dumps(dict(zip(ALL_COLUMNS, _row(item), strict=True)), ensure_ascii=False)
         )
@@ -136,7 +136,7 @@ def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, s
 
     Raises `TargetTaken` when something of that name was not written here, `OSError`, `StorageError`.
     """
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     destination = destination_of(record)
     if not is_url(destination):
         table, document = write_manifest(store, job_id, Path(destination))

@@ -21,7 +21,7 @@ class EventRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def events(
+    def page(
         self,
         *,
         job_id: str | None = None,
@@ -39,7 +39,7 @@ class EventRepository:
             rows = connection.execute(query).mappings().all()
         return [EventRecord(**{**row, "job_id": row["job_id"] or ""}) for row in rows]
 
-    def last_events(
+    def last(
         self, *, job_id: str | None = None, before: int | None = None, limit: int = 100
     ) -> list[EventRecord]:
         """The newest events first, of one job or of all, going on before event `before`."""
@@ -52,7 +52,7 @@ class EventRepository:
             rows = connection.execute(query).mappings().all()
         return [EventRecord(**{**row, "job_id": row["job_id"] or ""}) for row in rows]
 
-    def note(self, kind: str, *, actor: str, detail: str = "", job_id: str = "") -> None:
+    def append(self, kind: str, *, actor: str, detail: str = "", job_id: str = "") -> None:
         """Write down what happened, to a job or to none. Raises `UnknownJob`."""
         with self._database.write() as connection:
             if job_id:

@@ -43,7 +43,7 @@ class ItemRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def insert_items(self, job_id: str, items: Iterable[NewItem]) -> int:
+    def insert(self, job_id: str, items: Iterable[NewItem]) -> int:
         """Add items in batches, after those there are; those the job has already stay. How many came.
 
         The iterable is consumed between transactions, so it may read this store. Raises `UnknownJob`.
@@ -56,7 +56,7 @@ class ItemRepository:
                 added += _insert(connection, job_id, rows)
         return added
 
-    def items(self, job_id: str, states: Iterable[ItemState] | None = None) -> Iterator[ItemRecord]:
+    def all(self, job_id: str, states: Iterable[ItemState] | None = None) -> Iterator[ItemRecord]:
         """The items of a job in order, all or those in `states`, read page by page."""
         wanted = None if states is None else list(states)
         after: tuple[int, str] | None = None
@@ -90,7 +90,7 @@ class ItemRepository:
         rows.sort(key=lambda row: (row["position"], row["item_id"]))
         return [ItemRecord.from_row(row) for row in rows[:limit]]
 
-    def item(self, job_id: str, item_id: str) -> ItemRecord:
+    def get(self, job_id: str, item_id: str) -> ItemRecord:
         """One item. Raises `UnknownItem`."""
         query = select(*_RECORD).where(item.c.job_id == job_id, item.c.item_id == item_id)
         with self._database.read() as connection:
@@ -101,7 +101,7 @@ class ItemRepository:
 
     def attempts(self, job_id: str, item_id: str) -> list[AttemptRecord]:
         """The attempts at an item that failed or were tried again, in order. Raises `UnknownItem`."""
-        self.item(job_id, item_id)
+        self.get(job_id, item_id)
         query = select(*_ATTEMPT).where(attempt.c.job_id == job_id, attempt.c.item_id == item_id)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(attempt.c.attempt_id)).mappings().all()
@@ -110,7 +110,7 @@ class ItemRepository:
     def failures(self, job_id: str, *, limit: int | None = None) -> list[ItemRecord]:
         """Items that failed or were quarantined, the first `limit` of them."""
         lost = (state for state in ItemState if state.is_lost)
-        return list(islice(self.items(job_id, lost), limit))
+        return list(islice(self.all(job_id, lost), limit))
 
     def lost_by_class(self, job_id: str) -> dict[str, int]:
         """How many items failed or were quarantined, by the class of their outcome."""
@@ -128,7 +128,7 @@ class ItemRepository:
             raise UnknownItem(job_id, item_id)
         return RenderTask.model_validate_json(row.task)
 
-    def cancel_items(self, job_id: str) -> int:
+    def cancel(self, job_id: str) -> int:
         """Cancel whatever is still in the queue; how many. Raises `UnknownJob`."""
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
@@ -160,7 +160,7 @@ class ItemRepository:
                 self._note(connection, job_id, "reopen_items", actor, words)
         return moved
 
-    def skip_items(self, job_id: str, item_ids: Collection[str], *, actor: str, reason: str) -> int:
+    def skip(self, job_id: str, item_ids: Collection[str], *, actor: str, reason: str) -> int:
         """Set items aside that wait or did not make it; how many. Raises `UnknownJob`.
 
         Items that are delivered or being worked on stay as they are.
@@ -182,7 +182,7 @@ class ItemRepository:
                 self._note(connection, job_id, "skip_items", actor, f"{moved} items: {reason}")
         return moved
 
-    def move_item(self, job_id: str, item_id: str, happened: ItemEvent, *, reason: str) -> bool:
+    def move(self, job_id: str, item_id: str, happened: ItemEvent, *, reason: str) -> bool:
         """Apply an event to one item; false when its state does not know the event. Raises `UnknownJob`."""
         values = {**(_CLEAN if happened is ItemEvent.REOPEN else {}), "reason": reason}
         mine = item.c.item_id == item_id
@@ -267,7 +267,7 @@ class RenewalRepository:
         with self._database.read() as connection:
             return {row.item_id: row.content_key for row in connection.execute(query)}
 
-    def renew_item(self, job_id: str, task: RenderTask, *, replace: bool) -> bool:
+    def requeue_changed(self, job_id: str, task: RenderTask, *, replace: bool) -> bool:
         """Queue an item again with a newer task; false when it is being worked on. Raises `UnknownJob`.
 
         `replace` lets it take the place of what was delivered before.
@@ -302,7 +302,7 @@ class DeliveryRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def delivery(self, target: str) -> Delivery | None:
+    def find(self, target: str) -> Delivery | None:
         """The newest record that we delivered `target`, by any job; nothing when it is not ours."""
         columns = [item.c[name] for name in Delivery.__dataclass_fields__]
         query = select(*columns).where(

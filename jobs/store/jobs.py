@@ -34,7 +34,7 @@ class JobRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def create_job(
+    def create(
         self,
         spec: JobSpec,
         *,
@@ -73,7 +73,7 @@ class JobRepository:
             ledger.note(connection, job_id, "create", now=now, actor=owner or ledger.MANAGER)
         return job_id
 
-    def find_job(self, spec: JobSpec, *, base: Path) -> str | None:
+    def find(self, spec: JobSpec, *, base: Path) -> str | None:
         """The job that the same name and spec made before without a token, if any."""
         with self._database.read() as connection:
             return _by_token(connection, _own_token(spec.name, spec.digest(base=base)))
@@ -83,7 +83,7 @@ class JobRepository:
         with self._database.read() as connection:
             return _by_token(connection, _token(token, owner))
 
-    def job(self, job_id: str) -> JobRecord:
+    def get(self, job_id: str) -> JobRecord:
         """One job with its numbers. Raises `UnknownJob`."""
         query = select(job).where(job.c.job_id == job_id)
         with self._database.read() as connection:
@@ -97,7 +97,7 @@ class JobRepository:
             found = connection.execute(_SNAPSHOT, {"job_id": job_id}).mappings().one_or_none()
             return _snapshot(_known(found, job_id), _counts(connection, [job_id])[job_id])
 
-    def jobs(
+    def page(
         self, *, states: Iterable[JobState] | None = None, after: str | None = None, limit: int = 100
     ) -> list[JobLine]:
         """A page of jobs without their specs, the newest first, going on after the job `after`.
@@ -114,17 +114,17 @@ class JobRepository:
             counts = _counts(connection, [row["job_id"] for row in rows])
         return [JobLine(snapshot=_snapshot(row, counts[row["job_id"]]), **_plain(row)) for row in rows]
 
-    def job_ids(self) -> list[str]:
+    def ids(self) -> list[str]:
         """All jobs, the newest first."""
         with self._database.read() as connection:
             return list(connection.scalars(select(job.c.job_id).order_by(job.c.created_at.desc())))
 
-    def live_jobs(self) -> list[LiveJob]:
+    def live(self) -> list[LiveJob]:
         """Every job that has not ended, the oldest first."""
         with self._database.read() as connection:
             return [_live(row) for row in connection.execute(_LIVE_JOBS)]
 
-    def move_job(
+    def move(
         self, job_id: str, happened: JobEvent, *, reason: str = "", actor: str = ledger.MANAGER
     ) -> JobState:
         """Apply an event to a job; its new state. Raises `UnknownJob`, `IllegalTransition`."""
@@ -132,7 +132,7 @@ class JobRepository:
         with self._database.write() as connection:
             return ledger.move_job(connection, job_id, happened, now=now, actor=actor, reason=reason)
 
-    def set_job(
+    def change(
         self, job_id: str, *, priority: int | None = None, max_workers: int | Unset | None = UNSET, actor: str
     ) -> None:
         """Change what a person may change of a job at any time. Raises `UnknownJob`."""

@@ -161,7 +161,7 @@ class LeaseRepository:
             ledger.lock_job(connection, job_id)
             return bool(ledger.move_items(connection, job_id, ItemEvent.ADOPT, mine, values=values))
 
-    def give_back(self, job_id: str, *, epoch: int) -> int:
+    def return_leases(self, job_id: str, *, epoch: int) -> int:
         """Return the leases of this epoch to the queue; how many."""
         with self._database.write() as connection:
             return return_leases(connection, job_id, epoch)

@@ -27,7 +27,7 @@ class StateMap:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def runs(
+    def ranges(
         self,
         job_id: str,
         *,
@@ -52,7 +52,7 @@ class StateMap:
                 found += [StateRange(state, low, high) for low, high in connection.execute(ends)]
         return found
 
-    def states_at(self, job_id: str, positions: Sequence[int]) -> dict[int, ItemState]:
+    def at(self, job_id: str, positions: Sequence[int]) -> dict[int, ItemState]:
         """The states of the items at these positions, as far as there are any."""
         found: dict[int, ItemState] = {}
         with self._database.read() as connection:

@@ -19,14 +19,14 @@ class WorkerRepository:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def put_workers(self, records: Sequence[WorkerRecord]) -> None:
+    def put(self, records: Sequence[WorkerRecord]) -> None:
         """Write down the workers there are; those not named are gone."""
         names = [record.worker for record in records]
         with self._database.write() as connection:
             connection.execute(delete(worker).where(worker.c.worker.not_in(names)))
             upsert(connection, worker, [asdict(record) for record in records])
 
-    def workers(self) -> list[WorkerRecord]:
+    def all(self) -> list[WorkerRecord]:
         """The workers as last seen, by name."""
         with self._database.read() as connection:
             rows = connection.execute(select(worker).order_by(worker.c.worker)).mappings()

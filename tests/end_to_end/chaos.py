@@ -122,7 +122,7 @@ class Batch:
     def kill_a_worker(self, rng: random.Random) -> bool:
         """SIGKILL one of the render actors, as the store knows them; whether there was one."""
         with JobStore(self.home / "jobs.sqlite") as store:
-            pids = [worker.pid for worker in store.workers() if worker.pid]
+            pids = [worker.pid for worker in store.workers.all() if worker.pid]
         for pid in rng.sample(pids, len(pids)):
             if psutil.pid_exists(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -132,10 +132,10 @@ class Batch:
     def check(self, expected: Mapping[str, str]) -> None:
         """The audit holds, and every output is the picture an undisturbed run made."""
         with JobStore(self.home / "jobs.sqlite") as store:
-            (job_id,) = store.job_ids()
+            (job_id,) = store.jobs.ids()
             problems = audit(store, job_id, destination=self.out)
             assert not problems, problems
-            counts = store.snapshot(job_id).counts
+            counts = store.jobs.snapshot(job_id).counts
             assert counts[ItemState.DONE] == ITEMS, counts
         found = hashes(self.out)
         assert found == expected, sorted(found.items() ^ expected.items())

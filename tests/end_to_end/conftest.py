@@ -31,5 +31,5 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gallery, s
     made.painter.pause_s = 0.0
     with made.store, made.open(library=Library()) as url:
         job_id = made.desk.submit(made.spec(name="Autumn campaign"), base=made.root).job.job_id
-        until(lambda: made.store.snapshot(job_id).state is JobState.COMPLETED_WITH_FAILURES)
+        until(lambda: made.store.jobs.snapshot(job_id).state is JobState.COMPLETED_WITH_FAILURES)
         yield made, url, job_id

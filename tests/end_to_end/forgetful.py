@@ -72,7 +72,7 @@ def main(folder: Path, library: Path) -> None:
         manager = JobManager(store, runner, LocalPublisher(), styles, pace=Timeouts(grace_s=GRACE_S))  # type: ignore[arg-type]
         job_id = manager.submit(spec, base=folder).job_id
         state = manager.run_until_done(job_id)
-        told = {"state": state, "stale_reports": store.snapshot(job_id).stale_reports}
+        told = {"state": state, "stale_reports": store.jobs.snapshot(job_id).stale_reports}
         session.out.write(json.dumps(told) + "\n")
 
 

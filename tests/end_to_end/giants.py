@@ -69,8 +69,8 @@ class Giant:
         words, _ = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0, words
         with JobStore(self.home / "jobs.sqlite") as store:
-            (job_id,) = store.job_ids()
-            assert store.snapshot(job_id).counts[ItemState.DONE] == 1
+            (job_id,) = store.jobs.ids()
+            assert store.jobs.snapshot(job_id).counts[ItemState.DONE] == 1
             assert audit(store, job_id, destination=self.out) == []
         assert [path.name for path in self.works.iterdir()] == [".lock"]
         (output,) = self.out.glob("*.png")
@@ -79,7 +79,7 @@ class Giant:
     def kill_a_worker(self, rng: random.Random) -> None:
         """SIGKILL one of the render actors."""
         with JobStore(self.home / "jobs.sqlite") as store:
-            pids = [one.pid for one in store.workers() if one.pid and psutil.pid_exists(one.pid)]
+            pids = [one.pid for one in store.workers.all() if one.pid and psutil.pid_exists(one.pid)]
         os.kill(rng.choice(pids), signal.SIGKILL)
 
     def kill_everything(self) -> None:

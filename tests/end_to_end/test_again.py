@@ -44,10 +44,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def deliver_all(store: JobStore, folder: Path) -> None:
     spec = load_spec(folder / "spec.yaml")
-    job_id = store.create_job(spec, base=folder)
+    job_id = store.jobs.create(spec, base=folder)
     tasks = expand(spec, base=folder, styles=InstalledStyles(user_library()))
-    store.insert_items(job_id, (NewItem(task) for task in tasks))
-    store.mark_listed(job_id)
+    store.items.insert(job_id, (NewItem(task) for task in tasks))
+    store.jobs.mark_listed(job_id)
     data = encoded("png")
 
     def behave(claim):  # type: ignore[no-untyped-def]
@@ -105,6 +105,6 @@ def test_what_is_new_or_gone_is_rendered_and_nothing_else(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert counts_of(done)[ItemState.DONE] == PICTURES + 1
     with JobStore(folder / "home" / "jobs.sqlite") as store:
-        (job_id,) = store.job_ids()
-        fresh = {Path(item.target).name for item in store.items(job_id) if item.seconds != 1}
+        (job_id,) = store.jobs.ids()
+        fresh = {Path(item.target).name for item in store.items.all(job_id) if item.seconds != 1}
     assert fresh == {"p0007_great-wave.png", "q_great-wave.png"}

@@ -82,7 +82,7 @@ def test_a_second_run_delivers_nothing_new(batch: Batch, proxy: FaultProxy) -> N
     assert state is JobState.COMPLETED
     assert not [line for line in proxy.seen if "put" in line.casefold() and "manifest" not in line]
     other, state = batch.run(batch.spec(proxy.url, name="another"))
-    assert batch.store.snapshot(other).counts[ItemState.SKIPPED] == 2 * PICTURES
+    assert batch.store.jobs.snapshot(other).counts[ItemState.SKIPPED] == 2 * PICTURES
     assert not [
         line for line in proxy.seen if line.startswith("GET /rendered/out/") and "manifest" not in line
     ]
@@ -124,7 +124,7 @@ def test_an_answer_about_another_version_is_never_rendered(
     proxy.add(Kind.OTHER_ETAG, "^GET /pictures/set/a/p0", times=50)
     job_id, state = batch.run(batch.spec(proxy.url))
     assert state is JobState.COMPLETED_WITH_FAILURES
-    lost = batch.store.failures(job_id)
+    lost = batch.store.items.failures(job_id)
     assert {item.outcome_class for item in lost} == {OutcomeClass.BAD_INPUT}
     assert {item.source for item in lost} == {f"s3://{SOURCES}/set/a/p0.png"}
     assert all("has changed since the job was listed" in item.reason for item in lost)
@@ -144,7 +144,7 @@ def test_a_source_that_changes_while_the_job_runs_is_told(
         return False
 
     job_id, _ = batch.run(batch.spec(proxy.url), stop=change)
-    lost = batch.store.failures(job_id)
+    lost = batch.store.items.failures(job_id)
     assert {item.source for item in lost} == {f"s3://{SOURCES}/set/b/p3.jpeg"}
     assert "submit the job again for the new version" in lost[0].reason
     again, state = batch.run(batch.spec(proxy.url))
@@ -186,7 +186,7 @@ def test_an_object_of_somebody_else_is_never_written_over(
 
     job_id, state = batch.run(batch.spec(proxy.url), stop=intrude)
     assert state is JobState.COMPLETED_WITH_FAILURES
-    (lost,) = batch.store.failures(job_id)
+    (lost,) = batch.store.items.failures(job_id)
     assert lost.outcome_class is OutcomeClass.TARGET_TAKEN
     assert client.get_object(Bucket=RENDERED, Key="out/b/p3_two.jpeg")["Body"].read() == b"not ours"
 
@@ -197,7 +197,7 @@ def test_what_nobody_ended_is_cleaned_and_what_was_delivered_stays(
     job_id, _ = batch.run(batch.spec(proxy.url))
     client = s3.client(service)
     hidden = "out/a/.giornata-0f-3-00000000.part.png"
-    (first, *_) = [item for item in batch.store.items(job_id) if item.target.endswith("p0_one.png")]
+    (first, *_) = [item for item in batch.store.items.all(job_id) if item.target.endswith("p0_one.png")]
     for key in ("out/a/p0_one.png", hidden, "out/a/somebody-elses.png"):
         client.create_multipart_upload(Bucket=RENDERED, Key=key)
     files = new_publisher()
@@ -222,4 +222,4 @@ def test_no_credential_is_written_anywhere(
         client.get_object(Bucket=RENDERED, Key=key)["Body"].read() for key in s3.keys(service, RENDERED)
     ]
     assert not [data for data in written for word in (s3.KEY, s3.SECRET) if word.encode() in data]
-    assert batch.store.job(job_id).spec.storage.endpoint_url == proxy.url
+    assert batch.store.jobs.get(job_id).spec.storage.endpoint_url == proxy.url

@@ -52,7 +52,7 @@ def test_a_batch_is_submitted_fills_its_mosaic_is_paused_resumed_and_retried(
         confirm(page, "Pause")
         page.wait_for_selector("#job[data-state=paused]")
         waiting = page.inner_text("[data-count=queued]")
-        assert int(waiting) == gallery.store.snapshot(job_id).counts[ItemState.QUEUED] > 0
+        assert int(waiting) == gallery.store.jobs.snapshot(job_id).counts[ItemState.QUEUED] > 0
         browser.shoot(page, "paused")
 
         page.click("[data-act=resume]")
@@ -67,7 +67,10 @@ def test_a_batch_is_submitted_fills_its_mosaic_is_paused_resumed_and_retried(
         page.wait_for_selector("#job[data-state=completed]")
         assert page.inner_text("[data-count=done]") == str(COUNT + 2)
         browser.shoot(page, "completed")
-    assert [event.actor for event in gallery.store.events(kinds=["pause", "resume"])] == ["local", "local"]
+    assert [event.actor for event in gallery.store.events.page(kinds=["pause", "resume"])] == [
+        "local",
+        "local",
+    ]
 
 
 def test_a_job_is_cancelled_and_says_what_that_costs(gallery: Gallery, browser: Browser) -> None:
@@ -108,7 +111,7 @@ def test_many_items_are_skipped_and_retried_at_once_after_their_number_is_said(
         page.click("[data-bulk=retry]")
         confirm(page, f"Retry {COUNT + 2} items?")
         comes_true(page, "document.querySelector('[data-count=skipped]').textContent === '0'")
-    assert gallery.store.snapshot(job_id).counts[ItemState.QUEUED] == COUNT + 2
+    assert gallery.store.jobs.snapshot(job_id).counts[ItemState.QUEUED] == COUNT + 2
 
 
 def test_the_mosaic_is_walked_with_keys_filtered_by_chips_and_opens_an_image(

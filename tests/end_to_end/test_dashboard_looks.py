@@ -23,7 +23,7 @@ def test_a_name_made_of_markup_is_text_on_every_page(
     shown: tuple[Gallery, str, str], browser: Browser
 ) -> None:
     gallery, url, job_id = shown
-    item = next(item for item in gallery.store.items(job_id) if NASTY in item.source)
+    item = next(item for item in gallery.store.items.all(job_id) if NASTY in item.source)
     nasty = gallery.listed(name=NASTY, destination="elsewhere")
     with browser.page(url) as page:
         for path in (
@@ -47,8 +47,8 @@ def test_every_page_fits_its_window_and_reads_well(
     shown: tuple[Gallery, str, str], browser: Browser, size: tuple[int, int], scheme: str
 ) -> None:
     gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
-    lost = next(gallery.store.items(job_id, [ItemState.QUARANTINED]))
+    item = next(gallery.store.items.all(job_id, [ItemState.DONE]))
+    lost = next(gallery.store.items.all(job_id, [ItemState.QUARANTINED]))
     pages = {
         "jobs": "/",
         "job": f"/jobs/{job_id}",
@@ -90,7 +90,7 @@ def test_the_doors_fit_their_window_and_read_well(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_at_work_read_well(shown: tuple[Gallery, str, str], browser: Browser, scheme: str) -> None:
     gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
+    item = next(gallery.store.items.all(job_id, [ItemState.DONE]))
     with browser.page(url, size=NARROW, scheme=scheme) as page:
         ready(page, f"/jobs/{job_id}?state=quarantined")
         page.click("[data-act=retry]")
@@ -130,12 +130,12 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
             made.desk.submit(made.spec(name=name, destination=f"out/{name}"), base=made.root).job.job_id
             for name in ("Museum scans", "Autumn campaign")
         ]
-        until(lambda: made.store.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)
+        until(lambda: made.store.jobs.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)
         pages = {"jobs": "/", "job": f"/jobs/{jobs[0]}"}
         others = ("styles", "submit", "workers", "events", "failures")
         for name, path in {**pages, **{name: f"/{name}" for name in others}}.items():
             if name == "failures":
-                until(lambda: all(made.store.snapshot(job_id).state.is_terminal for job_id in jobs))
+                until(lambda: all(made.store.jobs.snapshot(job_id).state.is_terminal for job_id in jobs))
             ready(page, path)
             if name == "styles":
                 page.click("[data-style=great-wave] button")

@@ -22,7 +22,7 @@ def test_the_slider_moves_by_hand_and_by_key_and_the_zoom_opens(
     shown: tuple[Gallery, str, str], browser: Browser
 ) -> None:
     gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
+    item = next(gallery.store.items.all(job_id, [ItemState.DONE]))
     with browser.page(url) as page:
         ready(page, f"/jobs/{job_id}/items/{item.item_id}")
         for side in ("before", "after"):
@@ -70,8 +70,8 @@ def test_a_large_picture_grows_tile_by_tile_with_worker_and_time(gallery: Galler
     gallery.painter.slow = "plate-0000"
     with gallery.open() as url, browser.page(url) as page:
         job_id = gallery.desk.submit(gallery.spec(), base=gallery.root).job.job_id
-        until(lambda: gallery.store.snapshot(job_id).counts.get(ItemState.DONE, 0) > 3)
-        item = next(one for one in gallery.store.items(job_id) if "plate-0000" in one.source)
+        until(lambda: gallery.store.jobs.snapshot(job_id).counts.get(ItemState.DONE, 0) > 3)
+        item = next(one for one in gallery.store.items.all(job_id) if "plate-0000" in one.source)
         canvas = lay_out(gallery.root / "scratch", item.item_id)
         paint(canvas, range(4))
         ready(page, f"/jobs/{job_id}/items/{item.item_id}")
@@ -94,7 +94,7 @@ def test_what_lies_beside_a_picture_is_shown_with_its_seams(
     shown: tuple[Gallery, str, str], browser: Browser
 ) -> None:
     gallery, url, job_id = shown
-    item = next(gallery.store.items(job_id, [ItemState.DONE]))
+    item = next(gallery.store.items.all(job_id, [ItemState.DONE]))
     tiles = {"core_px": 256, "overlap_px": 64, "halo_px": 64, "stride_px": 4, "columns": 3, "rows": 2}
     done = {"worker": "render-1.0", "at_s": 0.0, "took_s": None}
     tiles["painted"] = [{**done, "index": index} for index in range(6)]
@@ -126,7 +126,7 @@ def test_what_lies_beside_a_picture_is_shown_with_its_seams(
 
 def test_a_result_that_cannot_be_shown_says_so(shown: tuple[Gallery, str, str], browser: Browser) -> None:
     gallery, url, job_id = shown
-    item = list(gallery.store.items(job_id, [ItemState.DONE]))[-1]
+    item = list(gallery.store.items.all(job_id, [ItemState.DONE]))[-1]
     Path(item.target).unlink()
     with browser.page(url) as page:
         ready(page, f"/jobs/{job_id}/items/{item.item_id}")

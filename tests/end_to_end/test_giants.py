@@ -166,7 +166,7 @@ def test_cancelled_work_does_not_stay(giant: Giant) -> None:
         cancel = [sys.executable, "-m", "giornata.cluster.cli.main"]
         environment = {**os.environ, "GIORNATA_HOME": str(giant.home)}
         with JobStore(giant.home / "jobs.sqlite") as store:
-            (job_id,) = store.job_ids()
+            (job_id,) = store.jobs.ids()
         for words in (["cancel", job_id, "--yes"], ["gc", "--yes"]):
             done = subprocess.run([*cancel, *words], env=environment, capture_output=True, text=True)
             assert done.returncode == 0, (words, done.stdout, done.stderr)

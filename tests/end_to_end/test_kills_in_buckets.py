@@ -84,7 +84,7 @@ def test_killing_the_process_in_an_upload_leaves_one_object_after_the_next_run(
     assert hashlib.sha256(found["Body"].read()).hexdigest() == sha256
     assert s3.open_uploads(service, RENDERED) == []
     with JobStore(tmp_path / "jobs.sqlite") as store:
-        (job_id,) = store.job_ids()
+        (job_id,) = store.jobs.ids()
         assert Batch(tmp_path, library, store).audit(job_id) == []
     empty(service)
 
@@ -115,7 +115,7 @@ def test_a_second_run_of_a_thousand_items_takes_a_moment(service: str, library: 
         again, state = batch.run(spec)
         took_s, worked_s = time.monotonic() - started, time.process_time() - worked
         assert (again, state) == (job_id, JobState.COMPLETED)
-        assert store.snapshot(job_id).total == 1000
+        assert store.jobs.snapshot(job_id).total == 1000
         assert len(proxy.seen) < 20
     # On a machine that does nothing else the two are the same, but for the endpoint's own second.
     print(f"second run of 1000 items: {took_s:.1f} s, {worked_s:.1f} s of it at work")  # noqa: T201
@@ -125,17 +125,17 @@ def test_a_second_run_of_a_thousand_items_takes_a_moment(service: str, library: 
 
 def _delivered_before(batch: Batch, store: JobStore, spec: JobSpec) -> str:
     """A job whose objects are all there; rendering a thousand of them is not what is measured."""
-    job_id = store.create_job(spec, base=batch.folder)
+    job_id = store.jobs.create(spec, base=batch.folder)
     styles = InstalledStyles(Library((batch.library,)))
     tasks = expand(spec, base=batch.folder, styles=styles, places=new_publisher().places)
-    store.insert_items(job_id, (NewItem(task) for task in tasks))
-    store.mark_listed(job_id)
-    store.move_job(job_id, JobEvent.START)
-    epoch, _ = store.raise_epoch(job_id)
-    while claims := store.claim(job_id, 500, 600.0, "", epoch=epoch):
+    store.items.insert(job_id, (NewItem(task) for task in tasks))
+    store.jobs.mark_listed(job_id)
+    store.jobs.move(job_id, JobEvent.START)
+    epoch, _ = store.leases.raise_epoch(job_id)
+    while claims := store.leases.claim(job_id, 500, 600.0, "", epoch=epoch):
         decision = Decision(ItemState.DONE, "")
-        store.finish([Settlement(claim, _styled(claim), decision) for claim in claims])
-    store.move_job(job_id, JobEvent.COMPLETE)
+        store.leases.finish([Settlement(claim, _styled(claim), decision) for claim in claims])
+    store.jobs.move(job_id, JobEvent.COMPLETE)
     return job_id
 
 

@@ -169,15 +169,15 @@ def break_everything(proxy: FaultProxy, *, busy_s: float, patient: int) -> None:
 
 
 def items_of(store: JobStore) -> list[ItemRecord]:
-    (job_id,) = store.job_ids()
-    return list(store.items(job_id))
+    (job_id,) = store.jobs.ids()
+    return list(store.items.all(job_id))
 
 
 def check_whole(store: JobStore, service: str, witness: Witness, *, papers: set[str]) -> list[ItemRecord]:
     """What must hold of a job at rest; its items."""
-    (job_id,) = store.job_ids()
+    (job_id,) = store.jobs.ids()
     files = new_publisher()
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     assert audit(store, job_id, destination=destination_of(record), files=files) == []
     assert verify(store, files, job_id).is_whole
     assert s3.open_uploads(service, RENDERED) == []

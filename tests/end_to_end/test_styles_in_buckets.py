@@ -107,7 +107,7 @@ def test_a_style_picture_that_changed_is_told_and_then_rendered_anew(batch: Batc
         return False
 
     job_id, _ = batch.run(batch.spec(service, styles=gatys()), stop=change)
-    (lost,) = batch.store.failures(job_id)
+    (lost,) = batch.store.items.failures(job_id)
     assert lost.outcome_class is OutcomeClass.BAD_INPUT
     assert STYLE in lost.reason
     assert "has changed since the job was listed" in lost.reason

@@ -41,30 +41,30 @@ def good(claim: Claim, *, attempt: int | None = None) -> Outcome:
 
 
 def claimed(store: JobStore, job_id: str, count: int = 1) -> list[Claim]:
-    epoch = store.job(job_id).epoch
-    return store.claim(job_id, count, 60.0, "w1", epoch=epoch)
+    epoch = store.jobs.get(job_id).epoch
+    return store.leases.claim(job_id, count, 60.0, "w1", epoch=epoch)
 
 
 def counts(store: JobStore, job_id: str) -> dict[str, int]:
-    return {str(state): count for state, count in store.snapshot(job_id).counts.items() if count}
+    return {str(state): count for state, count in store.jobs.snapshot(job_id).counts.items() if count}
 
 
 def counted_by_hand(store: JobStore, job_id: str) -> dict[str, int]:
     found: dict[str, int] = {}
-    for item in store.items(job_id):
+    for item in store.items.all(job_id):
         found[item.state] = found.get(item.state, 0) + 1
     return found
 
 
 def fill(store: JobStore, job_id: str, names: str = "abcde") -> None:
     """Give a new job an item for each letter, and start it."""
-    store.insert_items(job_id, (NewItem(task(name)) for name in names))
-    store.mark_listed(job_id)
-    store.move_job(job_id, JobEvent.START)
+    store.items.insert(job_id, (NewItem(task(name)) for name in names))
+    store.jobs.mark_listed(job_id)
+    store.jobs.move(job_id, JobEvent.START)
 
 
 def fail(store: JobStore, job_id: str, kind: OutcomeClass, state: ItemState) -> str:
     """Have the next item in line end in `state` for `kind`; its id."""
     (claim,) = claimed(store, job_id)
-    store.finish([Settlement(claim, ended(claim, kind), Decision(state, f"because of {kind}"))])
+    store.leases.finish([Settlement(claim, ended(claim, kind), Decision(state, f"because of {kind}"))])
     return claim.task.item_id

@@ -43,17 +43,19 @@ class Bench:
         return manager.run_until_done(job_id, lambda: len(self.runner.submitted) >= (stop_after or 10**9))
 
     def counts(self, spec: JobSpec) -> dict[str, int]:
-        job_id = self.store.find_job(spec, base=self.base)
+        job_id = self.store.jobs.find(spec, base=self.base)
         assert job_id is not None
-        told = {str(state): count for state, count in self.store.snapshot(job_id).counts.items() if count}
-        assert told == Counter(item.state for item in self.store.items(job_id))
+        told = {
+            str(state): count for state, count in self.store.jobs.snapshot(job_id).counts.items() if count
+        }
+        assert told == Counter(item.state for item in self.store.items.all(job_id))
         return told
 
     def audit(self, spec: JobSpec) -> None:
         """Every done item has its one whole file; nothing is there without a row; nothing is left over."""
-        job_id = self.store.find_job(spec, base=self.base)
+        job_id = self.store.jobs.find(spec, base=self.base)
         assert job_id is not None
-        done_items = {item.target: item for item in self.store.items(job_id, [ItemState.DONE])}
+        done_items = {item.target: item for item in self.store.items.all(job_id, [ItemState.DONE])}
         for target, item in done_items.items():
             assert self.publisher.sha256(target) == item.sha256
         found = {str(path) for path in (self.base / "out").resolve().rglob("*") if path.is_file()}

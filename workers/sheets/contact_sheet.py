@@ -119,7 +119,7 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     Beside them goes `approvals.csv`, in which what people wrote before stays. Raises `TargetTaken` when
     something of that name was not written here, `EncodeFailed`, `OSError`, `StorageError`.
     """
-    record = store.job(job_id)
+    record = store.jobs.get(job_id)
     destination = destination_of(record).rstrip("/")
     place, count = files.places.at(destination, record.spec.storage), 0
     table = f"{destination}/{SHEETS}/{APPROVALS}"
@@ -127,7 +127,7 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
         tempfile.TemporaryDirectory(prefix="giornata-approvals-") as folder,
         closing(Approvals(Path(folder) / APPROVALS, read_approvals(place, table))) as approvals,
     ):
-        for source, items in by_source(store.items(job_id)):
+        for source, items in by_source(store.items.all(job_id)):
             _deliver_sheet(items, destination, place, f"{destination}/{SHEETS}/{sheet_name(source)}")
             count += 1
             for item in items:

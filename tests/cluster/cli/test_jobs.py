@@ -95,7 +95,7 @@ def test_bulk_verbs_say_the_count_and_need_a_person_or_yes(anywhere: Place, run:
     code, said = run("retry", job_id, "--state", "cancelled", "--yes")
     assert (code, said) == (0, f"3 items queued again; {job_id} is queued\n")
     assert run("retry", job_id, "--state", "broken", "--yes")[0] == Exit.USAGE
-    first = anywhere.store.page(job_id, limit=1)[0].item_id
+    first = anywhere.store.items.page(job_id, limit=1)[0].item_id
     assert run("skip", job_id, first)[0] == Exit.REJECTED
     assert run("skip", job_id, first, "--yes", "--reason", "not ours") == (
         0,
@@ -133,7 +133,7 @@ def test_waiting_ends_with_the_code_of_the_job(
 ) -> None:
     job_id = anywhere.listed()
     for event in (JobEvent.START, *events):
-        anywhere.store.move_job(job_id, event)
+        anywhere.store.jobs.move(job_id, event)
     assert run("wait", job_id, "--timeout", "0")[0] == code
     if events:
         assert run("watch", job_id)[0] == code
@@ -141,7 +141,7 @@ def test_waiting_ends_with_the_code_of_the_job(
 
 def test_a_job_that_was_rejected_while_listing_ends_with_its_own_code(anywhere: Place, run: Run) -> None:
     job_id = anywhere.desk.submit(anywhere.spec(), base=anywhere.root).job.job_id
-    anywhere.store.move_job(job_id, JobEvent.REJECT, reason=REJECTED + "two outputs of one name")
+    anywhere.store.jobs.move(job_id, JobEvent.REJECT, reason=REJECTED + "two outputs of one name")
     assert run("wait", job_id, "--json")[0] == Exit.REJECTED
 
 
@@ -159,12 +159,12 @@ def test_files_are_verified_reported_and_cleaned(anywhere: Place, run: Run) -> N
 
 def test_a_dead_managers_jobs_are_taken_over(place: Place, run: Run) -> None:
     job_id = place.listed()
-    place.store.move_job(job_id, JobEvent.START)
-    epoch, _ = place.store.raise_epoch(job_id)
-    assert len(place.store.claim(job_id, 2, 60.0, "", epoch=epoch)) == 2
+    place.store.jobs.move(job_id, JobEvent.START)
+    epoch, _ = place.store.leases.raise_epoch(job_id)
+    assert len(place.store.leases.claim(job_id, 2, 60.0, "", epoch=epoch)) == 2
     code, said = run("recover", "--json")
     assert (code, json.loads(said)["taken_over"]) == (0, [job_id])
-    assert place.store.snapshot(job_id).counts[ItemState.QUEUED] == 3
+    assert place.store.jobs.snapshot(job_id).counts[ItemState.QUEUED] == 3
 
 
 def test_submitting_needs_a_service_and_says_how_to_start_one(place: Place, run: Run) -> None:
@@ -187,7 +187,7 @@ def test_a_batch_is_submitted_and_what_is_wrong_with_it_is_told_in_a_line(
         monkeypatch.setenv("GIORNATA_URL", url)
         spec.write_text(text)
         code, said = run("submit", "job.yaml", "--priority", "80", "--client-token", "T")
-        assert (code, said.strip()) == (0, place.store.job_ids()[0])
+        assert (code, said.strip()) == (0, place.store.jobs.ids()[0])
         again = json.loads(run("submit", "job.yaml", "--client-token", "T", "--json")[1])
         assert (again["created"], again["job"]["priority"]) == (False, 80)
         assert run("submit", "job.yaml", "--wait", "--timeout", "0.1")[0] == Exit.NOT_FINISHED
@@ -200,7 +200,7 @@ def test_a_batch_is_submitted_and_what_is_wrong_with_it_is_told_in_a_line(
             code, said = run("submit", "job.yaml")
             assert (code, len(said.splitlines())) == (expected, 1)
             assert words in said
-    assert len(place.store.job_ids()) == 1
+    assert len(place.store.jobs.ids()) == 1
 
 
 def test_workers_are_listed_held_and_let_go(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

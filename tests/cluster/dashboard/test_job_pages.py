@@ -38,7 +38,7 @@ def signed_in(url: str, token: str) -> tuple[httpx.Client, dict[str, str]]:
 
 def test_every_page_answers_and_lets_only_our_own_files_run(place: Place, http: httpx.Client) -> None:
     job_id = place.listed(name=NASTY)
-    item_id = next(place.store.items(job_id)).item_id
+    item_id = next(place.store.items.all(job_id)).item_id
     place.put_worker()
     pages = ("/", f"/jobs/{job_id}", f"/jobs/{job_id}/items/{item_id}", "/failures", "/workers", "/styles")
     for path in (*pages, "/submit", f"/submit?clone={job_id}", "/events", f"/events?job={job_id}"):
@@ -143,7 +143,7 @@ def test_signing_in_leads_nowhere_else(next: str) -> None:
 
 
 def test_the_time_left_is_unknown_until_enough_is_seen(place: Place) -> None:
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
     rates = RatesView(eta=EtaView(low_s=60.0, high_s=90.0))
     view = place.desk.job(job_id).line.model_copy(update={"rates": rates})
@@ -154,7 +154,7 @@ def test_the_time_left_is_unknown_until_enough_is_seen(place: Place) -> None:
 
 
 def test_failures_are_grouped_without_the_names_that_are_their_own(place: Place, http: httpx.Client) -> None:
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
     for _ in range(2):
         fail(place.store, job_id, OutcomeClass.BAD_INPUT, ItemState.QUARANTINED)
@@ -191,7 +191,7 @@ def test_the_events_of_a_page_are_the_newest(place: Place, http: httpx.Client) -
 
 def test_a_picture_is_shown_only_when_it_is_ours(place: Place, http: httpx.Client, tmp_path: Path) -> None:
     job_id = place.listed()
-    item = next(place.store.items(job_id))
+    item = next(place.store.items.all(job_id))
     Path(item.target).parent.mkdir(parents=True, exist_ok=True)
     Path(item.target).write_bytes(b"somebody else's")
     answer = http.get(f"/previews/{job_id}/{item.item_id}/result")
@@ -201,20 +201,20 @@ def test_a_picture_is_shown_only_when_it_is_ours(place: Place, http: httpx.Clien
 
 
 def test_a_delivered_folder_is_open_as_far_as_it_goes(place: Place, http: httpx.Client) -> None:
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     folder = place.root / "out" / "plate"
     (folder / "plate_files").mkdir(parents=True)
     (folder / "plate.dzi").write_text("<Image/>")
     (folder / "secret.txt").write_text("not a picture")
     (folder / "away.jpg").symlink_to(place.root / "scans" / "a.jpg")
     made = task("plate").model_copy(update={"target": str(folder)})
-    place.store.insert_items(job_id, [NewItem(made)])
-    place.store.mark_listed(job_id)
-    place.store.move_job(job_id, JobEvent.START)
+    place.store.items.insert(job_id, [NewItem(made)])
+    place.store.jobs.mark_listed(job_id)
+    place.store.jobs.move(job_id, JobEvent.START)
     (claim,) = claimed(place.store, job_id)
     address = f"/zoom/{job_id}/{made.item_id}"
     assert http.get(f"{address}/plate.dzi").status_code == 404  # not delivered yet
-    place.store.finish([Settlement(claim, good(claim), DONE)])
+    place.store.leases.finish([Settlement(claim, good(claim), DONE)])
     assert http.get(f"{address}/plate.dzi").text == "<Image/>"
     for wrong in ("secret.txt", "away.jpg", "..%2f..%2fscans%2fa.jpg", "nothing.jpg", "plate_files"):
         assert http.get(f"{address}/{wrong}").status_code == 404, wrong

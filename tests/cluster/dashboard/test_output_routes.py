@@ -39,13 +39,13 @@ def picture() -> bytes:
 
 def delivered(place: Place, target: str, source: str = "/nowhere.jpg", **more: object) -> str:
     """The address of a delivered item."""
-    job_id = place.store.create_job(place.spec(**more), base=place.root)
+    job_id = place.store.jobs.create(place.spec(**more), base=place.root)
     made = task("plate").model_copy(update={"target": target, "source": source})
-    place.store.insert_items(job_id, [NewItem(made)])
-    place.store.mark_listed(job_id)
-    place.store.move_job(job_id, JobEvent.START)
+    place.store.items.insert(job_id, [NewItem(made)])
+    place.store.jobs.mark_listed(job_id)
+    place.store.jobs.move(job_id, JobEvent.START)
     (claim,) = claimed(place.store, job_id)
-    place.store.finish([Settlement(claim, good(claim), DONE)])
+    place.store.leases.finish([Settlement(claim, good(claim), DONE)])
     return f"{job_id}/{made.item_id}"
 
 
@@ -64,7 +64,7 @@ def test_a_file_is_downloaded_under_its_own_name_and_never_shown_by_the_browser(
 
 def test_what_is_not_delivered_or_is_a_folder_cannot_be_downloaded(place: Place, url: str) -> None:
     job_id = place.listed()
-    item = next(place.store.items(job_id))
+    item = next(place.store.items.all(job_id))
     Path(item.target).parent.mkdir(parents=True, exist_ok=True)
     Path(item.target).write_bytes(b"somebody else's")
     assert httpx.get(f"{url}/download/{job_id}/{item.item_id}").status_code == 404
@@ -110,12 +110,12 @@ def test_pictures_in_a_bucket_are_shown_downloaded_and_told_of(
 def test_each_page_of_a_file_is_shown_as_its_own_source(place: Place) -> None:
     pages = [Image.new("RGB", (300, 200), colour) for colour in ("red", "blue")]
     pages[0].save(place.root / "book.tif", save_all=True, append_images=pages[1:])
-    job_id = place.store.create_job(place.spec(render={"pages": "all"}), base=place.root)
+    job_id = place.store.jobs.create(place.spec(render={"pages": "all"}), base=place.root)
     made = [
         task(f"leaf{page}").model_copy(update={"source": str(place.root / "book.tif"), "page": page})
         for page in range(2)
     ]
-    place.store.insert_items(job_id, [NewItem(one) for one in made])
+    place.store.items.insert(job_id, [NewItem(one) for one in made])
     around = PageContext(home=place.root / "home")
     with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
         for one, colour in zip(made, ((254, 0, 0), (0, 0, 254)), strict=True):

@@ -190,7 +190,7 @@ def test_a_killed_actor_does_not_show_in_the_picture(
         job = manager.submit(parse_spec(spec_of(folder, steps=40), origin="test"), base=folder)
         assert manager.run_until_done(job.job_id) is JobState.COMPLETED
         hunter.join()
-    (item,) = store.items(job.job_id)
+    (item,) = store.items.all(job.job_id)
     got = np.asarray(Image.open(item.target)).astype(int)
     assert np.abs(got - alone(folder, task_of(folder, steps=40), tmp_path)).max() <= 1
     assert killed

@@ -123,10 +123,10 @@ def test_a_batch_with_a_broken_file_delivers_the_rest_and_says_why(shop: Shop, p
     spec = {"name": "mixed", "inputs": ["mixed"], "styles": ["ochre", "azure"], "destination": "mixed-out"}
     state, store, job_id = shop.run(pool, spec)
     assert state is JobState.COMPLETED_WITH_FAILURES
-    counts = store.snapshot(job_id).counts
+    counts = store.jobs.snapshot(job_id).counts
     assert counts[ItemState.DONE] == 8
     assert counts[ItemState.QUARANTINED] == 2
-    assert all("<html>" in item.reason for item in store.failures(job_id))
+    assert all("<html>" in item.reason for item in store.items.failures(job_id))
     written = sorted(path.name for path in (shop.folder / "mixed-out").rglob("*") if path.is_file())
     records = list((shop.folder / "mixed-out").rglob("*.provenance.json"))
     laps = [json.loads(path.read_text())["times"]["seconds"] for path in records]
@@ -147,7 +147,7 @@ def test_a_spread_picture_is_the_same_as_one_rendered_alone(shop: Shop, pool: Po
     }
     state, store, job_id = shop.run(pool, spec)
     assert state is JobState.COMPLETED
-    (item,) = store.items(job_id)
+    (item,) = store.items.all(job_id)
     got = pyvips.Image.new_from_file(item.target).numpy()
     expected = alone(shop, spec, tmp_path / "alone.png")
     assert got.shape == (401, 333, 3)
@@ -176,9 +176,9 @@ def test_a_spread_picture_with_a_brush_and_masks_has_the_bytes_of_one_worker(
     }
     before = {worker.id: worker.finished for worker in pool.workers()}
     state, store, job_id = shop.run(pool, spec)
-    assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
+    assert state is JobState.COMPLETED, [item.reason for item in store.items.failures(job_id)]
     assert all(worker.finished > before[worker.id] for worker in pool.workers())  # each had a part
-    (item,) = store.items(job_id)
+    (item,) = store.items.all(job_id)
     made, target = pyvips.Image.new_from_file(item.target).numpy(), tmp_path / "alone.png"
     assert np.array_equal(made, alone(shop, spec, target, tile_px=128))
     assert Path(item.target).read_bytes() == target.read_bytes()
@@ -215,7 +215,7 @@ def test_workers_killed_in_the_middle_of_a_spread_picture_cost_nothing_but_time(
     state, store, job_id = shop.run(pool, spec)
     hunter.join()
     assert state is JobState.COMPLETED
-    (item,) = store.items(job_id)
+    (item,) = store.items.all(job_id)
     got = pyvips.Image.new_from_file(item.target).numpy()
     expected = alone(shop, spec, tmp_path / "alone.png")
     assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1
@@ -236,7 +236,7 @@ def test_borrowed_statistics_are_spread_too(shop: Shop, pool: Pool) -> None:
             "render": {"tile": 128, **render},
         }
         state, store, job_id = shop.run(pool, spec)
-        assert state is JobState.COMPLETED, [item.reason for item in store.failures(job_id)]
+        assert state is JobState.COMPLETED, [item.reason for item in store.items.failures(job_id)]
 
 
 def test_a_dropped_claim_stops_at_its_next_tile_and_leaves_nothing(shop: Shop, pool: Pool) -> None:

@@ -139,7 +139,7 @@ def test_hostile_names_reasons_and_workers_are_only_text(store: JobStore, tmp_pa
         store, tmp_path, [NewItem(task_for(tmp_path, f"bad {name}.png", style=name))], name="<script>alert(1)"
     )
     carry_out(store, job_id, mixed)
-    store.put_workers([WorkerRecord(name, name, name, 1, job_id, "", 1, 1, 0.0)])
+    store.workers.put([WorkerRecord(name, name, name, 1, job_id, "", 1, 1, 0.0)])
     page = Page(render_report(store, job_id))
     assert_self_contained(page)
     assert page.images == []
@@ -176,7 +176,7 @@ def test_pictures_that_are_gone_changed_or_broken_leave_a_word(store: JobStore, 
 def test_giants_do_not_make_a_page_late(store: JobStore, tmp_path: Path) -> None:
     job_id = new_job(store, tmp_path, ["a.png"])
     carry_out(store, job_id, painted)
-    (cell,) = pictured(list(store.items(job_id)), patience_s=-1)
+    (cell,) = pictured(list(store.items.all(job_id)), patience_s=-1)
     assert (cell.uri, cell.missing) == ("", "left out to save time")
 
 
@@ -189,7 +189,7 @@ def test_thumbnails_are_all_of_one_height_up_to_a_width(store: JobStore, tmp_pat
 
     job_id = new_job(store, tmp_path, ["a.png"])
     carry_out(store, job_id, wide)
-    (cell,) = pictured(list(store.items(job_id)))
+    (cell,) = pictured(list(store.items.all(job_id)))
     with Image.open(io.BytesIO(base64.b64decode(cell.uri.partition(",")[2]))) as opened:
         assert opened.size == (HEIGHT_PX * 3 // 2, HEIGHT_PX)
 
@@ -200,7 +200,7 @@ def test_a_job_without_items_has_a_page(store: JobStore, tmp_path: Path, listed:
         job_id = new_job(store, tmp_path, [])
     else:
         words = {"name": "n", "inputs": "s", "styles": ["wave"], "destination": "out"}
-        job_id = store.create_job(parse_spec(words, origin="spec"), base=tmp_path)
+        job_id = store.jobs.create(parse_spec(words, origin="spec"), base=tmp_path)
     page = Page(render_report(store, job_id))
     assert ("still being listed" in page.text) is not listed
 

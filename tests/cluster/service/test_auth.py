@@ -51,7 +51,7 @@ def test_a_token_names_the_owner_and_its_role_what_may_be_done(place: Place) -> 
         assert http.get("/jobs", headers=bearer(VIC)).status_code == 200
         assert http.get("/health").status_code == 200
         assert code(http.get("/openapi.json")) == (401, "unauthorized")
-    assert [event.actor for event in place.store.events(kinds=["create"])] == ["anna"]
+    assert [event.actor for event in place.store.events.page(kinds=["create"])] == ["anna"]
 
 
 def test_a_page_elsewhere_can_neither_ask_nor_be_taken_for_this_service(url: str) -> None:

@@ -56,7 +56,7 @@ def test_the_same_token_is_the_same_job_for_ever(place: Place, verbs: JobApi) ->
 def test_a_plan_stores_nothing(place: Place, verbs: JobApi) -> None:
     report = verbs.plan(place.spec(), base=place.root)
     assert (report.pictures, report.items) == (3, 3)
-    assert place.store.job_ids() == []
+    assert place.store.jobs.ids() == []
 
 
 def test_jobs_and_items_come_in_pages(place: Place, verbs: JobApi) -> None:
@@ -126,9 +126,9 @@ def test_a_job_is_followed_to_its_end(place: Place, verbs: JobApi) -> None:
     watching.start()
     while not seen:
         time.sleep(0.01)
-    place.store.move_job(job_id, JobEvent.START)
+    place.store.jobs.move(job_id, JobEvent.START)
     time.sleep(1.2)
-    place.store.move_job(job_id, JobEvent.COMPLETE)
+    place.store.jobs.move(job_id, JobEvent.COMPLETE)
     watching.join(timeout=10)
     assert not watching.is_alive()
     assert list(dict.fromkeys(seen)) == [JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED]
@@ -141,8 +141,8 @@ def test_following_goes_on_when_the_service_comes_back(place: Place, monkeypatch
         client = Client(url)
         told = client.follow(job_id)
         assert next(told).state is JobState.QUEUED
-    place.store.move_job(job_id, JobEvent.START)
-    place.store.move_job(job_id, JobEvent.COMPLETE)
+    place.store.jobs.move(job_id, JobEvent.START)
+    place.store.jobs.move(job_id, JobEvent.COMPLETE)
     port = int(url.rsplit(":", 1)[1])
     with client, serving(place.desk, port=port):
         assert [view.state for view in told][-1] is JobState.COMPLETED

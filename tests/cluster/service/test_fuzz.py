@@ -82,12 +82,12 @@ def _cases(operation: schemathesis.schemas.APIOperation) -> st.SearchStrategy[sc
 
 def _make_real(case: schemathesis.Case, place: Place, dice: random.Random) -> None:
     """Half of the requests are about what is there, or nothing would be reached behind the look-up."""
-    jobs = place.store.job_ids()
+    jobs = place.store.jobs.ids()
     for name, real in (("job_id", dice.choice(jobs)), ("worker", "render-0.0")):
         if name in case.path_parameters and dice.random() < 0.6:
             case.path_parameters[name] = real
     if "item_id" in case.path_parameters and dice.random() < 0.6:
-        page = place.store.page(case.path_parameters["job_id"], limit=1)
+        page = place.store.items.page(case.path_parameters["job_id"], limit=1)
         if page:
             case.path_parameters["item_id"] = page[0].item_id
     if isinstance(case.body, dict) and "base" in case.body and dice.random() < 0.6:

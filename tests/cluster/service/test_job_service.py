@@ -79,7 +79,7 @@ def test_a_batch_that_cannot_run_is_refused_at_once(
     for ask in (place.desk.submit, place.desk.plan):
         with pytest.raises(PlanRefused, match=words):
             ask(place.spec(**more), base=place.root)
-    assert place.store.job_ids() == []
+    assert place.store.jobs.ids() == []
 
 
 def test_a_name_with_the_letters_of_a_glob_is_a_name(place: Place) -> None:
@@ -90,7 +90,7 @@ def test_a_name_with_the_letters_of_a_glob_is_a_name(place: Place) -> None:
 def test_retrying_nothing_leaves_the_job_where_it_is(place: Place) -> None:
     job_id = place.listed()
     for event in (JobEvent.START, JobEvent.COMPLETE):
-        place.store.move_job(job_id, event)
+        place.store.jobs.move(job_id, event)
     changed = place.desk.retry(job_id)
     assert (changed.items, changed.job.state) == (0, "completed")
 
@@ -98,29 +98,29 @@ def test_retrying_nothing_leaves_the_job_where_it_is(place: Place) -> None:
 def test_a_pace_is_learnt_by_looking_and_forgotten_in_a_pause(place: Place) -> None:
     job_id = place.listed()
     rates = Rates()
-    first = place.store.job(job_id)
+    first = place.store.jobs.get(job_id)
     assert rates.of(first, now=first.created_at).images_per_s is None
-    items = [item.item_id for item in place.store.page(job_id)]
-    place.store.skip_items(job_id, items[:2], actor="anna", reason="for the pace")
-    assert rates.of(place.store.job(job_id), now=first.created_at + 4).images_per_s == 0.5
+    items = [item.item_id for item in place.store.items.page(job_id)]
+    place.store.items.skip(job_id, items[:2], actor="anna", reason="for the pace")
+    assert rates.of(place.store.jobs.get(job_id), now=first.created_at + 4).images_per_s == 0.5
     place.desk.pause(job_id)
-    assert rates.of(place.store.job(job_id), now=first.created_at + 5).images_per_s is None
+    assert rates.of(place.store.jobs.get(job_id), now=first.created_at + 5).images_per_s is None
 
 
 def test_a_job_that_ends_gets_its_manifest_and_a_failure_is_written_down(place: Place) -> None:
     job_id = place.listed()
-    items = [item.item_id for item in place.store.page(job_id)]
-    place.store.skip_items(job_id, items, actor="anna", reason="none is wanted")
+    items = [item.item_id for item in place.store.items.page(job_id)]
+    place.store.items.skip(job_id, items, actor="anna", reason="none is wanted")
     with Manifests(place.store) as manifests:
-        manifests.on_job(place.store.snapshot(job_id))
+        manifests.on_job(place.store.jobs.snapshot(job_id))
     assert not (place.root / "out").exists()
     for event in (JobEvent.START, JobEvent.COMPLETE):
-        place.store.move_job(job_id, event)
+        place.store.jobs.move(job_id, event)
     with Manifests(place.store) as manifests:
-        manifests.on_job(place.store.snapshot(job_id))
+        manifests.on_job(place.store.jobs.snapshot(job_id))
     assert (place.root / "out" / "manifest.csv").read_text().count(ItemState.SKIPPED) == 3
     (place.root / "out" / "manifest.csv").write_text("somebody else's")
     with Manifests(place.store) as manifests:
-        manifests.on_job(place.store.snapshot(job_id))
-    [event] = place.store.events(kinds=["manifest_failed"])
+        manifests.on_job(place.store.jobs.snapshot(job_id))
+    [event] = place.store.events.page(kinds=["manifest_failed"])
     assert "not written here" in event.detail

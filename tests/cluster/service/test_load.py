@@ -29,8 +29,8 @@ REPOSITORY = Path(__file__).parents[3]
 def hang(store: JobStore, root: Path, count: int) -> str:
     """A started job of `count` items that are all alike; its id."""
     words = {"name": "Large", "inputs": "scans", "styles": ["wave"], "destination": "out"}
-    job_id = store.create_job(parse_spec(words, origin="spec"), base=root)
-    store.insert_items(job_id, [NewItem(task("a"))])
+    job_id = store.jobs.create(parse_spec(words, origin="spec"), base=root)
+    store.items.insert(job_id, [NewItem(task("a"))])
     with store._database.write() as connection:
         columns = [row[1] for row in connection.execute(text("PRAGMA table_info(item)"))]
         own = {"item_id": "'n' || number", "position": "number", "target": "target || number"}
@@ -46,8 +46,8 @@ def hang(store: JobStore, root: Path, count: int) -> str:
             text("UPDATE counter SET amount = :n WHERE state = 'queued' AND job_id = :job"),
             {"n": count, "job": job_id},
         )
-    store.mark_listed(job_id)
-    store.move_job(job_id, JobEvent.START)
+    store.jobs.mark_listed(job_id)
+    store.jobs.move(job_id, JobEvent.START)
     return job_id
 
 
@@ -66,7 +66,7 @@ def apart(root: Path) -> Iterator[tuple[str, psutil.Process]]:
 
 def work(store: JobStore, job_id: str, count: int) -> None:
     claims = claimed(store, job_id, count)
-    store.finish([Settlement(claim, good(claim), DONE) for claim in claims])
+    store.leases.finish([Settlement(claim, good(claim), DONE) for claim in claims])
 
 
 async def watch(http: httpx.AsyncClient, job_id: str, done: asyncio.Event, cells: bytearray) -> None:

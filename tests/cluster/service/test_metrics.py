@@ -31,7 +31,7 @@ def value(text: str, series: str) -> float:
 
 
 def test_what_the_manager_decides_is_counted(place: Place) -> None:
-    job_id, metrics = place.desk.store.create_job(place.spec(), base=place.root), Metrics()
+    job_id, metrics = place.desk.store.jobs.create(place.spec(), base=place.root), Metrics()
     fill(place.store, job_id)
     first, second = claimed(place.store, job_id, 2)
     metrics.on_outcome(first, good(first), DONE)
@@ -47,7 +47,7 @@ def test_what_the_manager_decides_is_counted(place: Place) -> None:
 
 
 def test_the_standing_of_the_store_is_read_when_asked(place: Place) -> None:
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
     claimed(place.store, job_id, 2)
     place.put_worker()
@@ -69,7 +69,7 @@ def test_a_scraper_brings_a_token(place: Place) -> None:
 
 def test_every_series_on_the_board_exists(place: Place) -> None:
     place.put_worker()
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
     with serving(place.desk) as url:
         known = told(httpx.get(f"{url}/metrics").text) | RAYS

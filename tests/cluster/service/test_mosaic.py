@@ -14,7 +14,7 @@ from tests.support.job_rows import DONE, claimed, fail, fill, good, task
 
 
 def by_hand(store: JobStore, job_id: str) -> bytes:
-    items = list(store.items(job_id))
+    items = list(store.items.all(job_id))
     cells = bytearray(GAP.encode() * (items[-1].position + 1))
     for item in items:
         cells[item.position] = ord(LETTERS[item.state])
@@ -23,10 +23,10 @@ def by_hand(store: JobStore, job_id: str) -> bytes:
 
 @pytest.fixture
 def job(place: Place) -> str:
-    job_id = place.store.create_job(place.spec(), base=place.root)
-    place.store.insert_items(job_id, (NewItem(task(f"n{number:03}")) for number in range(200)))
-    place.store.mark_listed(job_id)
-    place.store.move_job(job_id, JobEvent.START)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
+    place.store.items.insert(job_id, (NewItem(task(f"n{number:03}")) for number in range(200)))
+    place.store.jobs.mark_listed(job_id)
+    place.store.jobs.move(job_id, JobEvent.START)
     return job_id
 
 
@@ -36,7 +36,7 @@ def test_what_is_told_turns_the_last_picture_into_the_next(place: Place, job: st
     for _ in range(12):
         for claim in claimed(store, job, chance.randrange(1, 20)):
             if chance.random() < 0.8:
-                store.finish([Settlement(claim, good(claim), DONE)])
+                store.leases.finish([Settlement(claim, good(claim), DONE)])
         told = mosaics.look({}).get(job, {})
         assert "anew" not in told
         for first, last, letter in told["runs"]:
@@ -48,31 +48,31 @@ def test_a_retry_far_behind_is_seen_and_nothing_is_told_when_nothing_moves(place
     mosaics, store = Mosaics(place.store), place.store
     lost = fail(store, job, OutcomeClass.BUG, ItemState.FAILED)
     for claim in claimed(store, job, 100):
-        store.finish([Settlement(claim, good(claim), DONE)])
+        store.leases.finish([Settlement(claim, good(claim), DONE)])
     mosaics.cells(job)
     assert mosaics.look({}) == {}
     mosaics.watched(job)._scanned_at = 0.0
-    store.reopen(job, [ItemState.FAILED])
+    store.items.reopen(job, [ItemState.FAILED])
     assert mosaics.look({}) == {job: {"anew": True, "newest": None}}
     assert mosaics.cells(job) == by_hand(store, job)
     (claim,) = claimed(store, job)
     assert claim.task.item_id == lost
-    store.finish([Settlement(claim, good(claim), DONE)])
+    store.leases.finish([Settlement(claim, good(claim), DONE)])
     assert mosaics.look({})[job] == {"runs": [[0, 0, "d"]], "newest": 0}
 
 
 def test_items_that_come_while_somebody_watches_are_there(place: Place, job: str) -> None:
     mosaics = Mosaics(place.store)
     mosaics.cells(job)
-    place.store.insert_items(job, (NewItem(task(f"late{number}")) for number in range(30)))
+    place.store.items.insert(job, (NewItem(task(f"late{number}")) for number in range(30)))
     assert mosaics.look({})[job]["runs"] == [[200, 229, "q"]]
     assert mosaics.cells(job) == by_hand(place.store, job)
 
 
 def test_a_position_without_an_item_stays_empty(place: Place) -> None:
-    job_id = place.store.create_job(place.spec(), base=place.root)
+    job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id, "ab")
-    place.store.insert_items(job_id, [NewItem(task("a")), NewItem(task("z"))])  # the first is there already
+    place.store.items.insert(job_id, [NewItem(task("a")), NewItem(task("z"))])  # the first is there already
     assert Mosaics(place.store).cells(job_id) == by_hand(place.store, job_id)
 
 

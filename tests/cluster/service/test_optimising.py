@@ -126,7 +126,7 @@ def test_streams_pages_and_report_tell_how_far_it_is(
     page = render_report(place.store, claim.job_id)
     assert f"{STEPS} steps" in page
     assert page.count("<svg") == 1
-    course = history_from(place.store.item(claim.job_id, item).facts)
+    course = history_from(place.store.items.get(claim.job_id, item).facts)
     assert course is not None
     assert course.now.at[-1] == STEPS
     assert course.now.total[-1] < course.now.total[0]

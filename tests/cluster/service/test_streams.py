@@ -69,10 +69,10 @@ def test_the_stream_of_a_job_ends_with_it(place: Place, url: str) -> None:
     job_id, other = place.listed(), place.listed(name="other", destination="elsewhere")
     with listening(f"{url}/api/jobs/{job_id}/stream") as told:
         assert next(told)[1] == "snapshot"
-        place.store.move_job(other, JobEvent.START)
-        place.store.move_job(job_id, JobEvent.START)
+        place.store.jobs.move(other, JobEvent.START)
+        place.store.jobs.move(job_id, JobEvent.START)
         time.sleep(0.3)
-        place.store.move_job(job_id, JobEvent.COMPLETE)
+        place.store.jobs.move(job_id, JobEvent.COMPLETE)
         rest = list(told)
     assert {data.get("job_id") for _, _, data in rest} == {job_id}
     assert rest[-1][1:2] == ("end",)

@@ -63,8 +63,8 @@ def receiver() -> Iterator[Receiver]:
 
 def finished(place: Place, url: str, **more: object) -> str:
     job_id = place.listed(notify=[{"url": url, **more}])
-    place.store.move_job(job_id, JobEvent.START)
-    place.store.move_job(job_id, JobEvent.COMPLETE_WITH_FAILURES)
+    place.store.jobs.move(job_id, JobEvent.START)
+    place.store.jobs.move(job_id, JobEvent.COMPLETE_WITH_FAILURES)
     return job_id
 
 
@@ -75,7 +75,7 @@ def outbox(place: Place, *allowed: str, secret: str = SECRET) -> Outbox:
 
 
 def webhook_events(place: Place) -> list[str]:
-    return [event.detail for event in place.store.events(kinds=["webhook"])]
+    return [event.detail for event in place.store.events.page(kinds=["webhook"])]
 
 
 def test_the_end_of_a_job_is_posted_once_with_a_signature_that_holds(
@@ -138,8 +138,8 @@ def test_only_what_was_asked_for_is_told(place: Place, receiver: Receiver) -> No
     finished(place, receiver.url, on=["failed", "paused"])
     assert outbox(place, "127.0.0.1").collect() == 0
     job_id = place.listed(name="bad", destination="bad", notify=[{"url": receiver.url, "on": ["paused"]}])
-    place.store.move_job(job_id, JobEvent.START)
-    place.store.move_job(job_id, JobEvent.CANARY, reason="look at them")
+    place.store.jobs.move(job_id, JobEvent.START)
+    place.store.jobs.move(job_id, JobEvent.CANARY, reason="look at them")
     assert outbox(place, "127.0.0.1").collect() == 1
 
 

@@ -112,7 +112,7 @@ def test_leases_of_a_job_at_rest_are_told(store: JobStore, tmp_path: Path, out: 
 def test_an_attempt_after_the_delivery_is_told(
     store: JobStore, clock: ManualClock, job_id: str, out: Path, number: int, later_s: float
 ) -> None:
-    first = next(store.items(job_id))
+    first = next(store.items.all(job_id))
     row = {"job_id": job_id, "item_id": first.item_id, "attempt": number, "epoch": 1, "worker": "w"}
     words = {"outcome_class": "timeout", "reason": "late", "decision": "queued", "seconds": 1.0}
     with store._database.write() as connection:
@@ -122,7 +122,7 @@ def test_an_attempt_after_the_delivery_is_told(
 
 
 def test_a_done_item_without_a_hash_is_told(store: JobStore, job_id: str, out: Path) -> None:
-    first = next(store.items(job_id))
+    first = next(store.items.all(job_id))
     with store._database.write() as connection:
         connection.execute(update(item).where(item.c.item_id == first.item_id).values(sha256=None))
     (problem,) = audit(store, job_id, destination=out)
@@ -152,7 +152,7 @@ def end(store: JobStore, claim: Claim, how: str) -> None:
     if how in ("vanish", "publish"):
         outcome = done(claim)
         if how == "publish":  # and then the manager dies before it can write so down
-            store.prepare([(claim, outcome)])
+            store.leases.prepare([(claim, outcome)])
             LocalPublisher().publish(claim, outcome)
         return
     if how == "stale":
@@ -192,15 +192,15 @@ def test_whatever_happened_holds_and_whatever_was_harmed_is_told(
 
 def take_over_claims(store: JobStore, job_id: str) -> list[Claim]:
     """The claims of a manager that takes over as a real one does, files and all."""
-    if store.snapshot(job_id).state is JobState.QUEUED:
-        store.move_job(job_id, JobEvent.START)
+    if store.jobs.snapshot(job_id).state is JobState.QUEUED:
+        store.jobs.move(job_id, JobEvent.START)
     epoch = take_over(store, LocalPublisher(), job_id)
-    return store.claim(job_id, 10, 600.0, "", epoch=epoch)
+    return store.leases.claim(job_id, 10, 600.0, "", epoch=epoch)
 
 
 def do_harm(store: JobStore, job_id: str, out: Path, harm: str) -> bool:
     """Break one thing; false when there was nothing to break."""
-    places = [Path(one.target) for one in store.items(job_id, [ItemState.DONE])]
+    places = [Path(one.target) for one in store.items.all(job_id, [ItemState.DONE])]
     out.mkdir(exist_ok=True)
     if harm == "stray":
         (out / "stray.png").write_bytes(b"")
@@ -241,7 +241,7 @@ def test_delivered_folders_and_records_are_accounted_for(store: JobStore, tmp_pa
     job_id = new_job(store, tmp_path, ["a.png"])
     settle(store, take_claims(store, job_id), tiled)
     assert audit(store, job_id, destination=out) == []
-    (item,) = store.items(job_id)
+    (item,) = store.items.all(job_id)
     assert sidecar_of(Path(item.target)).read_text() == "how it was made"
     (Path(item.target) / "tiles" / "0_0.jpeg").write_bytes(b"TILE")
     (problem,) = audit(store, job_id, destination=out)

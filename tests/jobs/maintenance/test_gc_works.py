@@ -60,7 +60,7 @@ def test_work_stays_through_a_retry(store: JobStore, tmp_path: Path) -> None:
     CompletionHandler(store, LocalPublisher(), RetryPolicy(), WorkDirCleaner(store, tmp_path)).settle(
         [(claim, lost(claim))]
     )
-    assert store.item(job_id, claim.task.item_id).state is ItemState.QUEUED
+    assert store.items.get(job_id, claim.task.item_id).state is ItemState.QUEUED
     assert folder.exists()
 
 
@@ -82,7 +82,7 @@ def test_work_of_a_cancelled_job_is_a_leftover_even_while_an_item_is_leased(
     job_id = new_job(store, tmp_path, ["a.png"])
     (claim,) = take_claims(store, job_id)
     folder = work_on(tmp_path, claim.task.item_id)
-    store.move_job(job_id, JobEvent.CANCEL)
+    store.jobs.move(job_id, JobEvent.CANCEL)
     assert [path for path, _ in leftovers(store, tmp_path)] == [str(folder)]
 
 

@@ -38,7 +38,7 @@ def job_id(store: JobStore, tmp_path: Path) -> str:
 def test_an_untouched_job_is_whole(store: JobStore, job_id: str) -> None:
     assert check(store, job_id) == Verified(4, 4, [], [], [])
     assert check(store, job_id, repair=True) == Verified(4, 4, [], [], [])
-    assert store.snapshot(job_id).state is JobState.COMPLETED
+    assert store.jobs.snapshot(job_id).state is JobState.COMPLETED
 
 
 def test_what_is_amiss_is_told_with_a_sentence_each(store: JobStore, job_id: str, out: Path) -> None:
@@ -55,7 +55,7 @@ def test_what_is_amiss_is_told_with_a_sentence_each(store: JobStore, job_id: str
         f"{out / 'b.png'}: got 3 bytes, delivered {(out / 'deep/d.png').stat().st_size - 5}",
         f"{out / 'deep/c.png'}: got other content in the same {size} bytes",
     ]
-    assert store.snapshot(job_id).state is JobState.COMPLETED
+    assert store.jobs.snapshot(job_id).state is JobState.COMPLETED
 
 
 def test_repair_makes_missing_and_damaged_files_again_and_keeps_the_damaged(
@@ -69,8 +69,8 @@ def test_repair_makes_missing_and_damaged_files_again_and_keeps_the_damaged(
     assert found.reopened == 2
     assert found.missing[0].endswith("gone since it was delivered; queued again")
     assert found.damaged[0].endswith("moved to b.png.damaged-2, queued again")
-    assert store.snapshot(job_id).counts[ItemState.QUEUED] == 2
-    assert store.snapshot(job_id).state is JobState.QUEUED
+    assert store.jobs.snapshot(job_id).counts[ItemState.QUEUED] == 2
+    assert store.jobs.snapshot(job_id).state is JobState.QUEUED
     assert carry_out(store, job_id) is JobState.COMPLETED
     assert {name: (out / name).read_bytes() for name in NAMES} == whole
     assert (out / "b.png.damaged-1").read_bytes() == b"from last time"
@@ -81,7 +81,7 @@ def test_repair_makes_missing_and_damaged_files_again_and_keeps_the_damaged(
 def test_repair_says_who_asked(store: JobStore, job_id: str, out: Path) -> None:
     (out / "a.png").unlink()
     verify(store, LocalPublisher(), job_id, repair=True, actor="ada")
-    (reopened,) = [event for event in store.events(job_id=job_id) if event.kind == "reopen_items"]
+    (reopened,) = [event for event in store.events.page(job_id=job_id) if event.kind == "reopen_items"]
     assert reopened.actor == "ada"
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_file_that_cannot_be_moved_is_not_made_again(
     monkeypatch.setattr(Path, "touch", refuse)
     found = check(store, job_id, repair=True)
     assert found.damaged[0].endswith("could not be moved aside (Operation not permitted)")
-    assert (found.reopened, store.snapshot(job_id).state) == (0, JobState.COMPLETED)
+    assert (found.reopened, store.jobs.snapshot(job_id).state) == (0, JobState.COMPLETED)
 
 
 def test_progress_counts_up_to_all_files(store: JobStore, job_id: str) -> None:

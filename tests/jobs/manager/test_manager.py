@@ -55,7 +55,7 @@ def test_one_bad_picture_never_stops_a_batch_and_never_vanishes(
     assert bench.run(spec_of(), failing("3", kind)) is JobState.COMPLETED_WITH_FAILURES
     assert bench.counts(spec_of()) == {"done": 8, state: 1}
     bench.audit(spec_of())
-    job_id = bench.store.job_ids()[0]
+    job_id = bench.store.jobs.ids()[0]
     (cause,) = summarise(bench.store, job_id).causes
     assert (cause.outcome_class, cause.count) == (kind, 1)
     assert "it went wrong" in cause.samples[0].reason
@@ -105,7 +105,7 @@ def test_max_failed_is_the_brake(bench: Bench, spec_of: SpecOf, allowed: int | s
     spec = spec_of(policy={"max_failed": allowed})
     assert bench.run(spec, behave) is state
     if state is JobState.FAILED:
-        assert "items failed, max_failed allows 2" in bench.store.job(bench.store.job_ids()[0]).reason
+        assert "items failed, max_failed allows 2" in bench.store.jobs.get(bench.store.jobs.ids()[0]).reason
         assert "leased" not in bench.counts(spec)
         # The picture is mended and the same command given again.
         assert bench.run(spec) is JobState.COMPLETED
@@ -114,20 +114,20 @@ def test_max_failed_is_the_brake(bench: Bench, spec_of: SpecOf, allowed: int | s
 def test_pausing_lets_running_items_end_and_resuming_goes_on(bench: Bench, spec_of: SpecOf) -> None:
     def behave(claim: Claim) -> Outcome | None:
         if claim.task.source.endswith("2.jpg"):
-            bench.store.move_job(claim.job_id, JobEvent.PAUSE)
+            bench.store.jobs.move(claim.job_id, JobEvent.PAUSE)
         return done(claim)
 
     assert bench.run(spec_of(), behave) is JobState.PAUSED
     assert "leased" not in bench.counts(spec_of())
-    job_id = bench.store.job_ids()[0]
-    bench.store.move_job(job_id, JobEvent.RESUME)
+    job_id = bench.store.jobs.ids()[0]
+    bench.store.jobs.move(job_id, JobEvent.RESUME)
     assert bench.manager().run_until_done(job_id) is JobState.COMPLETED
 
 
 def test_cancelling_ends_the_job_and_keeps_what_is_done(bench: Bench, spec_of: SpecOf) -> None:
     def behave(claim: Claim) -> Outcome | None:
         if claim.task.source.endswith("2.jpg"):
-            bench.store.move_job(claim.job_id, JobEvent.CANCEL)
+            bench.store.jobs.move(claim.job_id, JobEvent.CANCEL)
         return done(claim)
 
     assert bench.run(spec_of(), behave) is JobState.CANCELLED
@@ -150,8 +150,8 @@ def test_a_batch_whose_first_items_fail_alike_pauses_once(bench: Bench, spec_of:
 
     spec = spec_of(policy={"canary": 4})
     assert bench.run(spec, behave) is JobState.PAUSED
-    job_id = bench.store.job_ids()[0]
-    assert "4 of the first 4 items failed alike (bad_input)" in bench.store.job(job_id).reason
+    job_id = bench.store.jobs.ids()[0]
+    assert "4 of the first 4 items failed alike (bad_input)" in bench.store.jobs.get(job_id).reason
     # Whoever runs it again has seen that.
     assert bench.run(spec, behave) is JobState.COMPLETED_WITH_FAILURES
 

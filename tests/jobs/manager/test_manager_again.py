@@ -43,8 +43,8 @@ def test_a_strangers_file_is_never_written_over(bench: Bench, spec_of: SpecOf) -
         spec = spec_of(policy={"on_existing": policy})
         with pytest.raises(PlanRefused, match="was not made here"):
             bench.run(spec)
-        job_id = bench.store.find_job(spec, base=bench.base) or ""
-        assert bench.store.job(job_id).reason.startswith(REJECTED)
+        job_id = bench.store.jobs.find(spec, base=bench.base) or ""
+        assert bench.store.jobs.get(job_id).reason.startswith(REJECTED)
     assert theirs.read_bytes() == b"theirs"
     assert not list((bench.base / "out").glob(".giornata-*"))
 
@@ -69,7 +69,7 @@ def test_outputs_of_an_earlier_job_are_kept_or_replaced_as_asked(
     other = spec_of(render={"strength": 0.5}, policy={"on_existing": policy})
     bench.run(other)
     assert bench.counts(other) == expected
-    (one, *_) = bench.store.items(bench.store.find_job(other, base=bench.base) or "")
+    (one, *_) = bench.store.items.all(bench.store.jobs.find(other, base=bench.base) or "")
     if policy == "skip":
         assert "with other settings; set on_existing: replace" in one.reason
     if policy == "replace":

@@ -68,8 +68,8 @@ def test_a_manager_that_dies_while_rendering_leaves_nothing_behind(bench: Bench,
 def test_a_manager_that_dies_while_listing_is_followed_by_one_that_lists_again(
     bench: Bench, spec_of: SpecOf
 ) -> None:
-    job_id = bench.store.create_job(spec_of(), base=bench.base)
-    assert bench.store.snapshot(job_id).state is JobState.LISTING
+    job_id = bench.store.jobs.create(spec_of(), base=bench.base)
+    assert bench.store.jobs.snapshot(job_id).state is JobState.LISTING
     assert bench.run(spec_of()) is JobState.COMPLETED
     assert bench.counts(spec_of()) == {"done": 9}
 
@@ -80,7 +80,7 @@ def test_a_second_manager_takes_over_and_the_first_one_stops(bench: Bench, spec_
 
     def behave(claim: Claim) -> Outcome | None:
         if claim.task.source.endswith("5.jpg") and claim.epoch == 1:
-            bench.store.raise_epoch(job_id)
+            bench.store.leases.raise_epoch(job_id)
         return done(claim)
 
     first = bench.manager(behave)
@@ -88,7 +88,7 @@ def test_a_second_manager_takes_over_and_the_first_one_stops(bench: Bench, spec_
         first.run_until_done(job_id)
     assert bench.runner.cancelled == 1
     assert bench.manager().run_until_done(job_id) is JobState.COMPLETED
-    assert bench.store.snapshot(job_id).stale_reports > 0
+    assert bench.store.jobs.snapshot(job_id).stale_reports > 0
     bench.audit(spec_of())
 
 
@@ -99,8 +99,8 @@ def test_a_manager_that_is_no_longer_the_active_one_leaves_at_once(bench: Bench,
     assert bench.runner.cancelled == 1
     # Another manager finds the job as it was left, and does it all.
     other = bench.manager()
-    other.serve(lambda: bench.store.snapshot(job_id).state.is_terminal)
-    assert bench.store.snapshot(job_id).state is JobState.COMPLETED
+    other.serve(lambda: bench.store.jobs.snapshot(job_id).state.is_terminal)
+    assert bench.store.jobs.snapshot(job_id).state is JobState.COMPLETED
 
 
 def test_an_overdue_report_is_a_timeout_and_counts_for_nothing_when_it_comes(
@@ -117,7 +117,7 @@ def test_an_overdue_report_is_a_timeout_and_counts_for_nothing_when_it_comes(
     assert bench.run(spec, behave) is JobState.COMPLETED
     ends = [outcome.outcome_class for _, outcome, _ in bench.recorder.decisions]
     assert Counter(ends) == {OutcomeClass.DONE: 9, OutcomeClass.TIMEOUT: 1}
-    assert bench.store.snapshot(bench.store.job_ids()[0]).stale_reports == 1
+    assert bench.store.jobs.snapshot(bench.store.jobs.ids()[0]).stale_reports == 1
     bench.audit(spec)
 
 
@@ -155,7 +155,7 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(bench: Bench, spec_of
     manager = bench.manager()
     job_id = manager.submit(spec_of(), base=bench.base).job_id
     away = 5
-    prepare = bench.store.prepare
+    prepare = bench.store.leases.prepare
 
     def hesitate(*args: object) -> object:
         nonlocal away
@@ -164,7 +164,7 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(bench: Bench, spec_of
             raise StoreUnavailable("the store", "locked", True)
         return prepare(*args)  # type: ignore[arg-type]
 
-    bench.store.prepare = hesitate  # type: ignore[method-assign,assignment]
+    bench.store.leases.prepare = hesitate  # type: ignore[method-assign,assignment]
     assert manager.run_until_done(job_id) is JobState.COMPLETED
     assert len(bench.runner.submitted) == 9
     bench.audit(spec_of())

@@ -24,9 +24,12 @@ def rounds(supervisor: WorkerMonitor, clock: ManualClock, count: int = 2) -> Non
 def test_the_store_knows_the_workers(store: JobStore, clock: ManualClock, runner: FakeRunner) -> None:
     supervisor = WorkerMonitor(store, runner, FailureTracker(), clock)
     rounds(supervisor, clock)
-    assert {worker.worker: worker.pid for worker in store.workers()} == {"render-0.0": 11, "render-1.0": 12}
+    assert {worker.worker: worker.pid for worker in store.workers.all()} == {
+        "render-0.0": 11,
+        "render-1.0": 12,
+    }
     supervisor.leave()
-    assert store.workers() == []
+    assert store.workers.all() == []
 
 
 def test_a_worker_that_fails_three_items_is_set_aside_until_a_person_lets_it_back(
@@ -38,9 +41,9 @@ def test_a_worker_that_fails_three_items_is_set_aside_until_a_person_lets_it_bac
         blame.note("job", item, "render-0.0", OutcomeClass.BUG)
     rounds(supervisor, clock)
     assert runner.aside == {"render-0"}
-    (block,) = store.blocks()
+    (block,) = store.workers.blocks()
     assert (block.worker, block.kind) == ("render-0", BlockKind.SET_ASIDE)
-    store.unblock("render-0", by="ann")
+    store.workers.unblock("render-0", by="ann")
     rounds(supervisor, clock)
     assert runner.aside == set()
 
@@ -55,6 +58,6 @@ def test_the_last_worker_is_never_set_aside(store: JobStore, clock: ManualClock,
 
 
 def test_what_people_block_is_blocked(store: JobStore, clock: ManualClock, runner: FakeRunner) -> None:
-    store.block("render-1", BlockKind.BLOCK, reason="it smells", by="ann")
+    store.workers.block("render-1", BlockKind.BLOCK, reason="it smells", by="ann")
     rounds(WorkerMonitor(store, runner, FailureTracker(), clock), clock)
     assert runner.aside == {"render-1"}

@@ -55,7 +55,7 @@ def test_a_bag_is_one_to_its_reference_implementation(store: JobStore, tmp_path:
 
 def test_outputs_keep_the_hash_that_was_recorded_and_are_not_read(store: JobStore, tmp_path: Path) -> None:
     job_id = delivered(store, tmp_path, checksums=True)
-    recorded = {Path(item.target).name: item.sha256 for item in store.items(job_id)}
+    recorded = {Path(item.target).name: item.sha256 for item in store.items.all(job_id)}
     path = tmp_path / "bag" / "data" / "a.png"
     path.write_bytes(b"x" * path.stat().st_size)
     (written,) = deliver_package(store, job_id, FILES)

@@ -20,7 +20,7 @@ SpecOf = Callable[..., JobSpec]
 
 @pytest.fixture
 def job_id(store: JobStore, spec_of: SpecOf, tmp_path: Path) -> str:
-    created = store.create_job(spec_of(), base=tmp_path)
+    created = store.jobs.create(spec_of(), base=tmp_path)
     fill(store, created)
     return created
 
@@ -35,7 +35,7 @@ def test_a_file_that_someone_else_holds_only_costs_time(
     began = time.monotonic()
     release.start()
     try:
-        assert store.snapshot(job_id).total == 5  # who only reads does not wait
+        assert store.jobs.snapshot(job_id).total == 5  # who only reads does not wait
         assert len(claimed(store, job_id)) == 1
         assert time.monotonic() - began >= held_s
     finally:
@@ -107,7 +107,7 @@ def test_a_whole_store_passes_the_check(either_store: JobStore) -> None:
 
 
 def test_a_damaged_file_is_found_and_said(store: JobStore, spec_of: SpecOf, tmp_path: Path) -> None:
-    fill(store, store.create_job(spec_of(), base=tmp_path), "abcdefghijklmnopqrstuvwxyz" * 1)
+    fill(store, store.jobs.create(spec_of(), base=tmp_path), "abcdefghijklmnopqrstuvwxyz" * 1)
     store.close()
     place = tmp_path / "state" / "jobs.sqlite"
     whole = place.read_bytes()
@@ -131,7 +131,7 @@ def test_a_server_that_was_restarted_is_found_again(
     server: PostgresServer, server_place: str, spec_of: SpecOf, tmp_path: Path
 ) -> None:
     with JobStore(server_place) as store:
-        created = store.create_job(spec_of(), base=tmp_path)
+        created = store.jobs.create(spec_of(), base=tmp_path)
         fill(store, created)
         server.stop()
         try:

@@ -55,17 +55,24 @@ def test_a_migrated_file_has_the_shape_of_a_new_one(migrated: JobStore, old: Pat
 
 
 def test_a_migrated_store_knows_what_it_knew(migrated: JobStore) -> None:
-    assert [line.job_id for line in migrated.jobs()] == ["new-1", "run-1", "end-1"]
-    assert migrated.snapshot("run-1").counts[ItemState.DONE] == 1
-    assert [item.state for item in migrated.items("run-1")] == ["done", "queued", "failed"]
-    assert migrated.item("run-1", "cc").reason == "broke"
-    assert [(attempt.reason, attempt.log) for attempt in migrated.attempts("run-1", "cc")] == [("broke", "")]
-    assert migrated.lost_by_class("run-1") == {"bug": 1}
-    assert [event.kind for event in migrated.events(job_id="run-1")] == ["create", "listed", "start", "start"]
+    assert [line.job_id for line in migrated.jobs.page()] == ["new-1", "run-1", "end-1"]
+    assert migrated.jobs.snapshot("run-1").counts[ItemState.DONE] == 1
+    assert [item.state for item in migrated.items.all("run-1")] == ["done", "queued", "failed"]
+    assert migrated.items.get("run-1", "cc").reason == "broke"
+    assert [(attempt.reason, attempt.log) for attempt in migrated.items.attempts("run-1", "cc")] == [
+        ("broke", "")
+    ]
+    assert migrated.items.lost_by_class("run-1") == {"bug": 1}
+    assert [event.kind for event in migrated.events.page(job_id="run-1")] == [
+        "create",
+        "listed",
+        "start",
+        "start",
+    ]
 
 
 def test_what_the_first_version_did_not_write_is_worked_out(migrated: JobStore) -> None:
-    lines = {line.job_id: line for line in migrated.jobs()}
+    lines = {line.job_id: line for line in migrated.jobs.page()}
     assert {job_id: line.listed for job_id, line in lines.items()} == {
         "run-1": True,
         "end-1": True,
@@ -73,16 +80,16 @@ def test_what_the_first_version_did_not_write_is_worked_out(migrated: JobStore) 
     }
     assert (lines["run-1"].started_at, lines["run-1"].finished_at) == (102.0, None)
     assert (lines["end-1"].state, lines["end-1"].finished_at) == (JobState.COMPLETED, 90.0)
-    assert {job.job_id: job.canary_open for job in migrated.live_jobs()} == {"run-1": False, "new-1": True}
+    assert {job.job_id: job.canary_open for job in migrated.jobs.live()} == {"run-1": False, "new-1": True}
 
 
 def test_a_migrated_store_works_on(migrated: JobStore) -> None:
-    migrated.note("up", actor="anna")
-    epoch, _ = migrated.raise_epoch("run-1")
+    migrated.events.append("up", actor="anna")
+    epoch, _ = migrated.leases.raise_epoch("run-1")
     assert epoch == 4
-    assert migrated.reopen("run-1", [ItemState.FAILED]) == 1
-    migrated.put_workers([])
-    assert migrated.due_notices() == []
+    assert migrated.items.reopen("run-1", [ItemState.FAILED]) == 1
+    migrated.workers.put([])
+    assert migrated.events.due_notices() == []
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

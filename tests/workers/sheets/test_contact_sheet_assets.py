@@ -74,7 +74,7 @@ def test_items_of_a_picture_come_together_and_few_are_held(tmp_path: Path) -> No
             for number in range(8)
         ]
         job_id = new_job(store, tmp_path, [NewItem(task) for task in tasks])
-        found = list(by_source(store.items(job_id)))
+        found = list(by_source(store.items.all(job_id)))
         assert len(found) == 160 > OPEN_PICTURES
         assert all(len(items) == 2 for _, items in found)
 
