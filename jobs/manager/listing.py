@@ -22,7 +22,13 @@ from giornata.jobs.model.attempt import one_line
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.model.task import RenderTask, is_outdated
-from giornata.jobs.planning.conflicts import PrefetchedTargets, TargetIndex
+from giornata.jobs.planning.conflicts import (
+    PrefetchedTargets,
+    TargetIndex,
+    foreign_file,
+    name_conflict,
+    own_file,
+)
 from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.planning.validate import SHOWN
@@ -125,15 +131,11 @@ class Lister:
             return NewItem(task)
         ours = self._store.deliveries.find(task.target)
         if ours is None:
-            if self._store.deliveries.owns(
-                task.target
-            ):  # published by a manager that died before it could say so
-                return NewItem(task)
-            words = f"{task.target} exists and was not made here; move it or choose another destination"
-            raise BadName(task.source, words)
+            if self._store.deliveries.owns(task.target):
+                return NewItem(task)  # published by a manager that died before it could say so
+            raise BadName(task.source, foreign_file(task))
         if on_existing is OnExisting.FAIL:
-            reason = f"{task.target} exists and on_existing is {OnExisting.FAIL}"
-            return NewItem(task, ItemState.FAILED, reason)
+            return NewItem(task, ItemState.FAILED, own_file(task))
         if not self._is_intact(there, ours):
             reason = f"{task.target} was changed since it was delivered; move it and run again"
             return NewItem(task, ItemState.FAILED, reason)
@@ -173,7 +175,6 @@ class _Walk:
         self._again = lister.has_items(record.job_id)
         self._relisted: KnownItems | None = None
         self._failed: list[NewItem] = []
-        self._source = ""
         self.problems: list[str] = []
         self.problem_count = 0
         self.stopped = False
@@ -194,8 +195,10 @@ class _Walk:
         yield from self._drained()
 
     def _checked(self, task: RenderTask, ahead: PrefetchedTargets) -> Iterator[NewItem]:
-        clash = self._clash(task)
-        if clash is None:
+        conflict = name_conflict(task, self._index)
+        if conflict is not None:
+            problem = BadName(task.source, conflict)
+        else:
             known = self._relisted.key(task.item_id) if self._relisted else None
             if known is not None:
                 self._lister.renew(self._record.job_id, task, known)
@@ -204,22 +207,9 @@ class _Walk:
                 there = ahead.head(task.target)
                 yield self._lister.new_item(task, there, self._record.spec.policy.on_existing)
                 return
-            except BadName as problem:
-                clash = problem
-        self._refuse(clash, task)
-
-    def _clash(self, task: RenderTask) -> JobError | None:
-        taker = self._index.add_source(task.source) if task.source != self._source else None
-        self._source = task.source
-        if taker:
-            return BadName(task.source, f"the output of {taker} would overwrite it")
-        earlier = self._index.add_target(task.target, by=f"{task.source} in style {task.style_label}")
-        if not earlier:
-            return None
-        words = (
-            f"{task.target} in style {task.style_label} falls on {earlier}; change the template or a label"
-        )
-        return BadName(task.source, words)
+            except BadName as error:
+                problem = error
+        self._refuse(problem, task)
 
     def _unplaced(self, problem: JobError) -> None:
         """A problem with an input of which no task came."""

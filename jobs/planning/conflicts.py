@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from giornata.jobs.model.paths import fold, is_url
 from giornata.jobs.model.task import RenderTask
+from giornata.jobs.spec.enums import OnExisting
 from giornata.jobs.storage.base import ObjectInfo
 
 CACHE_KIB = 16_384  # what the index may hold in memory; the rest goes to a temporary file
@@ -60,6 +61,34 @@ class TargetIndex:
 
 def _key(name: str) -> bytes:
     return hashlib.blake2b(fold(name).encode(), digest_size=16).digest()
+
+
+def name_conflict(task: RenderTask, index: TargetIndex) -> str | None:
+    """Note the names of `task` in `index`; what they run into, in words, or None."""
+    taker = index.add_source(task.source)
+    if taker:
+        return f"the output of {taker} would overwrite it"
+    earlier = index.add_target(task.target, by=f"{task.source} in style {task.style_label}")
+    if earlier is None:
+        return None
+    return f"{task.target} in style {task.style_label} falls on {earlier}; change the template or a label"
+
+
+def existing_conflict(task: RenderTask, on_existing: OnExisting, *, is_ours: bool) -> str | None:
+    """Why what stands at the target of `task` is in its way; None when it may be kept or replaced."""
+    if not is_ours:
+        return foreign_file(task)
+    return own_file(task) if on_existing is OnExisting.FAIL else None
+
+
+def foreign_file(task: RenderTask) -> str:
+    """The words for a file at the target that was not made here."""
+    return f"{task.target} exists and was not made here; move it or choose another destination"
+
+
+def own_file(task: RenderTask) -> str:
+    """The words for an output of ours that a job asks to fail for."""
+    return f"{task.target} exists and on_existing is {OnExisting.FAIL}"
 
 
 AT_ONCE = 500  # a listing of a bucket answers for a thousand; tasks are held until their answer is there

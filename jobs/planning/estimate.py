@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from giornata.jobs.errors import BadName, JobError, PlanRefused
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.model.task import RenderTask
-from giornata.jobs.planning.conflicts import PrefetchedTargets, TargetIndex
+from giornata.jobs.planning.conflicts import PrefetchedTargets, TargetIndex, existing_conflict, name_conflict
 from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.planning.task_builder import MASTERS_AT_ONCE, expand
 from giornata.jobs.planning.validate import SHOWN
@@ -99,18 +99,19 @@ def plan(
     estimate of time; `price` goes before the spec's own.
     Raises `PlanRefused` with the first problems and their number.
     """
-    problems = _Problems()
+    problems, on_existing = _Problems(), spec.policy.on_existing
     tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px, cost)
     with TargetIndex() as index:
         files = (files or LocalFiles()).of(spec.storage)
         places = files.places
         tasks = expand(spec, base=base, styles=styles, on_problem=problems.add, places=places)
         for task in (ahead := PrefetchedTargets(tasks, files)):
-            clash = _clash(task, index)
-            if clash is None and _stands(task.target, ahead):
-                clash = _existing(task, spec.policy.on_existing, ours=ours(task.target), tally=tally)
-            if clash:
-                problems.add(BadName(task.source, clash))
+            conflict = name_conflict(task, index)
+            if conflict is None and _stands(task.target, ahead):
+                conflict = existing_conflict(task, on_existing, is_ours=ours(task.target))
+                tally.delivered += conflict is None and on_existing is OnExisting.SKIP
+            if conflict:
+                problems.add(BadName(task.source, conflict))
             tally.count(task)
     if not tally.items and not problems.total:
         problems.add(BadName(spec.name, "the inputs hold no picture"))
@@ -230,25 +231,6 @@ def _remember(known: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> N
 
 def _tiles(size: Size, tile_px: int) -> int:
     return math.ceil(size.width / tile_px) * math.ceil(size.height / tile_px)
-
-
-def _clash(task: RenderTask, index: TargetIndex) -> str | None:
-    taker = index.add_source(task.source)
-    if taker:
-        return f"the output of {taker} would overwrite it"
-    earlier = index.add_target(task.target, by=f"{task.source} in style {task.style_label}")
-    if not earlier:
-        return None
-    return f"{task.target} in style {task.style_label} falls on {earlier}; change the template or a label"
-
-
-def _existing(task: RenderTask, on_existing: OnExisting, *, ours: bool, tally: _Tally) -> str | None:
-    if not ours:
-        return f"{task.target} exists and was not made here; move it or choose another destination"
-    if on_existing is OnExisting.FAIL:
-        return f"{task.target} exists and on_existing is {OnExisting.FAIL}"
-    tally.delivered += on_existing is OnExisting.SKIP
-    return None
 
 
 def _stands(target: str, ahead: PrefetchedTargets) -> bool:
