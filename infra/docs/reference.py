@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -9,8 +10,13 @@ from typing import Any
 
 import typer
 
+from giornata.cluster.app import create_app
+from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import COMMANDS
+from giornata.cluster.service.auth import Access
+from giornata.cluster.service.local import desk_on
 from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.store.store import JobStore
 
 NOTE = "<!-- written by `make docs` -->"
 Schema = Mapping[str, Any]
@@ -100,7 +106,61 @@ def _row(parameter: Any) -> str:
     return f"| {words} | {_cell(getattr(parameter, 'help', None) or '')} |"
 
 
-PAGES = {"spec.md": spec_page, "cli.md": cli_page}
+MEANINGS = {
+    Exit.DONE: "what was asked for is done",
+    Exit.INTERNAL: "a bug; its traceback is on the terminal",
+    Exit.USAGE: "wrong usage: an unknown option, or a spec that cannot be read",
+    Exit.FAILED: "the job or the picture failed",
+    Exit.NOT_FINISHED: "not finished: stopped, paused, or still running when the time to wait was over",
+    Exit.NOT_FOUND: "no such job, item or worker",
+    Exit.CANCELLED: "the job was cancelled",
+    Exit.COMPLETED_WITH_FAILURES: "the job ended and some of its items could not be delivered",
+    Exit.REJECTED: "rejected by checks before anything ran",
+    Exit.UNREACHABLE: "cluster, service or database unreachable",
+}
+
+
+def exit_codes_page() -> str:
+    """Every exit code and what it stands for."""
+    rows = [f"| {int(code)} | {MEANINGS[code]} |" for code in Exit]
+    head = f"# The exit codes\n\n{NOTE}\n\nOf every command; a shell adds its own above 125.\n"
+    return "\n".join([head, "| code | when |\n|---|---|", *rows, ""])
+
+
+def http_page() -> str:
+    """Every route of the service's API, from its own OpenAPI description."""
+    with tempfile.TemporaryDirectory() as folder, JobStore(Path(folder) / "jobs.sqlite") as store:
+        paths = create_app(desk_on(store), access=Access()).openapi()["paths"]
+    parts = [
+        "# The HTTP API",
+        NOTE,
+        "JSON in and out; the full description, with every field, is the service's own `/api/openapi.json`."
+        " Errors are problem details (RFC 9457). A service with tokens wants `Authorization: Bearer TOKEN`.",
+        "| route | what it does |\n|---|---|",
+    ]
+    return "\n\n".join(parts) + "\n" + "".join(_routes(paths))
+
+
+def _routes(paths: Schema) -> Iterator[str]:
+    for path, methods in sorted(paths.items()):
+        for method, operation in methods.items():
+            if path.startswith("/api/"):
+                words = (operation.get("description") or operation.get("summary", "")).split("\n\n")[0]
+                queries = [
+                    f"`{field['name']}`"
+                    for field in operation.get("parameters", ())
+                    if field["in"] == "query"
+                ]
+                more = f" Query: {', '.join(queries)}." if queries else ""
+                yield f"| `{method.upper()} {path}` | {_cell(words)}{more} |\n"
+
+
+PAGES = {
+    "spec.md": spec_page,
+    "cli.md": cli_page,
+    "exit-codes.md": exit_codes_page,
+    "http.md": http_page,
+}
 
 
 def main(folder: Path) -> None:

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-DISALLOWED = frozenset(
-    "found one told made words wanted known said kept here there ours mine some few got asked taken others "
-    "these those them it such".split()
-)
+PRONOUNS = """
+found one told made words wanted known said kept here there ours mine some few got asked taken others
+these those them it such
+"""
+DISALLOWED = frozenset(PRONOUNS.split())
 
 
 def local_names(tree: ast.AST) -> Iterator[tuple[int, str]]:

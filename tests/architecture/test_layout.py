@@ -96,6 +96,6 @@ def test_the_front_page_is_short_and_its_links_lead_somewhere() -> None:
 def test_the_reference_is_what_models_and_commands_say(tmp_path: Path) -> None:
     script = ROOT / "infra" / "docs" / "reference.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], cwd=ROOT, check=True, timeout=120)
-    for name in ("spec.md", "cli.md"):
+    for name in ("spec.md", "cli.md", "exit-codes.md", "http.md"):
         published = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
         assert published == (tmp_path / name).read_text(encoding="utf-8"), f"{name} is stale: make docs"

@@ -120,7 +120,7 @@ def fits_and_reads_well(page: Any, name: str) -> None:
 
 
 @pytest.mark.skipif(
-    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/dashboard-*"
+    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/images/dashboard-*"
 )
 def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: Browser) -> None:
     made = Gallery(tmp_path, count=360)

@@ -116,7 +116,7 @@ def collection_sheet(folder: Path, target: Path) -> Path:
 
 
 @pytest.mark.skipif(
-    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes docs/campaign.jpg and heritage"
+    "GIORNATA_DOCS" not in os.environ, reason="only with GIORNATA_DOCS: writes pictures to docs/images"
 )
 def test_the_front_pages_pictures_of_both_uses_are_made(tmp_path: Path) -> None:
     for name, write in (("campaign", campaign_sheet), ("heritage", collection_sheet)):
