@@ -8,7 +8,7 @@ import pytest
 from giornata.cluster.ray_runtime.runtime import Runtime
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.settings import ClusterSettings
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 
 from giornata.jobs.model.states import JobState
 from giornata.styles.library import Library
-from tests.browsers import Browser, chromium, shots_folder
-from tests.galleries import COUNT, Gallery, until
+from tests.support.browsers import Browser, chromium, shots_folder
+from tests.support.galleries import COUNT, Gallery, until
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from giornata.workers.rendering.outcomes import delivered
 from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.uploader import Uploader
-from tests.buckets import Batch, InlineRunner, planted
+from tests.support.buckets import Batch, InlineRunner, planted
 
 
 class Copies(InlineRunner):

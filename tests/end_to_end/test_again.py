@@ -18,7 +18,7 @@ from giornata.jobs.spec.loader import load_spec
 from giornata.jobs.storage.hashing import file_sha256
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out
+from tests.support.batches import carry_out
 from tests.workers.pictures import encoded
 
 PICTURES = 1000

@@ -12,10 +12,10 @@ from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.store.store import JobStore
 from giornata.workers.storage.publisher import new_publisher
-from tests import s3
-from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
-from tests.faults import FaultProxy, Kind, faults_before
-from tests.witness import Witness
+from tests.support import s3
+from tests.support.bucket_watcher import Witness
+from tests.support.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
+from tests.support.faults import FaultProxy, Kind, faults_before
 
 PICTURES = 4
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import pytest
 
 from giornata.cluster.service.auth import Access, AccessRole, Person
 from giornata.jobs.model.states import ItemState
-from tests.browsers import Browser, comes_true, ready
-from tests.galleries import COUNT, Gallery
+from tests.support.browsers import Browser, comes_true, ready
+from tests.support.galleries import COUNT, Gallery
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"

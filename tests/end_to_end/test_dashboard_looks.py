@@ -11,9 +11,9 @@ from giornata.cluster.service.auth import Access, AccessRole, Person
 from giornata.cluster.service.schemas.base import Role
 from giornata.jobs.model.states import ItemState
 from giornata.styles.library import Library
-from tests.browsers import DOCS, NARROW, Browser, comes_true, keep_small, ready, serious
-from tests.galleries import NASTY, Gallery, until
-from tests.services import serving
+from tests.support.browsers import DOCS, NARROW, Browser, comes_true, keep_small, ready, serious
+from tests.support.galleries import NASTY, Gallery, until
+from tests.support.services import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 SIZES = (NARROW, (2560, 1300))

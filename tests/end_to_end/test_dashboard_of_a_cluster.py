@@ -14,7 +14,7 @@ import pyvips
 import skimage.data
 from PIL import Image
 
-from tests.browsers import DOCS, Browser, chromium, comes_true, keep_small, shots_folder
+from tests.support.browsers import DOCS, Browser, chromium, comes_true, keep_small, shots_folder
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.browser]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main", "up", "--port", "0", "--workers", "2"]

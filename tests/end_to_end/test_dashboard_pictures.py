@@ -12,8 +12,8 @@ from giornata.jobs.model.paths import SIDECAR
 from giornata.jobs.model.states import ItemState
 from giornata.workers.tiling.canvas import Canvas, new_canvas
 from giornata.workers.tiling.grid import TileGrid
-from tests.browsers import Browser, comes_true, ready
-from tests.galleries import Gallery, until
+from tests.support.browsers import Browser, comes_true, ready
+from tests.support.galleries import Gallery, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 

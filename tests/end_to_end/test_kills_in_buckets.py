@@ -22,9 +22,9 @@ from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 from giornata.workers.storage.publisher import new_publisher
 from giornata.workers.storage.s3_transfer import SHA256
-from tests import s3
-from tests.buckets import RENDERED, Batch, empty, fill, small_library
-from tests.faults import faults_before
+from tests.support import s3
+from tests.support.buckets import RENDERED, Batch, empty, fill, small_library
+from tests.support.faults import faults_before
 
 ROOT = Path(__file__).parents[2]
 MIB = 1 << 20

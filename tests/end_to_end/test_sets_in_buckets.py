@@ -30,11 +30,11 @@ from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 from giornata.workers.storage import s3_transfer as s3_upload
 from giornata.workers.storage.publisher import new_publisher
-from tests import s3
-from tests.buckets import RENDERED, SOURCES, Batch, empty, small_library
-from tests.collections_of_pictures import photographs, scans
-from tests.faults import FaultProxy, Kind, faults_before
-from tests.witness import Witness, is_hidden
+from tests.support import s3
+from tests.support.bucket_watcher import Witness, is_hidden
+from tests.support.buckets import RENDERED, SOURCES, Batch, empty, small_library
+from tests.support.faults import FaultProxy, Kind, faults_before
+from tests.support.image_sets import photographs, scans
 
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]
 COMPLETED, WITH_FAILURES = 0, 104

@@ -12,7 +12,7 @@ import bagit
 import pytest
 
 from giornata.workers.sheets.contact_sheet import contact_sheet
-from tests.browsers import DOCS
+from tests.support.browsers import DOCS
 
 pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 WORDS = [sys.executable, "-m", "giornata.cluster.cli.main"]

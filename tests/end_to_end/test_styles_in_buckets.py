@@ -12,8 +12,8 @@ from giornata.jobs.errors import PlanRefused
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import JobState
 from giornata.jobs.store.store import JobStore
-from tests import s3
-from tests.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
+from tests.support import s3
+from tests.support.buckets import RENDERED, SOURCES, Batch, empty, fill, picture, small_library
 
 pytestmark = pytest.mark.slow
 STYLE = f"s3://{SOURCES}/styles/waves.png"

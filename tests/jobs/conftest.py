@@ -8,8 +8,8 @@ import pytest
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.store import JobStore
-from tests import postgres
-from tests.fakes import ManualClock
+from tests.support import postgres
+from tests.support.fakes import ManualClock
 from tests.support.manager_harness import Bench
 
 

@@ -8,7 +8,7 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ended
+from tests.support.fakes import ended
 
 DONE = Decision(ItemState.DONE, "")
 

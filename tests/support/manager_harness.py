@@ -10,7 +10,7 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from tests.fakes import FakeRunner, FolderPublisher, ManualClock, Recorder, StyleNames, done, ended
+from tests.support.fakes import FakeRunner, FolderPublisher, ManualClock, Recorder, StyleNames, done, ended
 
 Behaviour = Callable[[Claim], Outcome | None]
 

@@ -25,7 +25,7 @@ from giornata.workers.rendering.paint import paint_whole
 from giornata.workers.rendering.renderer import OpenWorkDir, Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.executor import exact_totals
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 SIZE = (120, 160)  # height, width
 

@@ -11,9 +11,9 @@ from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
 from giornata.workers.storage.publisher import new_publisher
-from tests.batches import new_job, settle, take_claims, task_for
-from tests.fakes import ended
-from tests.s3 import CREDENTIALS, client, endpoint
+from tests.support.batches import new_job, settle, take_claims, task_for
+from tests.support.fakes import ended
+from tests.support.s3 import CREDENTIALS, client, endpoint
 
 
 @pytest.fixture(scope="module")

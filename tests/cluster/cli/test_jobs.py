@@ -14,7 +14,7 @@ from giornata.cluster.cli.main import dispatch
 from giornata.cluster.service import local
 from giornata.jobs.manager.listing import REJECTED
 from giornata.jobs.model.states import ItemState, JobEvent
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 Run = Callable[..., tuple[int, str]]
 

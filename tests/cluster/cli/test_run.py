@@ -10,9 +10,9 @@ from giornata.jobs.errors import StorageThrottled
 from giornata.jobs.manager.timing import Backoff
 from giornata.jobs.model.states import JobState
 from giornata.jobs.store.store import JobStore
-from tests import s3
-from tests.buckets import Batch, empty, fill, small_library
-from tests.faults import FaultProxy, Kind, faults_before
+from tests.support import s3
+from tests.support.buckets import Batch, empty, fill, small_library
+from tests.support.faults import FaultProxy, Kind, faults_before
 
 PICTURES = 2
 

@@ -15,8 +15,8 @@ from giornata.cluster.service.schemas.jobs import EtaView, RatesView
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobEvent
 from giornata.jobs.store.records import NewItem, Settlement
-from tests.services import Place, serving
 from tests.support.job_rows import DONE, claimed, fail, fill, good, task
+from tests.support.services import Place, serving
 
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
 PEOPLE = [(ANNA, Person("anna", AccessRole.OPERATOR)), (VIC, Person("vic", AccessRole.VIEWER))]

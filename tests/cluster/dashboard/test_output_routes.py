@@ -17,10 +17,10 @@ from giornata.jobs.model.states import JobEvent
 from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.workers.encoding.pyramid import write_tiles
-from tests import s3
-from tests.faults import faults_before
-from tests.services import Place, serving
+from tests.support import s3
+from tests.support.faults import faults_before
 from tests.support.job_rows import DONE, claimed, good, task
+from tests.support.services import Place, serving
 
 WAIT_S = 20.0
 

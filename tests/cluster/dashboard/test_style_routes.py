@@ -12,7 +12,7 @@ from PIL import Image
 
 from giornata.cluster.dashboard.templating import PageContext
 from giornata.styles.library import EngineName, Library
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 PATIENCE_S = 90.0
 

@@ -13,7 +13,7 @@ from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import Runtime
 from giornata.jobs.model.attempt import Claim, OutcomeClass
 from giornata.workers.settings import RenderSettings
-from tests.batches import wave_of
+from tests.support.batches import wave_of
 
 PATIENCE_S = 60.0  # Ray's agent collects every ten seconds
 SERIES = {f"ray_{STAGE_SECONDS}_count": 'stage="whole"', f"ray_{ENDED}_total": 'outcome="done"'}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.records import NewItem, WorkerRecord
 from giornata.jobs.store.store import JobStore
 from giornata.workers.encoding.encode import file_sha256
-from tests.batches import carry_out, delivered, new_job, settle, take_claims, task_for
-from tests.fakes import done, ended
+from tests.support.batches import carry_out, delivered, new_job, settle, take_claims, task_for
+from tests.support.fakes import done, ended
 from tests.workers.pictures import image, photo
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"

@@ -20,8 +20,8 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out, new_job, settle, take_claims, task_for
-from tests.fakes import ManualClock, done, ended
+from tests.support.batches import carry_out, new_job, settle, take_claims, task_for
+from tests.support.fakes import ManualClock, done, ended
 
 
 def facts_of(store: JobStore, clock: ManualClock, job_id: str) -> JobFacts:

@@ -19,7 +19,7 @@ from giornata.cluster.service.auth import (
     read_tokens,
 )
 from giornata.cluster.service.schemas.base import Role
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 ANNA, VIC = "a-token-of-annas", "a-token-of-vics-"
 PEOPLE = [(ANNA, Person("anna", AccessRole.OPERATOR)), (VIC, Person("vic", AccessRole.VIEWER))]

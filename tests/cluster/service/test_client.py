@@ -13,7 +13,7 @@ from giornata.cluster.service.api import JobApi
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.client import Client
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 NIGHTLY = "nightly 7"
 

@@ -12,8 +12,8 @@ from schemathesis import GenerationMode
 
 from giornata.cluster.app import create_app
 from giornata.cluster.service.auth import Access
-from tests import postgres
-from tests.services import Place
+from tests.support import postgres
+from tests.support.services import Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 ENDLESS = ("/api/stream", "/api/jobs/{job_id}/stream")

@@ -12,7 +12,7 @@ from giornata.cluster.service.leader import Manifests
 from giornata.cluster.service.rates import Rates
 from giornata.jobs.errors import IllegalTransition, PlanRefused, UnknownItem, UnknownJob
 from giornata.jobs.model.states import ItemState, JobEvent
-from tests.services import Place
+from tests.support.services import Place
 
 NUL = "\0"
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from giornata.cluster.service.leader import LeaderElection
 from giornata.cluster.service.schemas.base import Role
-from tests.services import Place
+from tests.support.services import Place
 
 
 class Loop:

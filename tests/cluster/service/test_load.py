@@ -18,7 +18,7 @@ from giornata.jobs.model.states import JobEvent
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.jobs.store.store import JobStore
-from tests.browsers import Browser, chromium, ready, shots_folder
+from tests.support.browsers import Browser, chromium, ready, shots_folder
 from tests.support.job_rows import DONE, claimed, good, task
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def hang(store: JobStore, root: Path, count: int) -> str:
 @contextmanager
 def apart(root: Path) -> Iterator[tuple[str, psutil.Process]]:
     """A service of the store in `root` and its process."""
-    words = [sys.executable, "-m", "tests.load_server", str(root)]
+    words = [sys.executable, "-m", "tests.support.load_server", str(root)]
     process = subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -12,9 +12,9 @@ from giornata.cluster.service.metrics import Metrics
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState
-from tests.fakes import ended
-from tests.services import Place, serving
+from tests.support.fakes import ended
 from tests.support.job_rows import DONE, claimed, fill, good
+from tests.support.services import Place, serving
 
 BOARD = Path(__file__).parents[3] / "infra/grafana/giornata.json"
 SERIES = re.compile(r"\b(?:ray_)?giornata_[a-z_]+")

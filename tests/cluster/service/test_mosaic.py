@@ -9,8 +9,8 @@ from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobEvent
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.jobs.store.store import JobStore
-from tests.services import Place
 from tests.support.job_rows import DONE, claimed, fail, fill, good, task
+from tests.support.services import Place
 
 
 def by_hand(store: JobStore, job_id: str) -> bytes:

@@ -29,9 +29,9 @@ from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
-from tests.batches import settle, take_claims
 from tests.cluster.service.test_streams import listening
-from tests.services import Place, serving
+from tests.support.batches import settle, take_claims
+from tests.support.services import Place, serving
 
 torch.set_num_threads(1)
 STEPS = 8

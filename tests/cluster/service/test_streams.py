@@ -9,7 +9,7 @@ import httpx
 
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.jobs.model.states import JobEvent
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 Event = tuple[int, str, dict[str, object]]
 

@@ -14,7 +14,7 @@ import pytest
 from giornata.cluster.errors import TargetForbidden, UnsafeService
 from giornata.cluster.service.webhooks import Outbox, TargetRule, is_public, signed
 from giornata.jobs.model.states import JobEvent
-from tests.services import Place
+from tests.support.services import Place
 
 KEY = b"a key of some length"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -17,8 +17,8 @@ from giornata.jobs.storage.hashing import deliverable_sha256
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.schema import attempt, counter, item, job
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out, delivered, new_job, settle, take_claims
-from tests.fakes import ManualClock, done, ended
+from tests.support.batches import carry_out, delivered, new_job, settle, take_claims
+from tests.support.fakes import ManualClock, done, ended
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from giornata.jobs.maintenance.gc import Garbage, find_leftovers, remove
 from giornata.jobs.model.paths import attempt_name, item_id_of
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out, delivered, new_job, settle, take_claims
-from tests.fakes import done
+from tests.support.batches import carry_out, delivered, new_job, settle, take_claims
+from tests.support.fakes import done
 
 ALIVE, DEAD = 4242, 4243
 

@@ -14,8 +14,8 @@ from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import ItemState, JobEvent
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out, new_job, take_claims
-from tests.fakes import done, ended
+from tests.support.batches import carry_out, new_job, take_claims
+from tests.support.fakes import done, ended
 
 ALIVE, DEAD = 4242, 4243
 

@@ -15,8 +15,8 @@ from giornata.jobs.storage.local import LocalFiles, LocalPlace, LocalPublisher
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.schema import item
 from giornata.jobs.store.store import JobStore
-from tests.batches import carry_out, delivered, new_job, task_for
-from tests.fakes import ManualClock
+from tests.support.batches import carry_out, delivered, new_job, task_for
+from tests.support.fakes import ManualClock
 
 NAMES = ("a.png", "b.png", "deep/c.png", "deep/d.png")
 

@@ -4,7 +4,7 @@ from giornata.jobs.manager.listing import AT_ONCE, KnownItems
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.planning.conflicts import PrefetchedTargets
 from giornata.jobs.spec.enums import PictureFormat
-from tests.fakes import FolderPublisher
+from tests.support.fakes import FolderPublisher
 
 
 def tasks(count: int) -> list[RenderTask]:

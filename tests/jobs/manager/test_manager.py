@@ -10,7 +10,7 @@ from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.reports.output_manifest import summarise
 from giornata.jobs.spec.job import JobSpec
-from tests.fakes import done, ended
+from tests.support.fakes import done, ended
 from tests.support.manager_harness import Bench, failing
 
 Pictures = Callable[..., Path]

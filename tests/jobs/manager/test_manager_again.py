@@ -9,7 +9,7 @@ from giornata.jobs.errors import PlanRefused
 from giornata.jobs.manager.listing import REJECTED
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.job import JobSpec
-from tests.fakes import render_bytes
+from tests.support.fakes import render_bytes
 from tests.support.manager_harness import Bench
 
 Pictures = Callable[..., Path]

@@ -10,7 +10,7 @@ from giornata.jobs.errors import StoreUnavailable, Superseded
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass, Published
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.job import JobSpec
-from tests.fakes import FolderPublisher, done
+from tests.support.fakes import FolderPublisher, done
 from tests.support.manager_harness import Bench
 
 SpecOf = Callable[..., JobSpec]

@@ -2,7 +2,7 @@ import pytest
 
 from giornata.jobs.errors import StorageThrottled, StorageUnavailable
 from giornata.jobs.manager.timing import Backoff, at_once
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 
 
 class Storage:

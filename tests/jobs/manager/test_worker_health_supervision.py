@@ -5,7 +5,7 @@ from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.ports import WorkerView
 from giornata.jobs.store.records import BlockKind
 from giornata.jobs.store.store import JobStore
-from tests.fakes import FakeRunner, ManualClock
+from tests.support.fakes import FakeRunner, ManualClock
 
 
 @pytest.fixture

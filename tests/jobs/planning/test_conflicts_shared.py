@@ -10,7 +10,7 @@ from giornata.jobs.planning.estimate import Size, plan
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.store import JobStore
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 
 def measured(source: str, page: int | None = None) -> Size:

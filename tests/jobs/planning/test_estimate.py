@@ -9,7 +9,7 @@ from giornata.jobs.model.task import is_outdated
 from giornata.jobs.planning.estimate import PlanReport, RenderTask, Size, expand, plan
 from giornata.jobs.spec.enums import PictureFormat, Statistics
 from giornata.jobs.spec.job import JobSpec
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 Pictures = Callable[..., Path]
 SpecOf = Callable[..., JobSpec]

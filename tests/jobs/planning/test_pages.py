@@ -10,8 +10,8 @@ from giornata.jobs.planning.estimate import Size, expand, plan
 from giornata.jobs.spec.job import JobSpec
 from giornata.workers.rendering.cache import reference_task, totals_key
 from giornata.workers.storage.router import StorageRouter
-from tests import s3
-from tests.fakes import StyleNames
+from tests.support import s3
+from tests.support.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
 STYLES = StyleNames("wave")

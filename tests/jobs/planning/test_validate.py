@@ -8,7 +8,7 @@ from giornata.jobs.errors import PlanRefused
 from giornata.jobs.planning.estimate import expand
 from giornata.jobs.planning.validate import LIBRARY, Signing, signing_of, signing_problems
 from giornata.jobs.spec.job import JobSpec
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
 SIGNED = {"credentials": True}

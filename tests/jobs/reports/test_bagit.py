@@ -12,7 +12,7 @@ from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
 from giornata.workers.storage.publisher import new_publisher
-from tests.batches import carry_out, new_job, task_for
+from tests.support.batches import carry_out, new_job, task_for
 
 FILES = new_publisher()
 

@@ -12,7 +12,7 @@ from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.reports.output_manifest import ALL_COLUMNS, SAMPLES, summarise, write_manifest
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from tests.fakes import FakeRunner, FolderPublisher, ManualClock, StyleNames, done, ended
+from tests.support.fakes import FakeRunner, FolderPublisher, ManualClock, StyleNames, done, ended
 
 
 def behave(claim: Claim) -> Outcome:

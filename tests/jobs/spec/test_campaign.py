@@ -11,7 +11,7 @@ from giornata.jobs.spec.campaign import FormatSpec
 from giornata.jobs.spec.crop import CropStyling
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.loader import parse_spec, read_marked
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
 Pictures = Callable[..., Path]

@@ -9,7 +9,7 @@ from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.enums import Container, PictureFormat, PreserveColour
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.values import Brush, BrushUnit
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
 STYLES = StyleNames("wave", "night")

@@ -14,7 +14,7 @@ from giornata.jobs.spec.enums import EngineKind, PictureFormat, TransformKind
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.spec.style import StyleImage, StyleSpec
 from giornata.styles.universal.transform import TransformKind as EngineTransform
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 SpecOf = Callable[..., JobSpec]
 STYLES = StyleNames("wave", "irises", universal=("irises",))

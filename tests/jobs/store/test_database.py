@@ -12,8 +12,8 @@ from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.database import Database
 from giornata.jobs.store.schema import SCHEMA_VERSION
 from giornata.jobs.store.store import JobStore
-from tests.postgres import PostgresServer
 from tests.support.job_rows import claimed, fill, task
+from tests.support.postgres import PostgresServer
 
 SpecOf = Callable[..., JobSpec]
 

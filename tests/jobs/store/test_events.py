@@ -6,7 +6,7 @@ import pytest
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 from tests.support.job_rows import fill
 
 SpecOf = Callable[..., JobSpec]

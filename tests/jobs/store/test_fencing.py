@@ -5,8 +5,8 @@ from pathlib import Path
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.store import JobStore
-from tests.batches import new_job, settle, take_claims
-from tests.fakes import ManualClock, done, ended
+from tests.support.batches import new_job, settle, take_claims
+from tests.support.fakes import ManualClock, done, ended
 
 
 def test_waiting_leaves_no_row_and_comes_back_later(

@@ -10,7 +10,7 @@ from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.records import LiveJob, NewItem
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 from tests.support.job_rows import claimed, fail, fill, task
 
 SpecOf = Callable[..., JobSpec]

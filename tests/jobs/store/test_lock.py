@@ -8,7 +8,7 @@ import pytest
 from giornata.jobs.store.database import Database
 from giornata.jobs.store.lock import manager_lock
 from giornata.jobs.store.store import JobStore
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
 
 HOLD = """
 import sys, time

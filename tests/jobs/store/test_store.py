@@ -11,7 +11,7 @@ from giornata.jobs.model.states import ItemState, JobEvent, JobState
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.records import NewItem, Settlement
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ManualClock, ended
+from tests.support.fakes import ManualClock, ended
 from tests.support.job_rows import DONE, claimed, counted_by_hand, counts, fill, good, task
 
 SpecOf = Callable[..., JobSpec]

@@ -2,7 +2,7 @@ import pytest
 
 from giornata.jobs.store.records import BlockKind, BlockRecord, WorkerRecord
 from giornata.jobs.store.store import JobStore
-from tests.fakes import ManualClock
+from tests.support.fakes import ManualClock
 
 
 @pytest.fixture

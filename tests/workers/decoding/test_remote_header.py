@@ -16,8 +16,8 @@ from giornata.jobs.planning.estimate import UNMEASURED, Size
 from giornata.jobs.spec.storage import Storage
 from giornata.workers.decoding.measure import ImageSizer
 from giornata.workers.storage.router import StorageRouter
-from tests import s3
-from tests.faults import FaultProxy, Kind, faults_before
+from tests.support import s3
+from tests.support.faults import FaultProxy, Kind, faults_before
 from tests.workers.pictures import (
     Samples,
     built_in_profile,

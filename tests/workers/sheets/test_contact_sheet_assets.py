@@ -15,8 +15,8 @@ from giornata.workers.encoding.pyramid import write_tiles
 from giornata.workers.sheets.approvals import APPROVALS
 from giornata.workers.sheets.contact_sheet import OPEN_PICTURES, by_source, deliver_sheets, sheet_name
 from giornata.workers.storage.publisher import new_publisher
-from tests.batches import carry_out, new_job, task_for
-from tests.fakes import done, ended
+from tests.support.batches import carry_out, new_job, task_for
+from tests.support.fakes import done, ended
 from tests.workers.pictures import image
 
 

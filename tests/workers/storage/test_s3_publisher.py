@@ -16,8 +16,8 @@ from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
 from giornata.workers.storage.s3_publisher import Conditional, probe
 from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import SHA256
-from tests import s3
-from tests.faults import Kind, faults_before
+from tests.support import s3
+from tests.support.faults import Kind, faults_before
 
 BUCKET = "rendered"
 

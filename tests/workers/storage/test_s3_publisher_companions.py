@@ -14,7 +14,7 @@ from giornata.jobs.storage.hashing import file_sha256
 from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
 from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.uploader import Uploader
-from tests import s3
+from tests.support import s3
 
 BUCKET = "signed"
 FINAL = ["set/out.png", "set/out.png.c2pa", "set/out.png.provenance.json"]

@@ -25,8 +25,8 @@ from giornata.workers.storage.router import StorageRouter
 from giornata.workers.storage.s3_client import new_client, refusal, translated
 from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import MIB, MOST_PARTS, part_bytes
-from tests import s3
-from tests.faults import FaultProxy, Kind, faults_before
+from tests.support import s3
+from tests.support.faults import FaultProxy, Kind, faults_before
 
 BUCKET = "pictures"
 

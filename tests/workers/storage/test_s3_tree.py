@@ -17,8 +17,8 @@ from giornata.workers.storage.publisher import RoutingPublisher, new_publisher
 from giornata.workers.storage.s3_store import S3Store
 from giornata.workers.storage.s3_transfer import ITEM
 from giornata.workers.storage.s3_tree import send_deliverable
-from tests import s3
-from tests.faults import FaultProxy, Kind, faults_before
+from tests.support import s3
+from tests.support.faults import FaultProxy, Kind, faults_before
 
 BUCKET = "tiles"
 INDEX = "info.json"

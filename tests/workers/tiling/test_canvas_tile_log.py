@@ -11,7 +11,7 @@ from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 from giornata.workers.tiling.canvas import Canvas, tile_records
 from giornata.workers.tiling.grid import TileGrid
-from tests.batches import wave_of
+from tests.support.batches import wave_of
 
 
 def test_tiles_are_told_in_the_order_they_came_with_their_workers(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""A service in a process of its own, to measure: `python -m tests.load_server FOLDER`."""
+"""A service in a process of its own, to measure: `python -m tests.support.load_server FOLDER`."""
 
 import sys
 import time
 from pathlib import Path
 
-from tests.services import Place, serving
+from tests.support.services import Place, serving
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])

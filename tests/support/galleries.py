@@ -20,8 +20,8 @@ from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.ports import WorkerView
 from giornata.styles.library import Library
-from tests.fakes import ended
-from tests.services import STYLES, Place, serving
+from tests.support.fakes import ended
+from tests.support.services import STYLES, Place, serving
 
 COUNT = 24  # pictures that can be painted, in the galleries of most tests
 PATIENCE_S = 60.0

@@ -15,7 +15,7 @@ from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.store import JobStore
-from tests.fakes import done
+from tests.support.fakes import done
 
 Behaviour = Callable[[Claim], Outcome]
 

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from giornata.workers.storage.s3_transfer import SHA256
-from tests import s3
+from tests.support import s3
 
 PAUSE_S = 0.05
 INDEX = "/info.json"  # a viewer begins here, and goes on to all that it names

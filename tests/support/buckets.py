@@ -31,7 +31,7 @@ from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.settings import RenderSettings
 from giornata.workers.storage.publisher import new_publisher
-from tests import s3
+from tests.support import s3
 
 SOURCES, RENDERED = "pictures", "rendered"
 # Waits that a test can afford; what is counted and what is not stays as it is.

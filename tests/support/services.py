@@ -21,7 +21,7 @@ from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import WorkerRecord
 from giornata.jobs.store.store import JobStore
-from tests.fakes import StyleNames
+from tests.support.fakes import StyleNames
 
 STYLES = StyleNames("wave", "udnie")
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from tests import s3
+from tests.support import s3
 
 BLOCK = 1 << 16
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"

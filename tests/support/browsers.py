@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-AXE = Path(__file__).resolve().parents[1] / "infra/web/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).resolve().parents[2] / "infra/web/node_modules/axe-core/axe.min.js"
 WIDE, NARROW = (1440, 960), (375, 812)
 PATIENCE_MS = 20_000
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "images"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 SHOWN_PX, SHOWN_BYTES = (1024, 900, 800, 700), 150_000  # of a picture on the front page
 
 
