@@ -125,7 +125,10 @@ async def _expected(request: Request, error: Exception) -> Response:
 
 async def _unreadable(request: Request, error: Exception) -> Response:
     findings = error.errors() if isinstance(error, RequestValidationError) else []
-    lines = [f"{dotted(tuple(one['loc'][1:])) or one['loc'][0]}: {one['msg']}" for one in findings[:SHOWN]]
+    lines = [
+        f"{dotted(tuple(finding['loc'][1:])) or finding['loc'][0]}: {finding['msg']}"
+        for finding in findings[:SHOWN]
+    ]
     more = f" and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
     return _shown(request, problem(422, "bad_request", "reading the request: " + "; ".join(lines) + more))
 
@@ -133,17 +136,17 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 400
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    words = str(getattr(error, "detail", error))
-    return _shown(request, problem(status, WORDS.get(status, "refused"), words, headers))
+    detail = str(getattr(error, "detail", error))
+    return _shown(request, problem(status, WORDS.get(status, "refused"), detail, headers))
 
 
 def _shown(request: Request, refused: Response) -> Response:
-    """A problem for a program, or for somebody with a browser the page that says the same."""
+    """The problem for a program, or its HTML page for a browser."""
     wants = request.headers.get("accept", "")
     if request.method != "GET" or request.url.path.startswith("/api/") or "text/html" not in wants:
         return refused
-    told = Problem.model_validate_json(bytes(refused.body))
-    return page(request, "problem.html", status=refused.status_code, here="", problem=told)
+    details = Problem.model_validate_json(bytes(refused.body))
+    return page(request, "problem.html", status=refused.status_code, here="", problem=details)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -38,11 +38,11 @@ class ClusterUnreachable(ClusterError):
 
 
 class RayLoadedTooEarly(ClusterError):
-    """`RayLoadedTooEarly(variable, got, needed)`: Ray reads its environment once, when it is imported."""
+    """`RayLoadedTooEarly(variable, value, needed)`: Ray reads its environment once, when it is imported."""
 
     def __str__(self) -> str:
-        variable, got, needed = self.args
-        return f"starting Ray: it was imported with {variable}={got!r}, needed {needed!r} before the import"
+        variable, value, needed = self.args
+        return f"starting Ray: it was imported with {variable}={value!r}, needed {needed!r} before the import"
 
 
 class RayFailedToStart(ClusterError):
@@ -74,11 +74,11 @@ class ServiceRefused(ServiceError):
 
 
 class InvalidParameter(ServiceError):
-    """`InvalidParameter(field, got, needed)`."""
+    """`InvalidParameter(field, value, needed)`."""
 
     def __str__(self) -> str:
-        field, got, needed = self.args
-        return f"reading {field}: got {got!r}, needed {needed}"
+        field, value, needed = self.args
+        return f"reading {field}: got {value!r}, needed {needed}"
 
 
 class UnsafeService(ServiceError):
@@ -110,19 +110,19 @@ class PoolError(ClusterError):
 
 
 class NoFreeSlot(PoolError):
-    """`NoFreeSlot(key, wanted, in_flight)`: ask `free_slots` with the same arguments before submitting."""
+    """`NoFreeSlot(key, requested, in_flight)`: ask `free_slots` with the same arguments before submitting."""
 
     def __str__(self) -> str:
-        key, wanted, in_flight = self.args
-        return f"submitting call {key!r}: {in_flight} calls in flight, needed a free slot on {wanted}"
+        key, requested, in_flight = self.args
+        return f"submitting call {key!r}: {in_flight} calls in flight, needed a free slot on {requested}"
 
 
 class UnknownWorker(PoolError):
-    """`UnknownWorker(worker, known)`: ids are never used twice, so a replaced worker stays unknown."""
+    """`UnknownWorker(worker, workers)`: ids are never used twice, so a replaced worker stays unknown."""
 
     def __str__(self) -> str:
-        worker, known = self.args
-        return f"looking up worker {worker!r}: it is gone; workers now: {', '.join(known) or 'none'}"
+        worker, workers = self.args
+        return f"looking up worker {worker!r}: it is gone; workers now: {', '.join(workers) or 'none'}"
 
 
 class PoolClosed(PoolError):

@@ -46,7 +46,7 @@ class ClusterSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Machine:
-    """What this process may use of the machine it runs on."""
+    """CPUs, memory and GPUs that this process may use."""
 
     cpus: int
     memory_bytes: int
@@ -120,7 +120,7 @@ def settings_for(
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where state lives: `GIORNATA_HOME`, by default `~/.giornata`."""
+    """The folder of all state: `GIORNATA_HOME`, by default `~/.giornata`."""
     return Path(environment.get("GIORNATA_HOME") or "~/.giornata").expanduser()
 
 
@@ -137,7 +137,7 @@ def usable_cpus(cgroup: Path) -> int:
 
 
 def usable_memory_bytes(cgroup: Path, meminfo: Path) -> int:
-    """Memory that can be had now without swapping, capped by the container's limit (cgroup v2 or v1)."""
+    """Bytes that are available without swapping, capped by the container's limit (cgroup v2 or v1)."""
     fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024
     limit = _first_words(cgroup / "memory.max") or _first_words(
@@ -149,7 +149,7 @@ def usable_memory_bytes(cgroup: Path, meminfo: Path) -> int:
 
 
 def count_gpus(drivers: Sequence[Path] = GPU_DRIVERS) -> int:
-    """CUDA devices this process may use; opens no context on them. None without a driver's device file."""
+    """CUDA devices this process may use; opens no context on them. 0 without a driver's device file."""
     if not any(driver.exists() for driver in drivers):
         return 0
     # Imported here because only a process with a GPU at hand needs torch's two seconds and its memory.

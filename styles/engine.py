@@ -50,7 +50,7 @@ class TileRun(Protocol):
 
 
 class Engine(Protocol):
-    """What a style can do, and what it needs around a core to do it exactly."""
+    """A style's program over tiles, and the context it needs around a core to be exact."""
 
     @property
     def stride(self) -> int:
@@ -86,7 +86,7 @@ class Engine(Protocol):
         ...
 
     def frozen_bytes_per_px(self, phase: int) -> float:
-        """What a tile frozen at `phase` weighs per pixel of its input."""
+        """Bytes of a tile frozen at `phase` per pixel of its input."""
         ...
 
     def work_per_px(self, phase: int) -> float:

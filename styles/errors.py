@@ -17,15 +17,15 @@ StyleError
 
 
 class StyleError(Exception):
-    """Root of what can go wrong with a style; the arguments survive pickling, `__str__` builds the words."""
+    """Root of the errors of a style; the arguments survive pickling, `__str__` builds the message."""
 
 
 class UnknownStyle(StyleError):
-    """`UnknownStyle(name, known)`: the library has no such style."""
+    """`UnknownStyle(name, styles)`: the library has no such style."""
 
     def __str__(self) -> str:
-        name, known = self.args
-        return f"looking up style {name!r}: not in the library; known styles: {', '.join(known) or 'none'}"
+        name, styles = self.args
+        return f"looking up style {name!r}: not in the library; known styles: {', '.join(styles) or 'none'}"
 
 
 class BadCard(StyleError):
@@ -37,11 +37,11 @@ class BadCard(StyleError):
 
 
 class WeightsMismatch(StyleError):
-    """`WeightsMismatch(path, got, needed)`."""
+    """`WeightsMismatch(path, actual, needed)`."""
 
     def __str__(self) -> str:
-        path, got, needed = self.args
-        return f"loading weights {path}: got {got}, the card needs {needed}"
+        path, actual, needed = self.args
+        return f"loading weights {path}: got {actual}, the card needs {needed}"
 
 
 class BadRecipe(StyleError):
@@ -71,43 +71,43 @@ class TrainingDiverged(StyleError):
 
 
 class BadStatistics(StyleError):
-    """`BadStatistics(got, needed)`."""
+    """`BadStatistics(actual, needed)`."""
 
     def __str__(self) -> str:
-        got, needed = self.args
-        return f"applying statistics: got {got}, this engine needs {needed}"
+        actual, needed = self.args
+        return f"applying statistics: got {actual}, this engine needs {needed}"
 
 
 class UnknownLayer(StyleError):
-    """`UnknownLayer(name, known)`."""
+    """`UnknownLayer(name, layers)`."""
 
     def __str__(self) -> str:
-        name, known = self.args
-        return f"choosing layers: got {name!r}, the encoder has {', '.join(known)}"
+        name, layers = self.args
+        return f"choosing layers: got {name!r}, the encoder has {', '.join(layers)}"
 
 
 class BadEncoder(StyleError):
-    """`BadEncoder(path, got, needed)`."""
+    """`BadEncoder(path, actual, needed)`."""
 
     def __str__(self) -> str:
-        path, got, needed = self.args
-        return f"reading encoder weights {path}: got {got}, needed {needed}"
+        path, actual, needed = self.args
+        return f"reading encoder weights {path}: got {actual}, needed {needed}"
 
 
 class BadStylePicture(StyleError):
-    """`BadStylePicture(path, got, needed)`."""
+    """`BadStylePicture(path, actual, needed)`."""
 
     def __str__(self) -> str:
-        path, got, needed = self.args
-        return f"reading style picture {path}: got {got}, needed {needed}"
+        path, actual, needed = self.args
+        return f"reading style picture {path}: got {actual}, needed {needed}"
 
 
 class BadOptions(StyleError):
-    """`BadOptions(got, needed)`."""
+    """`BadOptions(actual, needed)`."""
 
     def __str__(self) -> str:
-        got, needed = self.args
-        return f"planning an optimisation: got {got}, needed {needed}"
+        actual, needed = self.args
+        return f"planning an optimisation: got {actual}, needed {needed}"
 
 
 class Diverged(StyleError):

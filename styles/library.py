@@ -59,7 +59,7 @@ class StyleCard(BaseModel):
 
     @property
     def version(self) -> str:
-        """Changes whenever this style would paint other pixels with the same engine."""
+        """Text that changes whenever this style would paint other pixels with the same engine."""
         if self.engine is EngineName.FEEDFORWARD:
             return self.sha256
         return f"{self.sha256} {self.network} {self.levels} {self.structure}"
@@ -126,12 +126,12 @@ class Library:
         self.styles: Mapping[str, LibraryEntry] = self._read()
 
     def _read(self) -> dict[str, LibraryEntry]:
-        found: dict[str, LibraryEntry] = {}
+        entries: dict[str, LibraryEntry] = {}
         for folder in self.folders:
             for path in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
                 card = load_card(path)
-                found.setdefault(card.name, LibraryEntry(card, folder))
-        return dict(sorted(found.items()))
+                entries.setdefault(card.name, LibraryEntry(card, folder))
+        return dict(sorted(entries.items()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -164,16 +164,16 @@ class Library:
         return verdicts
 
 
-def check_hash(shelved: LibraryEntry, known: dict[Path, str] | None = None) -> None:
-    """Raise `WeightsMismatch` unless the weight file has the card's sha256; `known` remembers files."""
-    known = {} if known is None else known
+def check_hash(shelved: LibraryEntry, hashes: dict[Path, str] | None = None) -> None:
+    """Raise `WeightsMismatch` unless the weight file has the card's sha256; `hashes` remembers files."""
+    hashes = {} if hashes is None else hashes
     path = shelved.weights_path
-    if path not in known:
+    if path not in hashes:
         if not path.is_file():
             raise WeightsMismatch(str(path), "no such file", f"sha256 {shelved.card.sha256}")
-        known[path] = sha256_of(path)
-    if known[path] != shelved.card.sha256:
-        raise WeightsMismatch(str(path), f"sha256 {known[path]}", f"sha256 {shelved.card.sha256}")
+        hashes[path] = sha256_of(path)
+    if hashes[path] != shelved.card.sha256:
+        raise WeightsMismatch(str(path), f"sha256 {hashes[path]}", f"sha256 {shelved.card.sha256}")
 
 
 def sha256_of(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Additive statistics of feature maps: what tiles report, and what they get back summed.
 
-Plain arrays, so that whoever only adds them up need not load torch.
+Plain arrays, so that adding them up needs no torch.
 """
 
 from collections.abc import Iterable, Sequence

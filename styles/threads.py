@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Inside, torch splits nothing that is called from this thread."""
+    """Context in which torch splits no operation that is called from this thread."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

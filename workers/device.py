@@ -18,11 +18,11 @@ from giornata.workers.errors import OutOfMemory
 CORES_PX = (2048, 1536, 1024, 768, 512, 256)  # what a device's memory may choose from
 
 
-def pick_device(wanted: DeviceChoice) -> str:
+def pick_device(choice: DeviceChoice) -> str:
     """`cuda` when asked for, or when `auto` finds one; otherwise `cpu`."""
-    if wanted is DeviceChoice.AUTO:
+    if choice is DeviceChoice.AUTO:
         return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted.value
+    return choice.value
 
 
 def pick_core(engine: Engine, memory_bytes: int, overlap_px: int) -> int:
@@ -53,7 +53,7 @@ KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> bool:
-    """Tell this process's allocator; returns whether there is one that listens."""
+    """Tell this process's allocator to keep freed memory; returns whether it can."""
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

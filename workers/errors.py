@@ -80,27 +80,27 @@ class WorkerBug(RenderError):
 
 
 class BadLimits(RenderError):
-    """`BadLimits(got, problem, names)`: `names` are the limits there are."""
+    """`BadLimits(setting, problem, names)`: `names` are the limits there are."""
 
     def __str__(self) -> str:
-        got, problem, names = self.args
-        return f"setting limits for sources: got {got} ({problem}); there are {', '.join(names)}"
+        setting, problem, names = self.args
+        return f"setting limits for sources: got {setting} ({problem}); there are {', '.join(names)}"
 
 
 class BadTiling(RenderError):
-    """`BadTiling(got, needed)`."""
+    """`BadTiling(actual, needed)`."""
 
     def __str__(self) -> str:
-        got, needed = self.args
-        return f"cutting a picture into tiles: got {got}, needed {needed}"
+        actual, needed = self.args
+        return f"cutting a picture into tiles: got {actual}, needed {needed}"
 
 
 class EffectRefused(RenderError):
-    """`EffectRefused(doing, got, needed)`: trying again would end the same way."""
+    """`EffectRefused(doing, actual, needed)`: trying again would end the same way."""
 
     def __str__(self) -> str:
-        doing, got, needed = self.args
-        return f"{doing}: got {got}, needed {needed}"
+        doing, actual, needed = self.args
+        return f"{doing}: got {actual}, needed {needed}"
 
 
 class QualityRefused(RenderError):

@@ -15,9 +15,9 @@ from giornata.workers.sheets.contact_sheet import deliver_sheets
 
 
 def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:
-    """Write all that a job's spec asks for; the names of the manifests.
+    """Write manifests, sheets and package of a job's spec; returns the names of the manifests.
 
-    Raises `TargetTaken` when something of such a name was not written here or a bag is not whole, `OSError`,
+    Raises `TargetTaken` when a file of such a name was not written here or a bag is not whole, `OSError`,
     `StorageError`, `EncodeFailed`.
     """
     manifests = deliver_manifest(store, job_id, files)

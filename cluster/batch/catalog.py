@@ -75,7 +75,7 @@ def cost_on(cpus: int) -> Callable[[RenderTask, Size], float]:
 
 
 def _megapixel_steps(task: RenderTask, size: Size) -> float:
-    # The engine's own words come with torch: only whoever needs them waits for it.
+    # The engine's options come with torch: only an optimisation waits for it.
     from giornata.styles.optimization.options import scales_of
     from giornata.styles.perception.vgg import COMPACT, VGG19
     from giornata.workers.optimization.scale import LEAST_CELLS

@@ -68,7 +68,7 @@ class EtaEstimator:
         seen = now.ended - first.ended
         if now.total is None or seen < ENOUGH_ITEMS or now.elapsed_s - first.elapsed_s < ENOUGH_S:
             return None
-        paces = [self._rate(one, "ended") for one in (first, self._recent[0], self._halfway())]
+        paces = [self._rate(sample, "ended") for sample in (first, self._recent[0], self._halfway())]
         left_s = [(now.total - now.ended) / pace for pace in paces if pace]
         if not left_s:
             return None

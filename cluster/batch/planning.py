@@ -20,7 +20,7 @@ MEASURED = 10_000  # pictures; beyond that they are taken to be alike
 
 
 def say(line: str) -> None:
-    """One line for people, whatever the results are written for."""
+    """Write one line to standard error."""
     sys.stderr.write(f"{line}\n")
 
 
@@ -50,7 +50,7 @@ def plan_on(
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.deliveries.put_at, ask=ask)
     with ImageSizer(files.places, spec.storage) as measure:
-        known = store.jobs.find(spec, base=base) is not None
+        is_resumed = store.jobs.find(spec, base=base) is not None
         return plan(
             spec,
             base=base,
@@ -59,7 +59,7 @@ def plan_on(
             cost=cost_on(Machine.detect().cpus),
             price=price,
             # A batch that goes on meets its own outputs.
-            ours=(lambda _: True) if known else store.deliveries.owns,
+            is_ours=(lambda _: True) if is_resumed else store.deliveries.owns,
             files=files,
             measure_limit=measured,
         )

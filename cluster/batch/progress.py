@@ -24,15 +24,15 @@ Fields = dict[str, Any]
 
 
 class Optimising:
-    """What has changed of the optimisations below a scratch folder since the last look."""
+    """Changes of the optimisations below a scratch folder since the last look."""
 
     def __init__(self, store: JobStore, scratch: Path | None) -> None:
         self._store, self._scratch = store, scratch
         self._seen: dict[Path, int] = {}
 
     def look(self, jobs: Collection[str]) -> list[tuple[str, Fields]]:
-        """For each that has moved, the job among `jobs` that it belongs to and what is told of it."""
-        found: list[tuple[str, Fields]] = []
+        """For each changed optimisation, its job among `jobs` and its fields as of `told`."""
+        changes: list[tuple[str, Fields]] = []
         present = self._present()
         moved = [path for path, stamp in present.items() if self._seen.get(path) != stamp]
         self._seen = present
@@ -40,8 +40,8 @@ class Optimising:
             folder = path.parent.parent
             course, item_id = read_history(folder), folder.name.partition("-")[0]
             if course is not None:
-                found += [(job, told(job, item_id, course)) for job in jobs if self._is_made(job, item_id)]
-        return found
+                changes += [(job, told(job, item_id, course)) for job in jobs if self._is_made(job, item_id)]
+        return changes
 
     def _present(self) -> dict[Path, int]:
         if self._scratch is None:
@@ -97,19 +97,19 @@ MINUTE_S, HOUR_S = 60, 3600
 
 
 class Reporter(Protocol):
-    """Whoever shows progress. `show` may be called as often as is convenient, `finish` once."""
+    """A display of progress. `show` may be called as often as is convenient, `finish` once."""
 
     def show(self, snapshot: ProgressSample) -> None:
-        """The batch is this far."""
+        """Show how far the batch is."""
 
     def fail(self, item: str, reason: str) -> None:
-        """`item` will not be delivered, because of `reason`."""
+        """Show that `item` will not be delivered, because of `reason`."""
 
     def optimise(self, source: str, work: Fields) -> None:
-        """The optimisation of `source` is this far; see `optimising.told`."""
+        """Show how far the optimisation of `source` is; `work` holds the fields of `told`."""
 
     def finish(self, snapshot: ProgressSample) -> None:
-        """Nothing more will come."""
+        """Show the last snapshot; no call comes after it."""
 
 
 def choose_reporter(stream: TextIO, *, as_json: bool = False) -> Reporter:
@@ -140,7 +140,7 @@ class LineReporter:
             self._works.clear()
 
     def optimise(self, source: str, work: Fields) -> None:
-        """Keep it for the next line."""
+        """Keep the fields for the next line."""
         self._works[base_name(source)] = work
 
     def fail(self, item: str, reason: str) -> None:
@@ -173,8 +173,8 @@ class JsonReporter:
 
     def optimise(self, source: str, work: Fields) -> None:
         """Write an `optimising` event: iterations, loss and its parts, pace and time left."""
-        here = {name: value for name, value in work.items() if name not in ("preview", "curve")}
-        self._write("optimising", source=source, **here)
+        fields = {name: value for name, value in work.items() if name not in ("preview", "curve")}
+        self._write("optimising", source=source, **fields)
 
     def finish(self, snapshot: ProgressSample) -> None:
         """Write the `end` event."""
@@ -224,16 +224,16 @@ class BarReporter:
         """Move the bar; the first call draws it."""
         self._pace.add(snapshot)
         self._bar.start()
-        words = pace_words(self._pace)
+        text = pace_words(self._pace)
         if snapshot.failed:
-            words = f"{snapshot.failed} failed · {words}"
+            text = f"{snapshot.failed} failed · {text}"
         if snapshot.ended != self._ended:
             self._ended, self._work = snapshot.ended, ""  # what was told of may be what has ended
-        words = " · ".join(filter(None, (words, self._work)))
-        self._bar.update(self._task, total=snapshot.total, completed=snapshot.ended, words=words)
+        text = " · ".join(filter(None, (text, self._work)))
+        self._bar.update(self._task, total=snapshot.total, completed=snapshot.ended, words=text)
 
     def optimise(self, source: str, work: Fields) -> None:
-        """Say it behind the bar, from now until the next picture is done."""
+        """Show the fields behind the bar, from now until the next picture is done."""
         self._bar.start()
         self._work = work_words(one_line(base_name(source)), work)
         self._bar.update(self._task, words=self._work, refresh=True)

@@ -38,7 +38,7 @@ _WORK = (ItemState.QUEUED, ItemState.LEASED)
 
 @dataclass(frozen=True)
 class BatchResult:
-    """How a batch ended and where its manifest is (none when stopped); idle if nothing was left to render."""
+    """How a batch ended and where its manifest is (None when stopped); idle if nothing was left to render."""
 
     job_id: str
     state: JobState
@@ -145,10 +145,10 @@ def conclude(
 
 
 class NoWorkers:
-    """A `TaskRunner` that takes nothing."""
+    """A `TaskRunner` that takes no claims."""
 
     def capacity(self) -> int:
-        """None."""
+        """0: there are no workers."""
         return 0
 
     def submit(self, claim: Claim) -> None:
@@ -156,28 +156,28 @@ class NoWorkers:
         raise AssertionError
 
     def collect(self, timeout_s: float) -> list[Outcome]:
-        """Nothing comes."""
+        """No outcomes."""
         return []
 
     def cancel(self) -> None:
-        """Nothing is in flight."""
+        """Do nothing: no claim is in flight."""
 
     def drop(self, keys: Collection[ClaimKey]) -> None:
-        """Nothing is in flight."""
+        """Do nothing: no claim is in flight."""
 
     def beats(self) -> Mapping[ClaimKey, float]:
-        """None."""
+        """No beats."""
         return {}
 
     def abandon(self, key: ClaimKey, reason: str) -> None:
-        """Nothing is in flight."""
+        """Do nothing: no claim is in flight."""
 
     def workers(self) -> list[WorkerView]:
-        """None."""
+        """No workers."""
         return []
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
-        """There are none."""
+        """Do nothing: there are no workers."""
 
 
 def ended_idle(
@@ -185,7 +185,7 @@ def ended_idle(
 ) -> BatchResult | None:
     """Submit a batch that was completed before once more, and end it if its inputs hold nothing new.
 
-    Nothing where it was not, where there is something to render, or another manager holds the store: then the
+    None where it was not, where there is something to render, or another manager holds the store: then the
     job waits as one that was stopped. Raises what `JobManager.submit` does.
     """
     if not (home / STORE_NAME).exists():
@@ -223,7 +223,7 @@ def carry_out(
     address: str | None = None,
     as_json: bool = False,
 ) -> BatchResult:
-    """Plan, then run, where anything is left to render. Raises `PlanRefused` before it is, `ClusterError`.
+    """Plan, then run, if items are left to render. Raises `PlanRefused` before that, `ClusterError`.
 
     A job that starts at once is not planned: what is wrong with an input fails that item.
     """

@@ -61,7 +61,7 @@ def batch_session(
     library_folders: tuple[Path, ...] = (),
     listener: Progress | None = None,
 ) -> Iterator[Session]:
-    """Everything one batch needs, up: the store in `home`, shared with other batches but not with a service.
+    """A running session of one batch: the store in `home`, shared with other batches but not with a service.
 
     Raises `ClusterError`, `StoreUnavailable`.
     """
@@ -110,7 +110,7 @@ def managing(
 def clear_fetched(scratch: Path) -> None:
     """Remove copies of objects, unless another session or the work on a large picture may need them."""
     works = scratch / PICTURES
-    waiting = works.is_dir() and any(one.is_dir() for one in works.iterdir())
+    waiting = works.is_dir() and any(folder.is_dir() for folder in works.iterdir())
     if not waiting and not is_in_use(scratch, lambda pid: _is_alive(str(pid))):
         shutil.rmtree(scratch / FETCHED, ignore_errors=True)
 
@@ -127,11 +127,11 @@ def actor_factory(
     settings: ClusterSettings, scratch: Path, library_folders: tuple[Path, ...]
 ) -> ActorFactory:
     """Starts render actors; a picture is spread over them where they share the scratch (one host)."""
-    here = settings.address is None  # workers of one host share its scratch
-    spread = here and settings.workers > 1
+    is_local = settings.address is None  # workers of one host share its scratch
+    spread = is_local and settings.workers > 1
     render = RenderSettings(
         scratch=scratch,
-        pictures=pictures_folder(settings) if here else None,
+        pictures=pictures_folder(settings) if is_local else None,
         owner_pid=os.getpid(),
         sharers=settings.workers if spread else 1,
         style_folders=library_folders,
@@ -148,13 +148,13 @@ def actor_factory(
 
 
 def worker_environment(settings: ClusterSettings) -> dict[str, str]:
-    """Variables of a worker's process: how it takes and gives back memory, and who waits how."""
+    """Variables of a worker's process: how it takes and gives back memory, and how its threads wait."""
     heap = ROOMY_HEAP if settings.worker_bytes >= WORKER_BYTES else SHORT_HEAP
     return {**WORKER_ENVIRONMENT, **heap}
 
 
 def pictures_folder(settings: ClusterSettings) -> Path:
-    """Where work on large pictures lasts: beside the scratch folders of processes, which do not."""
+    """The folder of work on large pictures, which outlasts the scratch folders of processes."""
     return settings.scratch / PICTURES
 
 

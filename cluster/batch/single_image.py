@@ -43,7 +43,7 @@ def render_and_publish(task: RenderTask, *, force: bool) -> RenderResult:
 
 
 def settings_here() -> RenderSettings:
-    """What a renderer of this process may use: all of the machine."""
+    """Settings of a renderer in this process: it may use all of the machine."""
     home = home_folder()
     scratch = Path(os.environ.get("GIORNATA_SCRATCH") or home / "scratch")
     return RenderSettings(

@@ -35,8 +35,8 @@ def photograph(number: int, width: int, height: int) -> NDArray[np.uint8]:
     scale = max(width / picture.width, height / picture.height) * (1 + 0.05 * (number // len(NAMES)))
     large = picture.resize(scale, kernel="lanczos3")
     left, top = (large.width - width) // 2, (large.height - height) // 2
-    made: NDArray[np.uint8] = large.crop(left, top, width, height).numpy()
-    return made
+    crop: NDArray[np.uint8] = large.crop(left, top, width, height).numpy()
+    return crop
 
 
 def write_photographs(folder: Path, count: int, side_px: int) -> list[Path]:
@@ -63,7 +63,7 @@ class BatchRow:
 
 @dataclass(frozen=True)
 class BatchSetting:
-    """What is measured."""
+    """Folder, style, pictures and workers of one measurement."""
 
     folder: Path
     style: str = "great-wave"
@@ -89,8 +89,8 @@ def plain_loop(setting: BatchSetting, paths: list[Path], threads: int) -> float:
         samples = pyvips.Image.new_from_file(str(path), access="sequential").numpy()
         pixels = torch.from_numpy(samples).permute(2, 0, 1)[None].float() / 255
         with torch.inference_mode():
-            made = engine.network(pixels, engine.weights)[0].permute(1, 2, 0)
-        styled = (made * 255).round().clamp(0, 255).byte().numpy()
+            image = engine.network(pixels, engine.weights)[0].permute(1, 2, 0)
+        styled = (image * 255).round().clamp(0, 255).byte().numpy()
         pyvips.Image.new_from_array(styled).jpegsave(str(out / path.name), Q=92)
     return time.perf_counter() - started
 

@@ -130,7 +130,7 @@ def pass_s(encoder: Encoder, side_px: int, *, times: int = 5) -> float:
     spent = []
     for _ in range(times + 1):
         at = time.perf_counter()
-        sum(one.square().mean() for one in encoder(pixels, layers).values()).backward()
+        sum(features.square().mean() for features in encoder(pixels, layers).values()).backward()
         spent.append(time.perf_counter() - at)
     return float(np.median(spent[1:]))
 
@@ -138,15 +138,15 @@ def pass_s(encoder: Encoder, side_px: int, *, times: int = 5) -> float:
 def _row(setting: Setting, options: GatysOptions, pictures: Path, content: str, style: str) -> Row:
     judge = _work(setting, options, pictures, setting.true, content, style)
     start = _loss(judge, pictures / f"{content}.npy").style
-    made, left, seconds = [], [], []
+    outputs, left, seconds = [], [], []
     for name in (setting.true, setting.compact):
         work = _work(setting, options, pictures, name, content, style)
         seconds.append(_step_s(work, setting.threads))
-        made.append(np.clip(work.finished_picture(0), 0, 1))
+        outputs.append(np.clip(work.finished_picture(0), 0, 1))
         path = work.folder / "made.npy"
-        np.save(path, made[-1])
+        np.save(path, outputs[-1])
         left.append(_loss(judge, path).style / start)
-    apart = 255 * float(np.abs(made[0] - made[1]).mean())
+    apart = 255 * float(np.abs(outputs[0] - outputs[1]).mean())
     return Row(content, style, left[0], left[1], apart, seconds[0], seconds[1])
 
 
@@ -176,7 +176,7 @@ def _step_s(work: Optimization, lanes: int) -> float:
 
 
 def _loss(work: Optimization, picture: Path) -> LossParts:
-    """What the encoder of `work` says of a picture."""
+    """The loss parts of a picture under the encoder of `work`."""
     start = {"options": work.options.model_copy(update={"start": Start.PREVIOUS}), "previous_path": picture}
     fresh = Path(tempfile.mkdtemp(dir=work.folder))
     judged = work.model_copy(update={**start, "folder": fresh})

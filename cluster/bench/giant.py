@@ -52,7 +52,7 @@ class GiantRow:
 
 @dataclass(frozen=True)
 class GiantSetting:
-    """What is measured; `tile` of nothing leaves it to the product."""
+    """Sizes, workers and options of one measurement; `tile` None is the product's own."""
 
     folder: Path
     megapixels: tuple[float, ...] = (25.0, 100.0, 400.0)
@@ -115,16 +115,16 @@ class Scales:
 
 def family(pid: int) -> list[int]:
     """A process and all below it."""
-    found, waiting = [], [pid]
+    pids, waiting = [], [pid]
     while waiting:
-        one = waiting.pop()
-        found.append(one)
-        for task in Path(f"/proc/{one}/task").glob("*/children"):
+        current = waiting.pop()
+        pids.append(current)
+        for task in Path(f"/proc/{current}/task").glob("*/children"):
             try:
                 waiting += [int(word) for word in task.read_text().split()]
             except (FileNotFoundError, ProcessLookupError):
                 continue
-    return found
+    return pids
 
 
 def share_bytes(pid: int) -> int:
@@ -137,7 +137,7 @@ def share_bytes(pid: int) -> int:
 
 
 def folder_bytes(folder: Path) -> int:
-    """What a folder's files take on disk, holes left out."""
+    """Bytes that a folder's files take on disk, holes left out."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -196,8 +196,10 @@ def _delivered(folder: Path, row: GiantRow, *, log_path: Path) -> GiantRow:
     with JobStore(folder / "home" / STORE_NAME) as store:
         (item,) = (item for job_id in store.jobs.ids() for item in store.items.all(job_id))
     if item.state is not ItemState.DONE or not item.seconds:
-        words = log_path.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{row.megapixels:g} megapixels on {row.workers} workers: {item.reason}\n{words}")
+        log_tail = log_path.read_text(errors="replace")[-2000:]
+        raise RuntimeError(
+            f"{row.megapixels:g} megapixels on {row.workers} workers: {item.reason}\n{log_tail}"
+        )
     speed = (item.width or 0) * (item.height or 0) / MEGA / item.seconds
     return replace(row, seconds=item.seconds, megapixels_per_s=speed, sha256=str(item.sha256))
 
@@ -228,11 +230,11 @@ def linearity(rows: Sequence[GiantRow]) -> float:
     """Speed at the largest size over speed at the smallest, on the same workers; the worst of them."""
     ratios = []
     for workers in {row.workers for row in rows}:
-        some = sorted((row for row in rows if row.workers == workers), key=lambda row: row.megapixels)
-        ratios.append(some[-1].megapixels_per_s / some[0].megapixels_per_s)
+        by_size = sorted((row for row in rows if row.workers == workers), key=lambda row: row.megapixels)
+        ratios.append(by_size[-1].megapixels_per_s / by_size[0].megapixels_per_s)
     return min(ratios)
 
 
-def _say(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
+def _say(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
     sys.stderr.flush()

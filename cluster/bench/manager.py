@@ -180,7 +180,7 @@ def measure(folder: Path, items: int, *, database: str = "") -> ManagerResult:
 
 
 def write_manifest(path: Path, items: int) -> None:
-    """A manifest of pictures that are nowhere."""
+    """Write a manifest of pictures that do not exist."""
     with path.open("w", encoding="utf-8") as file:
         file.write("path\n")
         file.writelines(f"scans/{number // 1000:04}/{number:07}.png\n" for number in range(items))

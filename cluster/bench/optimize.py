@@ -86,7 +86,7 @@ class Row:
 
     `peak_mb` is that of the worker that took most, with some 400 MB of torch's own. `halos` is what tiling
     multiplies the arithmetic with: the areas of tiles with their halos over those without. `slower` is by
-    the clock, against the whole picture on one worker (nothing where that was not measured); `faster` is
+    the clock, against the whole picture on one worker (None where that was not measured); `faster` is
     against one worker with the same tiles.
     """
 
@@ -111,16 +111,16 @@ class Table:
 
 def settings_of(sizes: Sequence[int], counts: Sequence[int], like: Setting) -> list[Setting]:
     """Each size whole on one worker, and in tiles on every number of workers."""
-    made = []
+    settings = []
     for side in sizes:
-        made.append(replace(like, side_px=side, core_px=side, workers=1))
+        settings.append(replace(like, side_px=side, core_px=side, workers=1))
         if like.core_px < side:
-            made += [replace(like, side_px=side, workers=count) for count in counts]
-    return made
+            settings += [replace(like, side_px=side, workers=count) for count in counts]
+    return settings
 
 
 def needed_mb(setting: Setting) -> float:
-    """About what features and vectors of a picture in one tile take; tiles keep to what they are given."""
+    """About the MB of features and vectors of a picture in one tile; tiles keep to their memory limit."""
     encoder = load_encoder(EncoderChoice(setting.encoder))
     weight = encoder.architecture.bytes_per_px(GatysOptions().layers, 4) + VECTORS * 12
     return weight * setting.side_px**2 / (1 << 20)
@@ -135,7 +135,7 @@ def measure(
     """Rows one after another on a Ray of their own, each told when it is there. Raises `ClusterError`."""
     rows: list[Row] = []
     left_out: list[str] = []
-    most = max(one.workers for one in settings)
+    most = max(setting.workers for setting in settings)
     with tempfile.TemporaryDirectory(prefix="giornata-bench-", dir=folder) as place:
         cluster = ClusterSettings(
             workers=most, threads_per_worker=settings[0].threads, home=Path(place), scratch=Path(place)
@@ -155,9 +155,9 @@ def measure(
 
 def compared(row: Row, before: Sequence[Row]) -> Row:
     """The row with its ratios to those that were measured before."""
-    same = [one for one in before if one.side_px == row.side_px and one.workers == 1]
-    whole = next((one for one in same if one.tiles == 1), None)
-    alone = next((one for one in same if one.core_px == row.core_px), None)
+    same = [other for other in before if other.side_px == row.side_px and other.workers == 1]
+    whole = next((other for other in same if other.tiles == 1), None)
+    alone = next((other for other in same if other.core_px == row.core_px), None)
     return replace(
         row,
         slower=row.seconds_per_step / whole.seconds_per_step if whole and row.workers == 1 else None,
@@ -200,11 +200,11 @@ def run_one(setting: Setting, folder: Path) -> Row:
 
 def answers(references: Sequence[Any]) -> list[Any]:
     """The values behind references, all of them waited for. Raises what a call raised."""
-    found = [fetch(reference) for reference in references]
-    for answer in found:
+    replies = [fetch(reference) for reference in references]
+    for answer in replies:
         if answer.kind is not OutcomeKind.OK and answer.error is not None:
             raise answer.error
-    return [answer.value for answer in found]
+    return [answer.value for answer in replies]
 
 
 def _work(setting: Setting, folder: Path) -> Optimization:
@@ -224,14 +224,14 @@ def _work(setting: Setting, folder: Path) -> Optimization:
 
 
 def _steps(work: Optimization, actors: Sequence[Any], groups: Sequence[tuple[int, ...]]) -> Iterator[float]:
-    """Seconds of every step, the conductor here and the tiles there."""
+    """Seconds of every step, the coordinator in this process and the tiles in the actors."""
 
     def run(superstep: Superstep) -> Any:
         if superstep.verb is Operation.REDUCE:
             return answers([call(actors[0], "run", (superstep, ()))])[0]
-        found = answers([call(actor, "run", (superstep, group)) for actor, group in zip(actors, groups)])  # noqa: B905
+        parts = answers([call(actor, "run", (superstep, group)) for actor, group in zip(actors, groups)])  # noqa: B905
         if superstep.verb is Operation.DOT:
-            return {index: one for part in found for index, one in part.items()}
+            return {index: products for part in parts for index, products in part.items()}
         return None
 
     at = time.perf_counter()

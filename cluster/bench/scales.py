@@ -36,7 +36,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Row:
-    """One way: its sizes and steps done, the loss it reached, and what that took."""
+    """One way: its sizes and steps done, the loss it reached, and the seconds it took."""
 
     way: str
     sizes: str
@@ -60,8 +60,8 @@ def measure(setting: Setting) -> list[Row]:
     """One scale, then several until they are no worse; the last row says whether they ever were."""
     keep_freed_memory()
     with tempfile.TemporaryDirectory(prefix="giornata-bench-") as place:
-        one = _work(setting, Path(place) / "one", several=False)
-        alone = list(_moments(one, setting.threads))[-1]
+        single = _work(setting, Path(place) / "one", several=False)
+        alone = list(_moments(single, setting.threads))[-1]
         several = _work(setting, Path(place) / "several", several=True)
         last, run = len(several.scales), []
         for moment in _moments(several, setting.threads):

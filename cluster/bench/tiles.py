@@ -40,7 +40,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured."""
+    """Style, size, tiles and threads of one measurement."""
 
     style: str = "great-wave"
     styles: str = ""
@@ -63,7 +63,7 @@ class Row:
 
 
 class Haloless(FeedForwardEngine):
-    """What a loop over crops does: no context around a tile."""
+    """The engine as a loop over crops uses it: no context around a tile."""
 
     halo_px = 0
 
@@ -75,14 +75,14 @@ def engine_for(setting: Setting) -> FeedForwardEngine:
 
 
 def whole(setting: Setting, pixels: NDArray[np.uint8], folder: Path) -> Floats:
-    """The network's own definition on the whole picture; what all else is compared with."""
+    """The network's own definition on the whole picture; the reference of all other ways."""
     engine = engine_for(setting)
     torch.set_num_threads(setting.threads)
     height, width = pixels.shape[:2]
     padded = read_box(pixels, Box(0, 0, -(-height // 4) * 4, -(-width // 4) * 4))
     with torch.inference_mode():
-        made = engine.network(torch.from_numpy(padded).permute(2, 0, 1)[None], engine.weights)
-    out: Floats = made[0].permute(1, 2, 0).numpy()[:height, :width]
+        styled = engine.network(torch.from_numpy(padded).permute(2, 0, 1)[None], engine.weights)
+    out: Floats = styled[0].permute(1, 2, 0).numpy()[:height, :width]
     return out
 
 
@@ -163,10 +163,10 @@ def run_one(name: str, setting: Setting, folder: Path) -> dict[str, float]:
     engine_for(setting)  # reading the weights is not part of any way
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    made = WAYS[name](setting, pixels, folder)
+    styled = WAYS[name](setting, pixels, folder)
     seconds = time.perf_counter() - started
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
-    np.save(folder / f"{name}.npy", made)
+    np.save(folder / f"{name}.npy", styled)
     return {"seconds": seconds, "peak_mb": peak_kb / 1024}
 
 
@@ -180,16 +180,16 @@ def measure(setting: Setting, folder: Path) -> list[Row]:
             order = json.dumps({"name": name, "setting": asdict(setting), "folder": scratch})
             command = [sys.executable, "-m", "giornata.cluster.bench.tiles", order]
             cost = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-            made: Floats = np.load(Path(scratch) / f"{name}.npy")
-        reference = made if reference is None else reference
-        np.save(folder / f"{name.replace(', ', '-')}.npy", made)
+            picture: Floats = np.load(Path(scratch) / f"{name}.npy")
+        reference = picture if reference is None else reference
+        np.save(folder / f"{name.replace(', ', '-')}.npy", picture)
         grid = grid_for(engine_for(setting), setting.width, setting.height, core_px=setting.tile_px)
-        largest, seam = largest_difference(made, reference), seam_step(made, reference, grid)
-        rows.append(Row(name, psnr_db(made, reference), largest, seam, **cost))
+        largest, seam = largest_difference(picture, reference), seam_step(picture, reference, grid)
+        rows.append(Row(name, psnr_db(picture, reference), largest, seam, **cost))
     return rows
 
 
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    result = run_one(asked["name"], Setting(**asked["setting"]), Path(asked["folder"]))
+    request = json.loads(sys.argv[1])
+    result = run_one(request["name"], Setting(**request["setting"]), Path(request["folder"]))
     sys.stdout.write(json.dumps(result))

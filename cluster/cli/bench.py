@@ -213,18 +213,18 @@ def encoders(
 ) -> None:
     """What VGG-19 says of pictures optimised under the compact encoder and under itself, and the speed."""
     setting = encoders_bench.Setting(true, compact, pairs, side, steps, threads or Machine.detect().cpus)
-    found = encoders_bench.measure(setting)
+    comparison = encoders_bench.measure(setting)
     show(
-        found.rows,
+        comparison.rows,
         as_json=as_json,
-        layers=" ".join(found.layers),
-        rank_agreement=round(found.agreement, 3),
-        times_faster=round(found.speed, 2),
-        times_faster_all_layers=round(found.whole_speed, 2),
+        layers=" ".join(comparison.layers),
+        rank_agreement=round(comparison.agreement, 3),
+        times_faster=round(comparison.speed, 2),
+        times_faster_all_layers=round(comparison.whole_speed, 2),
     )
 
 
 def _tell_row(row: optimize_bench.Row) -> None:
-    """A line for whoever waits: large sizes take minutes each."""
+    """Write the row to standard error: large sizes take minutes each."""
     what = f"{row.side_px} px, {row.tiles} tiles on {row.workers} workers"
     typer.echo(f"{what}: {row.seconds_per_step:.1f} s a step, {row.peak_mb:.0f} MB", err=True)

@@ -107,8 +107,8 @@ def _tell(job: JobView, *, as_json: bool) -> None:
         write_json(job)
     else:
         limit = "" if job.max_workers is None else f", at most {job.max_workers} workers"
-        words = f"{job.job_id} is {job.state}: {progress_words(job)} items, priority {job.priority}{limit}"
-        sys.stdout.write(words + "\n")
+        message = f"{job.job_id} is {job.state}: {progress_words(job)} items, priority {job.priority}{limit}"
+        sys.stdout.write(message + "\n")
 
 
 def _tell_changed(changed: Changed, done: str, *, as_json: bool) -> None:
@@ -164,11 +164,11 @@ def unblock(worker: Worker, url: Url = None, token_file: TokenFile = None, as_js
         _tell_workers(verbs.unblock(worker), as_json=as_json)
 
 
-def _tell_workers(found: WorkerList, *, as_json: bool) -> None:
+def _tell_workers(listing: WorkerList, *, as_json: bool) -> None:
     if as_json:
-        write_json(found)
+        write_json(listing)
         return
-    rows = [*map(_row, found.workers), *map(_absent, found.absent)]
+    rows = [*map(_row, listing.workers), *map(_absent, listing.absent)]
     write_rows(HEADERS, rows)
 
 

@@ -51,7 +51,7 @@ Finding = tuple[Verdict, str]
 
 
 def examine(settings: ClusterSettings, *, verify_styles: Callable[[], str] | None = None) -> list[Check]:
-    """Every check, in the order of the walk of one image; never raises.
+    """All checks, in the order in which one image meets them; never raises.
 
     `verify_styles` hashes the weights of the shipped styles and returns a summary, or raises.
     """
@@ -95,7 +95,7 @@ def check_python() -> Finding:
 
 
 def check_torch(settings: ClusterSettings) -> Finding:
-    """That torch computes on the device that workers will use; allocates a few bytes there."""
+    """Check that torch computes on the device of the workers; allocates a few bytes on it."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -116,14 +116,14 @@ def check_ray(installed: str) -> Finding:
 
 
 def check_pyvips() -> Finding:
-    """That libvips is there and reads the formats we promise."""
+    """Check that libvips is installed and reads the formats we promise."""
     import pyvips
 
-    found = f"libvips {pyvips.version(0)}.{pyvips.version(1)}.{pyvips.version(2)}"
+    libvips = f"libvips {pyvips.version(0)}.{pyvips.version(1)}.{pyvips.version(2)}"
     missing = [name for name in FORMATS if not pyvips.type_find("VipsForeignLoad", f"{name}load")]
     if missing:
-        return Verdict.FAIL, f"{found} cannot read {', '.join(missing)}"
-    return Verdict.OK, f"{found} reads {', '.join(FORMATS)}"
+        return Verdict.FAIL, f"{libvips} cannot read {', '.join(missing)}"
+    return Verdict.OK, f"{libvips} reads {', '.join(FORMATS)}"
 
 
 def check_sqlite(installed: str) -> Finding:
@@ -134,7 +134,7 @@ def check_sqlite(installed: str) -> Finding:
 
 
 def check_writable(folder: Path) -> Finding:
-    """That files can be made and renamed in `folder`, which is created; leaves nothing in it."""
+    """Check that files can be made and renamed in `folder`, which is created; leaves no file in it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as inside:
         before, after = Path(inside, "before"), Path(inside, "after")
@@ -146,8 +146,8 @@ def check_writable(folder: Path) -> Finding:
 
 def check_disk(folder: Path, *, needed_bytes: int) -> Finding:
     """Free space where `folder` is or will be."""
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    free_bytes = shutil.disk_usage(there).free
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free_bytes = shutil.disk_usage(existing).free
     detail = f"{free_bytes / GIB:.1f} GiB free in {folder}"
     if free_bytes >= needed_bytes:
         return Verdict.OK, detail

@@ -91,7 +91,7 @@ def _listed(text: str) -> tuple[str, ...] | None:
 
 
 def _vote(out: Path, *, as_json: bool) -> None:
-    """Write the page if there is none yet, read what answers there are, and write the table again."""
+    """Write the page if there is none yet, read the answers, and write the table again."""
     from giornata.cluster.evaluation.results import read_json, write_json
     from giornata.cluster.evaluation.table import write_markdown
     from giornata.cluster.evaluation.vote import (
@@ -121,7 +121,7 @@ def _vote(out: Path, *, as_json: bool) -> None:
 
 
 def tell(evaluation: "Evaluation", folder: Path, *, as_json: bool) -> None:
-    """The rows as JSON, or the columns that matter most and where the rest is."""
+    """Write the rows as JSON, or the main columns and the path of the rest."""
     from giornata.cluster.evaluation.table import RELATIVE, interval_words
     from giornata.styles.evaluation.yardstick import MEASURES
 

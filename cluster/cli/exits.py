@@ -19,7 +19,7 @@ from giornata.workers.errors import RenderError
 
 
 class Exit(IntEnum):
-    """What a script may rely on; 3 to 99 are left free, shells use those above 125."""
+    """Exit codes that scripts may rely on; 3 to 99 are left free, shells use those above 125."""
 
     DONE = 0
     INTERNAL = 1

@@ -26,7 +26,7 @@ SIXTEEN = 257  # 65535 / 255
 
 
 class Starter(StrEnum):
-    """What a spec is for."""
+    """The purpose of a spec."""
 
     CAMPAIGN = "campaign"
     HERITAGE = "heritage"
@@ -55,7 +55,7 @@ def write_starter(starter: Starter, folder: Path) -> Path:
 
 
 def campaign_samples(folder: Path) -> None:
-    """Two photographs, one of them with a badge in brand colours, and the list that says where to look."""
+    """Two photographs, one with a badge in brand colours, and the list of focal points and safe areas."""
     photos = folder / "photos"
     photos.mkdir(exist_ok=True)
     _unless_there(photos / "astronaut.jpg", partial(_photo, skimage.data.astronaut()))

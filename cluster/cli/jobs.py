@@ -116,11 +116,11 @@ def items(
     """List the items of a job in order."""
     states, classes = choices(state, ItemState), choices(kind, OutcomeClass)
     with reached(url, token_file) as verbs:
-        found = islice(all_items(verbs, job, states=states, classes=classes), limit)
+        views = islice(all_items(verbs, job, states=states, classes=classes), limit)
         if as_json:
-            write_json_list(found)
+            write_json_list(views)
         else:
-            write_rows(ITEM_HEADERS, map(_item_row, found))
+            write_rows(ITEM_HEADERS, map(_item_row, views))
 
 
 @logs_app.command()

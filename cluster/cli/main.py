@@ -16,7 +16,7 @@ from giornata.cluster.cli.exits import EXPECTED, Exit, code_of
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command lives and what it is for."""
+    """The module, the purpose and the app of a command."""
 
     module: str
     purpose: str
@@ -58,7 +58,7 @@ COMMANDS = {
 
 
 def usage() -> str:
-    """What `giornata --help` prints."""
+    """The text that `giornata --help` prints."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {command.purpose}" for name, command in COMMANDS.items()]
     head = "Usage: giornata COMMAND [OPTIONS]\n\nBatches of neural style transfer; tiled equals whole."
@@ -89,7 +89,7 @@ def dispatch(arguments: list[str]) -> int:
 
 
 def carry_out(word: str, arguments: list[str]) -> int:
-    """Import the command and run it, translating what it raises."""
+    """Import the command and run it, translating its errors into exit codes."""
     command = COMMANDS[word]
     app = getattr(import_module(f"giornata.cluster.cli.{command.module}"), command.app)
     try:
@@ -104,14 +104,14 @@ def carry_out(word: str, arguments: list[str]) -> int:
 
 
 def hint(word: str) -> str:
-    """A guess at what was meant."""
+    """The closest command as a question; empty without one."""
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def complain(words: str, code: Exit) -> int:
-    """Say on standard error, on one line, what went wrong."""
-    print(f"giornata: {' '.join(words.split())}", file=sys.stderr)  # noqa: T201
+def complain(message: str, code: Exit) -> int:
+    """Write the message to standard error on one line; returns `code`."""
+    print(f"giornata: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
     return code
 
 

@@ -25,12 +25,12 @@ def verify(
 ) -> None:
     """Read every delivered file again and compare it with its record."""
     with reached(url, token_file) as verbs:
-        found = verbs.verify(job, repair=repair)
+        result = verbs.verify(job, repair=repair)
     if as_json:
-        write_json(found)
+        write_json(result)
     else:
-        _tell(found)
-    if not found.is_whole:
+        _tell(result)
+    if not result.is_whole:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -61,16 +61,16 @@ def report(
 def recover(url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Take over what a dead manager left, and audit all jobs."""
     with reached(url, token_file) as verbs:
-        found = verbs.recover()
+        recovery = verbs.recover()
     if as_json:
-        write_json(found)
+        write_json(recovery)
     else:
-        for job_id in found.taken_over:
+        for job_id in recovery.taken_over:
             sys.stdout.write(f"taken over: {job_id}\n")
-        for finding in found.findings:
+        for finding in recovery.findings:
             sys.stdout.write(f"{finding.job_id}: {finding.words}\n")
-        sys.stdout.write(f"{len(found.taken_over)} jobs taken over, {len(found.findings)} findings\n")
-    if found.findings:
+        sys.stdout.write(f"{len(recovery.taken_over)} jobs taken over, {len(recovery.findings)} findings\n")
+    if recovery.findings:
         raise typer.Exit(Exit.FAILED)
 
 
@@ -84,20 +84,23 @@ def gc(
 ) -> None:
     """Remove what dead processes left behind."""
     with reached(url, token_file) as verbs:
-        found = verbs.gc(dry_run=True)
-        if not dry_run and found.leftovers:
-            agree(f"remove {len(found.leftovers)} leftovers", yes=yes)
-            found = verbs.gc(dry_run=False)
+        cleanup = verbs.gc(dry_run=True)
+        if not dry_run and cleanup.leftovers:
+            agree(f"remove {len(cleanup.leftovers)} leftovers", yes=yes)
+            cleanup = verbs.gc(dry_run=False)
     if as_json:
-        write_json(found)
+        write_json(cleanup)
         return
-    write_rows(("PATH", "BYTES", "WHY"), ((one.path, one.bytes, one.why) for one in found.leftovers))
-    sys.stdout.write(f"{found.removed} of {len(found.leftovers)} removed\n")
+    write_rows(
+        ("PATH", "BYTES", "WHY"),
+        ((leftover.path, leftover.bytes, leftover.why) for leftover in cleanup.leftovers),
+    )
+    sys.stdout.write(f"{cleanup.removed} of {len(cleanup.leftovers)} removed\n")
 
 
-def _tell(found: VerifiedView) -> None:
-    for kind, lines in (("missing", found.missing), ("damaged", found.damaged), ("stray", found.strays)):
+def _tell(result: VerifiedView) -> None:
+    for kind, lines in (("missing", result.missing), ("damaged", result.damaged), ("stray", result.strays)):
         for line in lines:
             sys.stdout.write(f"{kind}: {line}\n")
-    again = f", {found.reopened} queued again" if found.reopened else ""
-    sys.stdout.write(f"{found.intact} of {found.checked} delivered files are intact{again}\n")
+    again = f", {result.reopened} queued again" if result.reopened else ""
+    sys.stdout.write(f"{result.intact} of {result.checked} delivered files are intact{again}\n")

@@ -61,7 +61,7 @@ def reached(url: str | None, token_file: Path | None, *, needs_service: bool = F
 
 
 def listens(host: str, port: int) -> bool:
-    """Whether something takes connections there."""
+    """Whether `host` takes connections on `port`."""
     try:
         with socket.create_connection((host, port), timeout=KNOCK_S):
             return True
@@ -69,20 +69,20 @@ def listens(host: str, port: int) -> bool:
         return False
 
 
-def choices(words: str | None, kind: type[C]) -> list[C] | None:
-    """Options given as `one,two`. Raises `CommandRefused` that lists them all."""
-    if words is None:
+def choices(text: str | None, kind: type[C]) -> list[C] | None:
+    """Members of `kind` from a list like `one,two`. Raises `CommandRefused` that names them all."""
+    if text is None:
         return None
-    given = [word.strip() for word in words.split(",") if word.strip()]
+    given = [word.strip() for word in text.split(",") if word.strip()]
     wrong = [word for word in given if word not in list(kind)]
     if wrong or not given:
-        got = repr(wrong[0]) if wrong else "nothing"
-        raise CommandRefused(f"got {got}, needed some of: {listed(kind)}", Exit.USAGE)
+        value = repr(wrong[0]) if wrong else "nothing"
+        raise CommandRefused(f"got {value}, needed some of: {listed(kind)}", Exit.USAGE)
     return [kind(word) for word in given]
 
 
 def agree(question: str, *, yes: bool) -> None:
-    """Go on when a person says so. Raises `CommandRefused` where nobody can be asked, or who is says no."""
+    """Ask for consent. Raises `CommandRefused` without a terminal to ask on, or when the answer is no."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -94,15 +94,15 @@ def agree(question: str, *, yes: bool) -> None:
 LEAST = 1_500_000_000  # Ray, a manager and one worker with the smallest tiles
 
 
-def parse_memory(words: str) -> int:
+def parse_memory(text: str) -> int:
     """Bytes of `2GB`, `1.5GiB`. Raises `typer.BadParameter`."""
     try:
-        wanted = int(TypeAdapter(ByteSize).validate_python(words))
+        memory_bytes = int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError:
-        raise typer.BadParameter(f"{words!r} is no amount of memory, needed one like 2GB or 1.5GiB") from None
-    if wanted < LEAST:
-        raise typer.BadParameter(f"{words} is too little, needed {LEAST / 1e9:g}GB at least")
-    return wanted
+        raise typer.BadParameter(f"{text!r} is no amount of memory, needed one like 2GB or 1.5GiB") from None
+    if memory_bytes < LEAST:
+        raise typer.BadParameter(f"{text} is too little, needed {LEAST / 1e9:g}GB at least")
+    return memory_bytes
 
 
 MemoryLimit = Annotated[
@@ -138,7 +138,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class StyleFlags:
-    """As given; `optimise` holds the weights and choices of an optimisation, None for those left out."""
+    """Flags as given; `optimise` holds weights and choices of an optimisation, None for those left out."""
 
     style: str = ""
     images: tuple[str, ...] = ()
@@ -159,10 +159,10 @@ class StyleFlags:
 
     @property
     def universal_settings(self) -> dict[str, object]:
-        """What only the universal engine knows, where it is given."""
-        found = {"levels": self.levels, "structure": self.structure, "transform": self.transform}
-        found["style_size"] = self.size_px
-        return {name: value for name, value in found.items() if value is not None}
+        """The given settings that only the universal engine takes."""
+        settings = {"levels": self.levels, "structure": self.structure, "transform": self.transform}
+        settings["style_size"] = self.size_px
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 def style_fields(flags: StyleFlags) -> dict[str, Any]:
@@ -180,15 +180,15 @@ def style_fields(flags: StyleFlags) -> dict[str, Any]:
 
 def style_images(flags: StyleFlags) -> tuple[StyleImage, ...]:
     """The pictures to take the style from, none for a style by name. Raises `CommandRefused`."""
-    words = flags.images
+    texts = flags.images
     if flags.engine is EngineKind.OPTIMIZATION and flags.style:
-        words = (flags.style, *words)
-    elif words and (flags.style or flags.engine is EngineKind.FEEDFORWARD):
+        texts = (flags.style, *texts)
+    elif texts and (flags.style or flags.engine is EngineKind.FEEDFORWARD):
         kinds = f"{EngineKind.UNIVERSAL} or {EngineKind.OPTIMIZATION}"
         raise CommandRefused(f"--style-image goes with engine {kinds} and without --style NAME", Exit.USAGE)
-    if not words and (not flags.style or flags.engine is EngineKind.OPTIMIZATION):
+    if not texts and (not flags.style or flags.engine is EngineKind.OPTIMIZATION):
         raise CommandRefused("needed --style NAME or --style-image PICTURE", Exit.USAGE)
-    return tuple(style_image(one) for one in words)
+    return tuple(style_image(text) for text in texts)
 
 
 def style_image(text: str) -> StyleImage:
@@ -222,22 +222,22 @@ def parse_mix(text: str) -> dict[str, float]:
 
 def _optimised(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, Any]:
     _refuse_universal_settings(flags, EngineKind.OPTIMIZATION)
-    told = TaskOptimise(
+    optimisation = TaskOptimise(
         images=images,
         steps=flags.steps,
         encoder=flags.encoder,
         choice=OptimizationSpec.model_validate(flags.optimise),
     )
-    return {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": stamped(told)}
+    return {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": stamped(optimisation)}
 
 
 def _universal(flags: StyleFlags, images: tuple[StyleImage, ...]) -> dict[str, Any]:
     if flags.asks_for_optimisation:
-        words = f"{OPTIMISATION_FLAGS}: needed --engine {EngineKind.OPTIMIZATION}"
-        raise CommandRefused(words, Exit.USAGE)
-    told = stamped(TaskUniversal(images=images, **_settings(flags)))
+        message = f"{OPTIMISATION_FLAGS}: needed --engine {EngineKind.OPTIMIZATION}"
+        raise CommandRefused(message, Exit.USAGE)
+    universal = stamped(TaskUniversal(images=images, **_settings(flags)))
     version = InstalledStyles(user_library()).version({}, is_universal=True)
-    return {"engine": EngineKind.UNIVERSAL, "mix": {}, "universal": told, "engine_version": version}
+    return {"engine": EngineKind.UNIVERSAL, "mix": {}, "universal": universal, "engine_version": version}
 
 
 def _named(flags: StyleFlags) -> dict[str, Any]:
@@ -248,8 +248,8 @@ def _named(flags: StyleFlags) -> dict[str, Any]:
     styles, mix = InstalledStyles(user_library()), parse_mix(flags.style)
     engine = next(iter(styles.engines(mix)), EngineKind.FEEDFORWARD)
     if flags.engine not in (None, engine):
-        words = f"--style {flags.style}: it is of engine {engine}, not {flags.engine}"
-        raise CommandRefused(words, Exit.REJECTED)
+        message = f"--style {flags.style}: it is of engine {engine}, not {flags.engine}"
+        raise CommandRefused(message, Exit.REJECTED)
     if engine is not EngineKind.UNIVERSAL:
         _refuse_universal_settings(flags, engine)
     settings = _settings(flags)
@@ -270,5 +270,5 @@ def _settings(flags: StyleFlags) -> dict[str, Any]:
 def _refuse_universal_settings(flags: StyleFlags, engine: EngineKind) -> None:
     for name in flags.universal_settings:
         flag = f"--{name.replace('_', '-')}"
-        words = f"{flag}: needed a style of engine {EngineKind.UNIVERSAL}, got one of {engine}"
-        raise CommandRefused(words, Exit.USAGE)
+        message = f"{flag}: needed a style of engine {EngineKind.UNIVERSAL}, got one of {engine}"
+        raise CommandRefused(message, Exit.USAGE)

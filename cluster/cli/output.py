@@ -33,9 +33,9 @@ def write_rows(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
 def write_fields(fields: Iterable[tuple[str, object]]) -> None:
     """A name and a value a line; what is empty is left out."""
-    kept = [(name, one_line(str(value))) for name, value in fields if value not in (None, "")]
-    width = max((len(name) for name, _ in kept), default=0)
-    for name, value in kept:
+    pairs = [(name, one_line(str(value))) for name, value in fields if value not in (None, "")]
+    width = max((len(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
         sys.stdout.write(f"{name:<{width}}  {value}\n")
 
 
@@ -66,10 +66,10 @@ def progress_words(job: JobView) -> str:
 def rate_words(job: JobView) -> str:
     """Such as "1.2 images/s, 40 s to 2 min left"; empty when nothing is known."""
     rates = job.rates
-    words = [] if rates.images_per_s is None else [f"{rates.images_per_s:.3g} images/s"]
+    parts = [] if rates.images_per_s is None else [f"{rates.images_per_s:.3g} images/s"]
     if rates.eta:
-        words.append(f"{span_words(rates.eta.low_s)} to {span_words(rates.eta.high_s)} left")
-    return ", ".join(words)
+        parts.append(f"{span_words(rates.eta.low_s)} to {span_words(rates.eta.high_s)} left")
+    return ", ".join(parts)
 
 
 def span_words(seconds: float) -> str:

@@ -31,7 +31,7 @@ HASH_DIGITS = 12
 
 @dataclass(frozen=True)
 class NewStyle:
-    """What is said of a style that is to be learnt; words that are left out come from the file's name."""
+    """Card fields of a style to be learnt; an empty title comes from the file's name."""
 
     picture: Path
     name: str
@@ -45,7 +45,7 @@ class NewStyle:
 
 
 def name_from(picture: Path) -> str:
-    """A style's name from a file's: lower case, hyphens for whatever is no letter or digit."""
+    """A style's name from a file's: lower case, hyphens for anything but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "-", picture.stem.lower()).strip("-") or "style"
 
 
@@ -72,21 +72,23 @@ def add_style(new: NewStyle, *, force: bool) -> LibraryEntry:
 def remove_style(name: str) -> None:
     """Remove a style of the user's own. Raises `CommandRefused` for one that ships, `UnknownStyle`."""
     folder = home_folder() / "styles"
-    found = _own(folder, name)
-    if found is None:
+    entry = _own(folder, name)
+    if entry is None:
         user_library().find(name)
         raise CommandRefused(
             f"removing style {name}: it ships with Giornata, needed one of yours", Exit.REJECTED
         )
     (folder / f"{name}.toml").unlink(missing_ok=True)
-    preview_path(found).unlink(missing_ok=True)
-    others = (one.card.weights for one in user_library().styles.values() if one.folder == folder)
-    if found.card.weights not in set(others):
-        found.weights_path.unlink(missing_ok=True)
+    preview_path(entry).unlink(missing_ok=True)
+    weights_in_use = (
+        style.card.weights for style in user_library().styles.values() if style.folder == folder
+    )
+    if entry.card.weights not in set(weights_in_use):
+        entry.weights_path.unlink(missing_ok=True)
 
 
 def preview_path(shelved: LibraryEntry) -> Path:
-    """Where the picture lies that shows an own style."""
+    """The path of an own style's preview picture."""
     return shelved.folder / f"{shelved.card.name}.jpg"
 
 
@@ -113,8 +115,8 @@ def write_preview(shelved: LibraryEntry) -> Path:
 
 def _check_name(name: str, *, force: bool) -> None:
     if not NAME.fullmatch(name):
-        words = f"naming a style: got {name!r}, needed lower-case letters, digits and hyphens"
-        raise CommandRefused(words, Exit.USAGE)
+        message = f"naming a style: got {name!r}, needed lower-case letters, digits and hyphens"
+        raise CommandRefused(message, Exit.USAGE)
     if name in user_library().styles and not force:
         raise CommandRefused(
             f"adding style {name}: there is one; needed --force to replace it", Exit.REJECTED
@@ -122,20 +124,20 @@ def _check_name(name: str, *, force: bool) -> None:
 
 
 def _own(folder: Path, name: str) -> LibraryEntry | None:
-    found = user_library().styles.get(name)
-    return found if found and found.folder == folder else None
+    entry = user_library().styles.get(name)
+    return entry if entry and entry.folder == folder else None
 
 
 def _weights(new: NewStyle, folder: Path) -> Path:
-    """The file of statistics, named by what is in it: a style that is replaced stays whole until then."""
+    """The file of statistics, named by its hash: a style that is replaced stays whole until then."""
     part = folder / f".{new.name}.safetensors"
     try:
         with Sandbox() as sandbox:
             scratch = home_folder() / "scratch"
-            found = learn_style_image(new.picture, size_px=new.size_px, sandbox=sandbox, scratch=scratch)
+            statistics = learn_style_image(new.picture, size_px=new.size_px, sandbox=sandbox, scratch=scratch)
     except RenderError as error:
         raise CommandRefused(str(error), Exit.REJECTED) from error
-    keep_statistics(found, part)
+    keep_statistics(statistics, part)
     return part.replace(folder / f"{new.name}-{file_sha256(part)[:HASH_DIGITS]}.safetensors")
 
 

@@ -111,7 +111,7 @@ def plan_command(
 
 
 def _price(report: PlanReport) -> dict[str, str]:
-    """What the time costs, if somebody said what an hour does."""
+    """The price of the time, if an hourly price is given."""
     if report.price is None:
         return {}
     amount = "less than 0.01" if report.price < LEAST_PRICE else f"about {report.price:.2f}"

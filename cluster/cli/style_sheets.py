@@ -72,15 +72,15 @@ def sample_contents(place: Path, options: GridOptions) -> tuple[Path, ...]:
 
 def painted_styles(place: Path, options: GridOptions) -> tuple[Path, ...]:
     """The middles of photographs that styles of the library have painted, so that brushwork has its size."""
-    made = []
+    paths = []
     for style, photo in PAINTED.items():
         target, large = place / f"{style}.png", place / f"{style}-large.png"
         render_and_publish(_task(_sample(place, photo, LARGER * options.side_px), large, style), force=True)
         with Image.open(large) as picture:
             left, top = ((length - options.side_px) // 2 for length in picture.size)
             picture.crop((left, top, left + options.side_px, top + options.side_px)).save(target)
-        made.append(target)
-    return tuple(made)
+        paths.append(target)
+    return tuple(paths)
 
 
 def _sample(place: Path, name: str, side_px: int) -> Path:
@@ -100,8 +100,8 @@ def _pairs(
     for content in contents:
         entries.append((content, caption_of(content)))
         for style in styles:
-            made = place / f"{content.stem}-{style.stem}.png"
-            entries.append((_optimised(content, style, made, options, OptimizationSpec()), ""))
+            path = place / f"{content.stem}-{style.stem}.png"
+            entries.append((_optimised(content, style, path, options, OptimizationSpec()), ""))
     return contact_sheet(entries, target, columns=1 + len(styles), cell_px=options.cell_px)
 
 
@@ -117,23 +117,23 @@ def _sweep(target: Path, place: Path, options: GridOptions, content: Path, style
     for last in range(1, len(LAYERS) + 1):
         for beta in BETAS:
             choice = OptimizationSpec(style_layers=dict.fromkeys(LAYERS[:last], 1.0), beta=beta)
-            made = _optimised(content, style, place / f"sweep-{last}-{beta:g}.png", options, choice)
+            path = _optimised(content, style, place / f"sweep-{last}-{beta:g}.png", options, choice)
             upto = LAYERS[0] if last == 1 else f"to {LAYERS[last - 1]}"
-            entries.append((made, f"{upto}, beta {beta:g}"))
+            entries.append((path, f"{upto}, beta {beta:g}"))
     return contact_sheet(entries, target, columns=len(BETAS), cell_px=options.cell_px)
 
 
 def _optimised(
     content: Path, style: Path, target: Path, options: GridOptions, choice: OptimizationSpec
 ) -> Path:
-    told = TaskOptimise(
+    optimisation = TaskOptimise(
         images=(StyleImage(path=str(style.absolute())),),
         encoder=options.encoder,
         steps=options.steps,
         choice=choice,
     )
     task = _task(content, target, style.stem)
-    changed = {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": told, "size": None}
+    changed = {"engine": EngineKind.OPTIMIZATION, "mix": {}, "optimise": optimisation, "size": None}
     render_and_publish(task.model_copy(update=changed), force=True)
     sys.stderr.write(f"{target.stem} is there\n")
     return target
@@ -161,7 +161,7 @@ def preview(photo: Path | None, target: Path, *, strength: float, columns: int, 
     """
     library, styles = user_library(), InstalledStyles(user_library())
     cards = sorted(
-        (one.card for one in library.styles.values()), key=lambda card: (card.artwork.artist, card.name)
+        (entry.card for entry in library.styles.values()), key=lambda card: (card.artwork.artist, card.name)
     )
     keep_freed_memory()
     torch.set_num_threads(1)  # blocks on lanes scale better than threads inside one convolution

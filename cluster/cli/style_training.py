@@ -77,7 +77,7 @@ def files_of(
     deep_encoder: Path | None,
     work: Path,
 ) -> TrainingFiles:
-    """What the training reads, less what is held out. Raises `StyleError`."""
+    """The files that the training reads, without held-out pictures. Raises `StyleError`."""
     unseen.refuse(recipe.paintings)
     if deep_encoder is None:
         raise BadEncoder("--deep-encoder", "no file", "a compressed VGG-19 (safetensors)")
@@ -114,13 +114,13 @@ def show_progress(trainer: PaintersTrainer, shown: list[Path], *, checkpoint_eve
 
 
 class RecentParts:
-    """Means over the steps since it was made."""
+    """Means over the steps that were added."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = {}
 
     def add(self, progress: TrainingProgress) -> None:
-        """One more step."""
+        """Add one step."""
         for name, value in (progress.parts | {"seconds": progress.seconds_per_step}).items():
             self.values.setdefault(name, []).append(value)
 
@@ -195,7 +195,7 @@ def mean_missed(seen: list[DistillationProgress]) -> dict[str, float]:
     """The mean over some steps, by layer."""
     if not seen:
         return {}
-    return {layer: sum(one.missed[layer] for one in seen) / len(seen) for layer in seen[0].missed}
+    return {layer: sum(progress.missed[layer] for progress in seen) / len(seen) for layer in seen[0].missed}
 
 
 def missed_words(missed: dict[str, float]) -> str:
@@ -255,10 +255,13 @@ def say_progress(trainer: UniversalTrainer) -> None:
 def progress_line(gathered: Sequence[UniversalProgress]) -> str:
     """Means over some steps, in one line."""
     last, count = gathered[-1], len(gathered)
-    means = {key: sum(one.parts[key] for one in gathered if key in one.parts) / count for key in last.parts}
-    seconds = sum(one.seconds_per_step for one in gathered) / count
-    words = " ".join(f"{key} {value:.4f}" for key, value in means.items())
-    return f"{last.step}/{last.steps} {last.kind}: {words}, {seconds:.2f} s a step"
+    means = {
+        key: sum(progress.parts[key] for progress in gathered if key in progress.parts) / count
+        for key in last.parts
+    }
+    seconds = sum(progress.seconds_per_step for progress in gathered) / count
+    text = " ".join(f"{key} {value:.4f}" for key, value in means.items())
+    return f"{last.step}/{last.steps} {last.kind}: {text}, {seconds:.2f} s a step"
 
 
 @app.command("publish")
@@ -309,7 +312,7 @@ def learn(
 
 
 def check_folders(folders: Sequence[Path]) -> None:
-    """Raise `CommandRefused` for what is no folder."""
+    """Raise `CommandRefused` for a path that is no folder."""
     for folder in folders:
         if not folder.is_dir():
             raise CommandRefused(f"reading pictures in {folder}: no such folder", Exit.REJECTED)

@@ -36,12 +36,12 @@ def list_styles(
         module = import_module("giornata.cluster.cli.style_sheets")
         module.preview(None, sheet, strength=1.0, columns=SHEET_COLUMNS, cell_px=SHEET_CELL_PX)
     if as_json:
-        sys.stdout.write(json.dumps([described(one) for one in shelves]) + "\n")
+        sys.stdout.write(json.dumps([described(entry) for entry in shelves]) + "\n")
         return
     table = Table(Column("style", no_wrap=True), "artwork", "artist", "year", "engine")
-    for one in shelves:
-        art = one.card.artwork
-        table.add_row(one.card.name, art.title, art.artist, art.year, one.card.engine.value)
+    for entry in shelves:
+        art = entry.card.artwork
+        table.add_row(entry.card.name, art.title, art.artist, art.year, entry.card.engine.value)
     Console().print(table)
 
 

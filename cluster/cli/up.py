@@ -71,7 +71,7 @@ def stand(
     standing = LeaderElection(
         store.manager_lock(),
         lambda: managed(store, settings, stop, rule=rule, metrics=metrics, links=links),
-        tell=lambda role, words: say(out, words),
+        tell=lambda role, message: say(out, message),
     )
     desk = desk_on(store, role=standing.role, scratch=settings.scratch)
     web = create_app(desk, access=access, around=around(settings, links), metrics=metrics)
@@ -91,7 +91,7 @@ class Links:
 def around(
     settings: ClusterSettings, links: Links, environment: Mapping[str, str] = os.environ
 ) -> PageContext:
-    """What the dashboard says of this service beside its jobs."""
+    """The dashboard's page context: folders, library and links of this service."""
     return PageContext(
         home=settings.home,
         scratch=settings.scratch,
@@ -114,7 +114,7 @@ def managed(
     links: Links,
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[JobManager]:
-    """The manager of a store that is locked, with everything that goes with being the active one."""
+    """The manager of a locked store, with Ray, manifests, webhooks and signal handlers."""
     outbox = Outbox(store, secret=environment.get(SECRET_VARIABLE, ""), rule=rule)
     with (
         Manifests(store, new_publisher(store.deliveries.put_at)) as manifests,
@@ -136,6 +136,6 @@ def managed(
             outbox.end()
 
 
-def say(stream: TextIO, words: str) -> None:
-    """One line for whoever started the service."""
-    print(f"giornata: {words}", file=stream, flush=True)
+def say(stream: TextIO, message: str) -> None:
+    """Write one line for the person who started the service."""
+    print(f"giornata: {message}", file=stream, flush=True)

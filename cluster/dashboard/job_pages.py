@@ -21,13 +21,13 @@ from giornata.jobs.store.records import ItemRecord
 from giornata.jobs.store.store import JobStore
 
 SAMPLES = 5
-LOOKED_INTO = 2000  # failures of one class that are read for their words
+LOOKED_INTO = 2000  # failures of one class whose reasons are read
 REASONS = 8
 
 
 @dataclass
 class FailureGroup:
-    """Failures that were told in the same words."""
+    """Failures with the same reason."""
 
     reason: str
     count: int = 0
@@ -47,7 +47,7 @@ class FailureGroup:
 
 @dataclass(frozen=True)
 class FailureCause:
-    """Failures of one class: how many, and of the first ones in what words."""
+    """Failures of one class: how many, and the reasons of the first ones."""
 
     kind: str
     count: int
@@ -60,25 +60,25 @@ def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
     counts = store.items.lost_by_class(job_id)
     lost = [state for state in ItemState if state.is_lost]
     causes = []
-    for kind, count in sorted(counts.items(), key=lambda one: -one[1]):
+    for kind, count in sorted(counts.items(), key=lambda entry: -entry[1]):
         classes = [OutcomeClass(kind)] if kind else None
         items = store.items.page(job_id, states=lost, classes=classes, limit=LOOKED_INTO)
         items = [item for item in items if kind or item.outcome_class is None]
-        found: dict[str, FailureGroup] = {}
+        groups: dict[str, FailureGroup] = {}
         for item in items:
             key = fingerprint(item)
-            found.setdefault(key, FailureGroup(key)).add(item)
-        ordered = sorted(found.values(), key=lambda words: -words.count)[:REASONS]
+            groups.setdefault(key, FailureGroup(key)).add(item)
+        ordered = sorted(groups.values(), key=lambda group: -group.count)[:REASONS]
         causes.append(FailureCause(kind or "other", count, len(items), tuple(ordered)))
     return causes
 
 
 def fingerprint(item: ItemRecord) -> str:
-    """Why an item failed, without the names that are its own."""
-    words = item.reason
+    """The reason an item failed, without the names that are its own."""
+    reason = item.reason
     for path, word in ((item.source, "<source>"), (item.target, "<target>")):
-        words = words.replace(path, word).replace(path.rpartition("/")[2] or path, word)
-    return words
+        reason = reason.replace(path, word).replace(path.rpartition("/")[2] or path, word)
+    return reason
 
 
 def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]:
@@ -88,8 +88,8 @@ def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]
     before = None
     for width in (1, 50, 1000):
         start = (max(-1, item.position - width - 1), "~")
-        found = store.items.page(item.job_id, after=start, limit=width)
-        earlier = [one for one in found if one.position < item.position]
+        candidates = store.items.page(item.job_id, after=start, limit=width)
+        earlier = [candidate for candidate in candidates if candidate.position < item.position]
         if earlier:
             before = earlier[-1].item_id
             break
@@ -97,7 +97,7 @@ def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]
 
 
 def spec_text(desk: JobService, job_id: str) -> str:
-    """What was asked for, as one would write it."""
+    """The spec of a job as text."""
     return spec_words(desk.job(job_id).spec)
 
 
@@ -112,8 +112,8 @@ Name = Annotated[str | None, Query(pattern=NAME)]
 @router.get("/")
 def jobs(request: Request, desk: Asked, state: Annotated[list[JobState] | None, Query()] = None) -> Response:
     """The list of jobs."""
-    found = desk.jobs(states=state, limit=JOBS)
-    return page(request, "jobs.html", here="jobs", jobs=found, chosen=state or [], now=time.time())
+    job_page = desk.jobs(states=state, limit=JOBS)
+    return page(request, "jobs.html", here="jobs", jobs=job_page, chosen=state or [], now=time.time())
 
 
 @router.get("/rows/{job_id}")
@@ -133,9 +133,9 @@ def item_rows(
     limit: Limit = ITEMS,
 ) -> Response:
     """Some lines of a job's items; a header says how to go on."""
-    found = desk.items(job_id, states=state, classes=kind, after=after, limit=limit)
-    answer = page(request, "items_rows.html", items=found)
-    answer.headers["x-next"] = found.next or ""
+    item_page = desk.items(job_id, states=state, classes=kind, after=after, limit=limit)
+    answer = page(request, "items_rows.html", items=item_page)
+    answer.headers["x-next"] = item_page.next or ""
     return answer
 
 
@@ -176,10 +176,10 @@ def image(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
 
 @router.get("/failures")
 def failures(request: Request, desk: Asked, job: Name = None) -> Response:
-    """What went wrong, by cause, in one job or in the newest ones."""
-    chosen = [desk.job(job)] if job else [one for one in desk.jobs(limit=LOOKED_AT).jobs if one.lost]
-    found = [(one, causes_of(desk.store, one.job_id)) for one in chosen if one.lost]
-    return page(request, "failures.html", here="failures", found=found, job=job)
+    """Failures by cause, in one job or in the newest ones."""
+    chosen = [desk.job(job)] if job else [view for view in desk.jobs(limit=LOOKED_AT).jobs if view.lost]
+    causes = [(view, causes_of(desk.store, view.job_id)) for view in chosen if view.lost]
+    return page(request, "failures.html", here="failures", found=causes, job=job)
 
 
 @router.get("/workers")
@@ -198,8 +198,8 @@ def worker_rows(request: Request, desk: Asked) -> Response:
 def events(
     request: Request, desk: Asked, job: Name = None, before: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
-    """Who did what when, the newest first."""
+    """The page of events, the newest first."""
     if job is not None:
         desk.job(job)
-    found = desk.store.events.last(job_id=job, before=before, limit=EVENTS)
-    return page(request, "events.html", here="events", events=found, job=job, more=len(found) == EVENTS)
+    records = desk.store.events.last(job_id=job, before=before, limit=EVENTS)
+    return page(request, "events.html", here="events", events=records, job=job, more=len(records) == EVENTS)

@@ -17,7 +17,7 @@ SIDE_PX = 1400
 
 @dataclass(frozen=True)
 class LiveImage:
-    """A picture at work: its size, its plan of tiles, and those that are there in the order they came."""
+    """A picture at work: its size, its plan of tiles, and the painted tiles in order of arrival."""
 
     folder: Path
     width: int
@@ -38,12 +38,12 @@ class LiveImage:
 
     def told(self) -> dict[str, Any]:
         """For pages: the plan, and each tile with its worker."""
-        tiles = [one.model_dump() for one in self.done]
+        tiles = [tile.model_dump() for tile in self.done]
         size = {"width": self.width, "height": self.height}
         return {**size, "columns": self.columns, "rows": self.rows, "core_px": self.core_px, "done": tiles}
 
     def picture(self) -> bytes:
-        """What is painted so far, WebP, transparent where nothing is."""
+        """The picture as painted so far, WebP, transparent where it is unpainted."""
         canvas = np.load(self.folder / "canvas.npy", mmap_mode="r")
         step = max(1, -(-max(self.width, self.height) // SIDE_PX))
         small = np.array(canvas[::step, ::step])
@@ -57,8 +57,8 @@ class LiveImage:
             shared[self._shared(index, self.height, self.rows, step)] = True
         for index in range(1, self.columns):
             shared[:, self._shared(index, self.width, self.columns, step)] = True
-        for one in self.done:
-            row, column = divmod(one.index, self.columns)
+        for tile in self.done:
+            row, column = divmod(tile.index, self.columns)
             top, bottom = (self.height * at // self.rows // step for at in (row, row + 1))
             left, right = (self.width * at // self.columns // step for at in (column, column + 1))
             alpha[top : bottom + 1, left : right + 1] = 255
@@ -68,22 +68,22 @@ class LiveImage:
         return written.getvalue()
 
     def _shared(self, index: int, length: int, count: int, step: int) -> slice:
-        """What two tiles share at a cut, in px of a picture that is `step` times smaller."""
+        """The overlap of two tiles at a cut, in px of a picture that is `step` times smaller."""
         cut = length * index // count
         return slice((cut - self.overlap_px // 2) // step, -(-(cut + self.overlap_px // 2) // step) + 1)
 
 
 def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> LiveImage | None:
-    """The picture of an item that is being painted, where it is a large one on this machine."""
+    """The large picture that is being painted for an item on this machine; None without one."""
     if scratch is None or not item_id.isalnum():
         return None
     for record in (scratch / PICTURES).glob(f"{item_id}-*/prepared.json"):
         try:
-            made = json.loads(record.read_text())
+            plan = json.loads(record.read_text())
             header = np.load(record.parent / "canvas.npy", mmap_mode="r")
             height, width = header.shape[:2]
             done = tile_records(record.parent / "strips")
-            return LiveImage(record.parent, width, height, int(made["core_px"]), overlap_px, done)
+            return LiveImage(record.parent, width, height, int(plan["core_px"]), overlap_px, done)
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return None

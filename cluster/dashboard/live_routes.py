@@ -27,11 +27,11 @@ def optimising(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) ->
 def picture(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """The picture as it is now, WebP."""
     begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
-    found = live_picture(begun[0], SIDE_PX) if begun else None
-    if found is None:
+    image = live_picture(begun[0], SIDE_PX) if begun else None
+    if image is None:
         return stand_in(NONE)
     written = io.BytesIO()
-    found.save(written, "WEBP", quality=80)
+    image.save(written, "WEBP", quality=80)
     return Response(written.getvalue(), media_type="image/webp", headers=FRESH)
 
 
@@ -39,7 +39,7 @@ def picture(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Re
 def curve(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """How the loss has fallen, SVG; also of an item that is delivered."""
     begun = history_at(request.app.state.around.scratch, desk.item(job_id, item_id).item_id)
-    found = begun[1] if begun else history_from(desk.store.items.get(job_id, item_id).facts)
-    if found is None:
+    history = begun[1] if begun else history_from(desk.store.items.get(job_id, item_id).facts)
+    if history is None:
         return stand_in(NONE)
-    return Response(curve_svg(found), media_type="image/svg+xml", headers=FRESH)
+    return Response(curve_svg(history), media_type="image/svg+xml", headers=FRESH)

@@ -40,13 +40,13 @@ def download(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> R
     if not is_url(item.target):
         return FileResponse(item.target, media_type=BYTES, filename=leaf(item.target))
     place = place_of(request, desk, item)
-    found = place.head(item.target)
-    if found is None:
+    info = place.head(item.target)
+    if info is None:
         raise HTTPException(404, "the file that was delivered is gone")
     # A name of another alphabet is left to the browser, which has the address.
     name = "".join(letter for letter in leaf(item.target) if letter.isascii() and letter not in '"\\')
-    headers = {"content-length": str(found.bytes), "content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_parts(place, item.target, found.bytes), media_type=BYTES, headers=headers)
+    headers = {"content-length": str(info.bytes), "content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_parts(place, item.target, info.bytes), media_type=BYTES, headers=headers)
 
 
 @router.get("/provenance/{job_id}/{item_id}")
@@ -90,7 +90,7 @@ def _parts(place: ObjectStore, name: str, size: int) -> Iterator[bytes]:
 
 def _sidecar(request: Request, desk: JobService, item: ItemView) -> Any:
     try:
-        found = place_of(request, desk, item).read(companion_names(item.target)[0], length=SIDECAR_BYTES)
-        return json.loads(found)
+        data = place_of(request, desk, item).read(companion_names(item.target)[0], length=SIDECAR_BYTES)
+        return json.loads(data)
     except (StorageError, OSError, ValueError):
         return None

@@ -45,17 +45,17 @@ async def preview(
 @router.get("/growing/{job_id}/{item_id}")
 def growing(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
     """The tiles of a large picture that is being painted; null for any other."""
-    found = _growth(request, desk, job_id, item_id)
-    return JsonText(found.told() if found else None)
+    live_image = _growth(request, desk, job_id, item_id)
+    return JsonText(live_image.told() if live_image else None)
 
 
 @router.get("/growing/{job_id}/{item_id}/picture")
 def grown(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
-    """What is painted of it so far."""
-    found = _growth(request, desk, job_id, item_id)
-    if found is None:
+    """The large picture as painted so far, WebP."""
+    live_image = _growth(request, desk, job_id, item_id)
+    if live_image is None:
         return stand_in(NONE)
-    return Response(found.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
+    return Response(live_image.picture(), media_type="image/webp", headers={"cache-control": "no-store"})
 
 
 def _growth(request: Request, desk: JobService, job_id: str, item_id: str) -> LiveImage | None:
@@ -66,10 +66,10 @@ def _growth(request: Request, desk: JobService, job_id: str, item_id: str) -> Li
 def _last(request: Request, desk: JobService, job_id: str) -> ItemView | None:
     newest = request.app.state.hub.mosaics.newest(job_id)
     place = desk.store.states.highest(job_id, (ItemState.DONE,)) if newest is None else newest
-    found = desk.store.items.page(job_id, after=(place - 1, "~"), limit=1) if place >= 0 else []
-    if not found:
+    items = desk.store.items.page(job_id, after=(place - 1, "~"), limit=1) if place >= 0 else []
+    if not items:
         desk.store.jobs.snapshot(job_id)
-    return ItemView.of(found[0]) if found else None
+    return ItemView.of(items[0]) if items else None
 
 
 async def _preview(

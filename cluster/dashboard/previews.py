@@ -22,7 +22,7 @@ from giornata.workers.storage.router import StorageRouter
 
 MOST_BYTES = 512 * 1024**2
 FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview
-WAITING = 96  # pictures in line; older wishes are dropped, whoever still looks asks again
+WAITING = 96  # pictures in line; older wishes are dropped, an open page asks again
 
 
 class PreviewSize(StrEnum):
@@ -74,16 +74,18 @@ class Previews:
         A wish that is dropped is cancelled. The future raises `PreviewUnavailable` for what cannot be shown.
         """
         if isinstance(picture, Far):
-            words = f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{page}\n{size.side_px}"
-            return self._asked(self.far_line, words, (picture, page, size.side_px))
+            identity = (
+                f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{page}\n{size.side_px}"
+            )
+            return self._asked(self.far_line, identity, (picture, page, size.side_px))
         try:
             facts = picture.stat()
         except (OSError, ValueError):
             nothing: Future[Path] = Future()
             nothing.set_exception(PreviewUnavailable(str(picture)))
             return nothing
-        words = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
-        return self._asked(self.line, words, (picture, page, size.side_px))
+        identity = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
+        return self._asked(self.line, identity, (picture, page, size.side_px))
 
     @property
     def dropped(self) -> int:
@@ -95,8 +97,8 @@ class Previews:
         self.line.close()
         self.far_line.close()
 
-    def _asked(self, line: WorkQueue[Wish], words: str, wish: Wish) -> "Future[Path]":
-        key = hashlib.sha256(words.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+    def _asked(self, line: WorkQueue[Wish], identity: str, wish: Wish) -> "Future[Path]":
+        key = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         return self._kept.found(key) or line.ask(self._kept.place(key), wish)
 
     @contextmanager
@@ -139,10 +141,10 @@ class Previews:
                     raise PreviewUnavailable(picture.name)
                 path.write_bytes(small)
                 return path
-            found = place.head(picture.name)
-            if found is None:
+            info = place.head(picture.name)
+            if info is None:
                 raise PreviewUnavailable(picture.name)
-            with PartialFile(place, found, path) as copy:
+            with PartialFile(place, info, path) as copy:
                 if copy_level(
                     copy,
                     page=page or 0,
@@ -151,9 +153,9 @@ class Previews:
                     source=picture.name,
                 ):
                     return path
-            if found.bytes > FETCHED_BYTES:
+            if info.bytes > FETCHED_BYTES:
                 raise PreviewUnavailable(picture.name)
-            place.fetch(picture.name, path, stamp=found.stamp, version=found.version)
+            place.fetch(picture.name, path, stamp=info.stamp, version=info.version)
         except (StorageError, OSError) as error:
             raise PreviewUnavailable(str(error)) from error
         return path

@@ -45,8 +45,8 @@ class StaticFiles:
 
 @cache
 def shelf() -> StaticFiles:
-    """What is installed."""
-    found = {
+    """The static files that are installed."""
+    files = {
         path.name: path.read_bytes()
         for folder in (OWN, VENDOR)
         if folder.is_dir()
@@ -54,9 +54,9 @@ def shelf() -> StaticFiles:
         if path.suffix in KINDS
     }
     digest = hashlib.sha256()
-    for name, data in found.items():
+    for name, data in files.items():
         digest.update(name.encode() + b"\0" + data)
-    return StaticFiles({name: _kept(name, data) for name, data in found.items()}, digest.hexdigest()[:12])
+    return StaticFiles({name: _kept(name, data) for name, data in files.items()}, digest.hexdigest()[:12])
 
 
 def _kept(name: str, data: bytes) -> StaticFile:

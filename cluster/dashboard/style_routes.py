@@ -54,8 +54,8 @@ async def trial(
     if mix and style:
         raise HTTPException(422, "needed a mix of styles or a picture, got both")
     try:
-        asked = await run_in_threadpool(_trial, studio, mix, style, strength, sample, thumb)
-        wish = await run_in_threadpool(studio.ask, asked)
+        style_trial = await run_in_threadpool(_trial, studio, mix, style, strength, sample, thumb)
+        wish = await run_in_threadpool(studio.ask, style_trial)
         path = await in_time(wish, WAIT_S)
     except (PreviewUnavailable, RenderError):
         return stand_in(NONE)
@@ -95,7 +95,7 @@ async def upload(request: Request) -> Response:
 def _trial(
     studio: StyleTrials, mix: str, style: str, strength: float, sample: str, thumb: bool
 ) -> StyleTrial:
-    """What is asked for: a mix of styles, or `style`, an uploaded picture. Raises `HTTPException`."""
+    """The trial of a mix of styles, or of `style`, an uploaded picture. Raises `HTTPException`."""
     picture = studio.house_sample(THUMB_PX) if thumb else _sample(studio, sample)
     painting = studio.sample(style) if style else None
     if picture is None or (style and painting is None):
@@ -106,10 +106,10 @@ def _trial(
 def _shares(studio: StyleTrials, mix: str) -> tuple[tuple[str, float], ...]:
     """Styles by name with their shares of one. Raises `HTTPException`."""
     parts = mix.split(",")
-    found = [_MIX.fullmatch(part) for part in parts]
-    weights = {match[1]: float(match[2]) for match in found if match}
+    matches = [_MIX.fullmatch(part) for part in parts]
+    weights = {match[1]: float(match[2]) for match in matches if match}
     total = sum(weights.values())
-    if not all(found) or not 0 < len(parts) <= MOST_STYLES or len(weights) < len(parts) or total <= 0:
+    if not all(matches) or not 0 < len(parts) <= MOST_STYLES or len(weights) < len(parts) or total <= 0:
         raise HTTPException(422, f"needed a mix of 1 to {MOST_STYLES} styles: name:weight,name:weight")
     shares = tuple((name, round(weight / total, 4)) for name, weight in sorted(weights.items()) if weight)
     try:

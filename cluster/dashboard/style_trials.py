@@ -40,7 +40,7 @@ UPLOAD_PIXELS = 120_000_000
 
 @dataclass(frozen=True)
 class StyleTrial:
-    """A small picture and what is to be tried on it: a mix of styles by name, or the style of a picture."""
+    """A small picture and its style: a mix of styles by name, or the style of another picture."""
 
     picture: Path
     mix: tuple[tuple[str, float], ...]
@@ -64,12 +64,12 @@ class StyleTrials:
         if trial.style or any(card.engine is EngineName.UNIVERSAL for card in cards):
             versions.append(load_network_card().sha256)
         style = trial.style.name if trial.style else ""
-        words = repr((trial.picture.name, trial.mix, style, round(trial.strength, 3), versions))
-        key = hashlib.sha256(words.encode()).hexdigest()[:40]
+        identity = repr((trial.picture.name, trial.mix, style, round(trial.strength, 3), versions))
+        key = hashlib.sha256(identity.encode()).hexdigest()[:40]
         return self._kept.found(key) or self.line.ask(self._kept.place(key), trial)
 
     def sample(self, key: str) -> Path | None:
-        """A picture that was uploaded."""
+        """An uploaded picture; None when it is not kept."""
         place = self._samples.place(key)
         return place if key.isalnum() and place.is_file() else None
 
@@ -92,7 +92,7 @@ class StyleTrials:
         return key
 
     def house_sample(self, side_px: int = SIDE_PX) -> Path:
-        """The photograph that styles are shown on when nobody brought one, within `side_px`."""
+        """The photograph that styles are shown on without an upload, within `side_px`."""
         # Imported when it is needed: it costs half a second.
         import skimage.data
 

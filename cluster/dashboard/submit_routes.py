@@ -39,7 +39,7 @@ def form(
     mix: Annotated[str, Query(max_length=600)] = "",
     strength: Annotated[float, Query(ge=0, le=1)] = 1.0,
 ) -> Response:
-    """The form, empty or with what an earlier job asked for."""
+    """The form, empty or with the spec of an earlier job."""
     source = desk.job(clone) if clone else None
     studio: StyleTrials | None = request.app.state.studio
     text = "" if source is None else _words(source.spec)
@@ -69,8 +69,10 @@ def submit(order: WrittenOrder, desk: Asked) -> Response:
     spec, base = read(order.text), Path(order.base)
     if order.dry_run:
         return JsonText({"plan": desk.plan(spec, base=base).model_dump(mode="json")})
-    found = desk.submit(spec, base=base, priority=order.priority)
-    return JsonText({"job_id": found.job.job_id, "created": found.created}, 201 if found.created else 200)
+    submission = desk.submit(spec, base=base, priority=order.priority)
+    return JsonText(
+        {"job_id": submission.job.job_id, "created": submission.created}, 201 if submission.created else 200
+    )
 
 
 def read(text: str) -> JobSpec:
@@ -78,12 +80,12 @@ def read(text: str) -> JobSpec:
     try:
         data: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        words = " ".join(str(error).split())
-        raise BadSpec("the form", f"not YAML: {words}") from error
+        reason = " ".join(str(error).split())
+        raise BadSpec("the form", f"not YAML: {reason}") from error
     return parse_spec(data, origin="the form")
 
 
 def _words(spec: JobSpec) -> str:
-    """A spec as YAML; addresses to notify are left out, because the store shows nobody their whole."""
-    asked = spec.model_dump(mode="json", exclude_defaults=True, exclude={"notify"})
-    return yaml.safe_dump(asked, sort_keys=False, allow_unicode=True, width=96)
+    """A spec as YAML; addresses to notify are left out, because the store shows them to nobody in full."""
+    fields = spec.model_dump(mode="json", exclude_defaults=True, exclude={"notify"})
+    return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=96)

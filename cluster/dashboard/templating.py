@@ -37,7 +37,7 @@ class PageContext:
 
     @property
     def unit(self) -> str:
-        """What an hour of a worker is an hour of."""
+        """The unit of a worker's hours: GPU or CPU."""
         return "GPU" if self.gpus_per_worker else "CPU"
 
     def hours(self, busy_s: float) -> float:
@@ -71,8 +71,8 @@ STATES = (
 ENOUGH_ITEMS, ENOUGH_S = 20, 120.0  # before which nobody should believe a range
 
 
-def page(request: Request, name: str, *, status: int = 200, **words: Any) -> Response:
-    """The template `name` with what every page knows and `words`."""
+def page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
+    """The template `name` with what every page knows and `context`."""
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     person: Person | None = getattr(request.state, "person", None)
     around: PageContext = request.app.state.around
@@ -88,20 +88,20 @@ def page(request: Request, name: str, *, status: int = 200, **words: Any) -> Res
             static=f"/static/{shelf().mark}",
             zooms=shelf().zooms,
             path=request.url.path,
-            **words,
+            **context,
         )
     )
     return HTMLResponse(text.encode("utf-8", "backslashreplace"), status, HEADERS)
 
 
 def eta_words(view: JobView, now: float) -> str:
-    """When a job will have ended, as a range, or that nobody knows yet."""
+    """The time left of a job, as a range, or `unknown`."""
     if view.state.is_terminal or not view.total:
         return wording.NOTHING
     seen = now - view.started_at if view.started_at else 0.0
     if view.rates.eta is None or (view.settled < ENOUGH_ITEMS and seen < ENOUGH_S):
         return "unknown"
-    low, high = (wording.duration(one) for one in (view.rates.eta.low_s, view.rates.eta.high_s))
+    low, high = (wording.duration(seconds) for seconds in (view.rates.eta.low_s, view.rates.eta.high_s))
     return low if low == high else f"{low} – {high}"
 
 
@@ -130,14 +130,14 @@ def clock(at: float | None) -> str:
 @cache
 def environment() -> Environment:
     """Templates that escape everything."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("giornata.cluster.dashboard"),
         autoescape=True,  # every name and reason on a page comes from somewhere else
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
+    templates.filters.update(
         whole=wording.whole,
         figure=wording.figure,
         duration=wording.duration,
@@ -151,5 +151,5 @@ def environment() -> Environment:
         clock=clock,
         part=lambda text: quote(str(text), safe=""),
     )
-    made.globals.update(eta_words=eta_words, STATES=STATES)
-    return made
+    templates.globals.update(eta_words=eta_words, STATES=STATES)
+    return templates

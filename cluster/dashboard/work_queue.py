@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 W = TypeVar("W")
 Maker = Callable[[Path, W], None]  # writes the file of a wish
-IDLE_S = 60.0  # after which whatever makes pictures is let go
+IDLE_S = 60.0  # without a wish, after which the thread that makes pictures ends
 KEPT_SHARE = 0.8  # of what a folder may hold, after the oldest were removed
 
 
@@ -53,7 +53,7 @@ class WorkQueue(Generic[W]):
         return future
 
     def close(self) -> None:
-        """Make no more, and let go of what makes them."""
+        """Make no more files, and end the thread that makes them."""
         with self._turn:
             self._ends = True
             self._turn.notify()
@@ -62,7 +62,7 @@ class WorkQueue(Generic[W]):
             maker.join()
 
     def _next(self) -> tuple[Path, W, "Future[Path]"] | None:
-        """The newest wish: that is what somebody looks at. Nothing after a while without any."""
+        """The newest wish: that is what somebody looks at. None after `idle_s` without any, or at the end."""
         with self._turn:
             while not self._line and not self._ends:
                 if not self._turn.wait(self._idle_s) and not self._line:
@@ -76,8 +76,8 @@ class WorkQueue(Generic[W]):
 
     def _make_all(self) -> None:
         with self._making() as make:
-            while (wanted := self._next()) is not None:
-                target, wish, future = wanted
+            while (entry := self._next()) is not None:
+                target, wish, future = entry
                 if future.set_running_or_notify_cancel():
                     try:
                         make(target, wish)
@@ -87,11 +87,12 @@ class WorkQueue(Generic[W]):
 
 
 async def in_time(wish: "Future[Path]", wait_s: float) -> Path | None:
-    """The file of a wish, or nothing when it is not made yet or was dropped. Raises `PreviewUnavailable`."""
-    made = asyncio.wrap_future(wish)
-    made.add_done_callback(lambda one: one.cancelled() or one.exception())  # nobody may wait for it any more
+    """The file of a wish; None when it is not made yet or was dropped. Raises `PreviewUnavailable`."""
+    outcome = asyncio.wrap_future(wish)
+    # Nobody may wait for it any more.
+    outcome.add_done_callback(lambda future: future.cancelled() or future.exception())
     try:
-        return await asyncio.wait_for(asyncio.shield(made), wait_s)
+        return await asyncio.wait_for(asyncio.shield(outcome), wait_s)
     except (TimeoutError, asyncio.CancelledError):
         return None
 
@@ -109,7 +110,7 @@ class BoundedFolder:
         return self.folder / key[:2] / f"{key}.jpg"
 
     def found(self, key: str) -> "Future[Path] | None":
-        """The file if it is there, or that it never will be."""
+        """A future that is done: of the file, or of its refusal; None for a file not made yet."""
         place = self.place(key)
         future: Future[Path] = Future()
         if place.exists():
@@ -133,9 +134,9 @@ class BoundedFolder:
 
     def _clear(self) -> int:
         """Remove the oldest; how many bytes are left."""
-        kept = sorted(self._kept())
-        left = sum(size for _, size, _ in kept)
-        for _, size, path in kept:
+        entries = sorted(self._kept())
+        left = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
             if left <= self._most_bytes * KEPT_SHARE:
                 break
             path.unlink(missing_ok=True)
@@ -143,10 +144,10 @@ class BoundedFolder:
         return left
 
     def _kept(self) -> list[tuple[float, int, Path]]:
-        found = []
+        entries = []
         for path in self.folder.glob("??/*"):
             with contextlib.suppress(OSError):
                 facts = path.stat()
                 # A remembered refusal has no bytes, and is forgotten in its turn.
-                found.append((facts.st_mtime, facts.st_size or 1, path))
-        return found
+                entries.append((facts.st_mtime, facts.st_size or 1, path))
+        return entries

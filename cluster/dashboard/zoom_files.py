@@ -21,17 +21,17 @@ def zoom_file(folder: Path) -> str:
     """The name of the .dzi or info.json in `folder`; empty where there is none."""
     if not folder.is_dir():
         return ""
-    found = [*sorted(folder.glob("*.dzi")), *sorted(folder.glob("info.json"))]
-    return found[0].name if found else ""
+    paths = [*sorted(folder.glob("*.dzi")), *sorted(folder.glob("info.json"))]
+    return paths[0].name if paths else ""
 
 
 def whole_file(folder: Path, *, side_px: int) -> Path | None:
-    """A JPEG in `folder` of all of the picture: the smallest that fills `side_px`, or the largest there is.
+    """A JPEG in `folder` of the whole picture: the smallest that fills `side_px`, else the largest; or None.
 
     Deep Zoom has whole levels of up to 254 px only; IIIF lists sizes of up to 2048 px.
     """
-    found = sorted((*_levels(folder), *_sizes(folder)))
-    fitting = [path for side, path in found if side >= side_px] or [path for _, path in found[-1:]]
+    candidates = sorted((*_levels(folder), *_sizes(folder)))
+    fitting = [path for side, path in candidates if side >= side_px] or [path for _, path in candidates[-1:]]
     return fitting[0] if fitting and inside(folder, fitting[0]) else None
 
 
@@ -43,20 +43,20 @@ def inside(folder: Path, path: Path) -> bool:
 
 def _levels(folder: Path) -> list[tuple[int, Path]]:
     """The longest side that each level of one file may have, and the file."""
-    found = []
+    levels = []
     for level in folder.glob("*_files/[0-9]*"):
         if level.name.isdigit() and [path.name for path in level.glob("*")] == ONE_FILE:
-            found.append((2 ** min(int(level.name), 30), level / ONE_FILE[0]))
-    return found
+            levels.append((2 ** min(int(level.name), 30), level / ONE_FILE[0]))
+    return levels
 
 
 def _sizes(folder: Path) -> list[tuple[int, Path]]:
-    found = []
+    sizes = []
     for path in folder.glob("full/*,*/0/default.jpg"):
         width, _, height = path.parent.parent.name.partition(",")
         if width.isdigit() and height.isdigit():
-            found.append((max(int(width), int(height)), path))
-    return found
+            sizes.append((max(int(width), int(height)), path))
+    return sizes
 
 
 class Side(StrEnum):
@@ -67,14 +67,14 @@ class Side(StrEnum):
 
 
 def page_of(desk: JobService, item: ItemView, side: Side) -> int | None:
-    """The full-size page of the source that an item is made from, where every page has an item of its own."""
+    """The full-size page of an item's source; None unless every page has an item of its own."""
     if side is Side.RESULT or desk.store.jobs.get(item.job_id).spec.render.pages is not Pages.ALL:
         return None
     return desk.store.items.task(item.job_id, item.item_id).page
 
 
 def picture_of(desk: JobService, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
-    """What to show in a square of `side_px`; a target is only ours once it is delivered."""
+    """The picture for a square of `side_px`, None without one; a target is only ours once delivered."""
     if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
         return None
     name = item.source if side is Side.SOURCE else item.target

@@ -22,7 +22,7 @@ class Cost:
 
 
 def measured(paint: Callable[[], Image]) -> tuple[Image, Cost]:
-    """What `paint` returns, and what that took in this process."""
+    """The image that `paint` returns, and its cost in this process."""
     before = _settled_mb()
     began = time.process_time()
     image = paint()
@@ -32,7 +32,7 @@ def measured(paint: Callable[[], Image]) -> tuple[Image, Cost]:
 
 
 def _settled_mb() -> float | None:
-    """Resident memory, freed memory handed back and the peak set to it; None where that cannot be."""
+    """Resident memory, freed memory handed back and the peak set to it; None where that is impossible."""
     if not sys.platform.startswith("linux"):
         return None
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

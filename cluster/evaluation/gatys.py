@@ -18,7 +18,7 @@ MEMORY_BYTES = 4 << 30
 def gatys_painter(
     steps: int, *, encoder: str, threads: int
 ) -> Callable[[Image], Callable[[Image, float], Image]]:
-    """From a painting to what paints like it: `steps` at the smallest scale, the engine's own defaults.
+    """A factory from a painting to its painter: `steps` at the smallest scale, the engine's own defaults.
 
     `encoder` is `compact`, `vgg19` or a weight file; less strength is less β, as in the product.
     """

@@ -32,8 +32,8 @@ def read_image(path: Path, short_side_px: int, *, square: bool = False) -> Image
         reason = " ".join(str(exc).split())
         raise BadEvaluation(f"reading {path}", reason, "an image that can be decoded") from exc
     if min(pixels.shape[:2]) < MIN_SIDE_PX:
-        got = f"{pixels.shape[1]}×{pixels.shape[0]} px"
-        raise BadEvaluation(f"reading {path}", got, f"{MIN_SIDE_PX} px or more on a side")
+        size = f"{pixels.shape[1]}×{pixels.shape[0]} px"
+        raise BadEvaluation(f"reading {path}", size, f"{MIN_SIDE_PX} px or more on a side")
     return _middle(pixels, square).astype(np.float32) / np.float32(255)
 
 

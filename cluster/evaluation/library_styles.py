@@ -31,7 +31,7 @@ class Tiled:
 class StylePainter:
     """Paints with one style of a library, through the engine that its card asks for.
 
-    A strength of 1 is what the card says when nobody asks for another.
+    A strength of 1 is that of the card.
     """
 
     def __init__(self, shelved: LibraryEntry) -> None:

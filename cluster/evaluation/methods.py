@@ -65,33 +65,32 @@ class Method:
 
     @property
     def bytes(self) -> int:
-        """What has to be there on disk: weights and statistics of all its styles."""
+        """Bytes on disk: weights and statistics of all its styles."""
         paths = {*self.files, *(shelved.weights_path for shelved in self.styles.values())}
         return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 @dataclass(frozen=True)
 class AnyPainting:
-    """A way of ours to paint like any painting; it can be had when all its `files` are there."""
+    """An engine of ours that paints like any painting; available when all its `files` exist."""
 
     factory: Factory
     files: Callable[[], tuple[Path, ...]] = tuple
 
     @property
     def available(self) -> bool:
-        """Whether its files are there."""
+        """Whether its files exist."""
         return all(path.is_file() for path in self.files())
 
 
-# By name, filled by whoever makes one. A library's group of the same name uses it for paintings that it has
-# no style of.
+# By name. A library's group of the same name uses it for paintings that it has no style of.
 ANY_PAINTING: dict[str, AnyPainting] = {
     EngineName.UNIVERSAL: AnyPainting(universal.shipped_painter, universal.shipped_files)
 }
 
 
 def floor_methods() -> list[Method]:
-    """The rows that are always there: what doing nothing and changing colours alone amount to."""
+    """The rows of every table: the photograph unchanged, and with its colours alone changed."""
 
     def leave(_: Image) -> Painter:
         return lambda photo, strength: photo
@@ -106,7 +105,7 @@ def floor_methods() -> list[Method]:
 
 
 def library_methods(library: Library, only: frozenset[str] | None = None) -> list[Method]:
-    """The library's styles, those named in `only` if it is given, grouped by what paints them."""
+    """The library's styles, those named in `only` if it is given, grouped by network or engine."""
     groups: dict[str, dict[str, LibraryEntry]] = {}
     for name, shelved in library.styles.items():
         if only is None or name in only:
@@ -143,7 +142,7 @@ def gatys_method(steps: int, *, encoder: str = "compact", threads: int = 1) -> M
 
 
 def teacher_methods(folder: Path) -> tuple[list[Method], list[str]]:
-    """Other people's networks below `folder`, and for those that are not there why, in words."""
+    """Other people's networks below `folder`, and why others are missing, in words."""
     methods: list[Method] = []
     missing: list[str] = []
     if all(path.is_file() for path in wct_files(folder)):
@@ -180,16 +179,16 @@ def _adain_method(folder: Path) -> Method:
 
 
 def named(methods: Iterable[Method], names: Sequence[str] | None) -> list[Method]:
-    """The floors and the methods of these names, all when there are none, in the order they came.
+    """The floors and the methods of these names, all when `names` is None, in the order they came.
 
-    Raises `BadEvaluation` for a name that is none.
+    Raises `BadEvaluation` for an unknown name.
     """
     by_name = {method.name: method for method in methods}
     if names is None:
         return list(by_name.values())
     unknown = [name for name in names if name not in by_name]
     if unknown:
-        got, needed = ", ".join(unknown), ", ".join(by_name)
-        raise BadEvaluation("choosing methods", got, f"some of {needed}")
+        unknown_names, needed = ", ".join(unknown), ", ".join(by_name)
+        raise BadEvaluation("choosing methods", unknown_names, f"some of {needed}")
     chosen = {*FLOORS, *names}
     return [method for name, method in by_name.items() if name in chosen]

@@ -35,7 +35,7 @@ TEACHERS_MISSING = "teachers: not measured: give --teachers"
 
 @dataclass(frozen=True)
 class PreparedEvaluation:
-    """Everything to begin with, and what is left out, in words."""
+    """The run, its yardstick and setup, and the methods and styles left out, in words."""
 
     course: EvaluationRun
     yardstick: Yardstick

@@ -34,7 +34,7 @@ class Measurement(BaseModel):
 
 @dataclass(frozen=True)
 class EvaluationRun:
-    """What is to be done: `methods` x `paintings` x `photos`; painted images go below `folder`."""
+    """The work of an evaluation: `methods` x `paintings` x `photos`; painted images go below `folder`."""
 
     methods: Sequence[Method]
     photos: Sequence[Photo]
@@ -49,7 +49,7 @@ class EvaluationRun:
 
 
 def image_path(folder: Path, method: str, painting: str, photo: str) -> Path:
-    """Where a painted image lies."""
+    """The path of a painted image."""
     return folder / IMAGES / method / painting / f"{photo}.png"
 
 
@@ -82,7 +82,7 @@ def evaluate(course: EvaluationRun, yardstick: Yardstick) -> Iterator[Measuremen
 
 
 def _painted(method: Method, painter: Painter, photo: Image, *, thorough: bool) -> tuple[Image, Values]:
-    """The painted photograph and its cost; what takes a further image only when `thorough`."""
+    """The painted photograph and its cost; values that take a further image only when `thorough`."""
     output, cost = measured(lambda: painter(photo, method.strength))
     output = np.clip(output, 0, 1).astype(np.float32)
     values: Values = {} if method.name in FLOORS else _cost(cost, photo)

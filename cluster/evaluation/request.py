@@ -12,7 +12,7 @@ TEACHERS, LPIPS, VGG = "teachers", "teachers/lpips", "encoders/vgg19_conv1_1-con
 
 @dataclass(frozen=True)
 class Request:
-    """An evaluation as it was asked for; None means all there are, or whatever is usual."""
+    """An evaluation as it was asked for; None means all there are, or the default."""
 
     photos: tuple[Path, ...]
     paintings: tuple[Path, ...]

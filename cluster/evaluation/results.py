@@ -17,7 +17,7 @@ TO_PALETTE = "to_palette"  # the headline's style distance over that of the pale
 
 
 class Plain(BaseModel):
-    """Frozen, and no key that is not known."""
+    """A frozen model without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +25,7 @@ class Plain(BaseModel):
 class Row(Plain):
     """A method on paintings of one kind: `unseen` ones, or those of the library's styles.
 
-    `measures` lack what was not measured. `dominated_by` are methods better on both axes of the plot.
+    `measures` hold only what was measured. `dominated_by` are methods better on both axes of the plot.
     """
 
     method: str
@@ -40,7 +40,7 @@ class Row(Plain):
 
 
 class Setup(Plain):
-    """What an evaluation was done with, to be read beside its numbers."""
+    """Version, settings and pictures of an evaluation, to be read beside its numbers."""
 
     version: str
     size_px: int
@@ -53,9 +53,9 @@ class Setup(Plain):
 
 
 class Evaluation(Plain):
-    """Everything: what the table, the plot and the sheets are made from.
+    """The data of the table, the plot and the sheets.
 
-    `missing` are measures, and `left_out` methods and styles, that there is nothing of, and why.
+    `missing` are measures, and `left_out` methods and styles, without data, and why.
     """
 
     setup: Setup
@@ -118,14 +118,14 @@ def _relative(own: Sequence[Measurement], floor: Sequence[Measurement]) -> Inter
     return bootstrap_ratio(_by_photo(own, HEADLINE), _by_photo(same, HEADLINE))
 
 
-def _dominators(row: Row, others: Sequence[Row]) -> tuple[str, ...]:
+def _dominators(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
     """Methods that were measured on the same number of images and are better on both axes."""
     axes = (HEADLINE, DAMAGE)
     if row.method in FLOORS or not all(axis in row.measures for axis in axes):
         return ()
     return tuple(
         other.method
-        for other in others
+        for other in rows
         if other.images == row.images
         and all(axis in other.measures for axis in axes)
         and all(other.measures[axis].mean < row.measures[axis].mean for axis in axes)

@@ -17,7 +17,7 @@ LONGEST_PX = 60_000  # of a sheet; JPEG ends at 65,535
 
 
 def sheet_path(folder: Path, method: str) -> Path:
-    """Where a method's sheet lies."""
+    """The path of a method's sheet."""
     return folder / f"sheet-{method}.jpg"
 
 

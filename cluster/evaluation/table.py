@@ -98,7 +98,7 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def interval_words(interval: Interval | None, digits: int) -> str:
-    """Such as "0.351 [0.330, 0.372]"; a dash for nothing."""
+    """Such as "0.351 [0.330, 0.372]"; a dash for None."""
     if interval is None:
         return NOTHING
     mean, low, high = (f"{value:.{digits}f}" for value in (interval.mean, interval.low, interval.high))
@@ -106,7 +106,7 @@ def interval_words(interval: Interval | None, digits: int) -> str:
 
 
 def size_words(size: int) -> str:
-    """Such as "3.4 MB"; a dash for nothing."""
+    """Such as "3.4 MB"; a dash for 0."""
     return f"{size / 1e6:.1f} MB" if size else NOTHING
 
 

@@ -37,17 +37,17 @@ class WctCascade:
 
     @torch.inference_mode()
     def painter(self, painting: Image) -> Callable[[Image, float], Image]:
-        """What paints with the statistics of `painting`, at an alpha of 0..1 (the paper's blend of features).
+        """The painter with the statistics of `painting`, at an alpha of 0..1 (the paper's blend of features).
 
-        `painting` float32, H x W x 3, sRGB 0..1, likewise what is painted.
+        `painting` float32, H x W x 3, sRGB 0..1, likewise the painted image.
         """
         style = self.teacher.statistics(as_tensor(painting))
 
         @torch.inference_mode()
         def paint(photo: Image, alpha: float) -> Image:
             height, width = photo.shape[:2]
-            made = self.teacher(_padded(as_tensor(photo)), style, torch.tensor([alpha]))
-            return _as_image(made, height, width)
+            styled = self.teacher(_padded(as_tensor(photo)), style, torch.tensor([alpha]))
+            return _as_image(styled, height, width)
 
         return paint
 

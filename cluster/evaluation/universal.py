@@ -26,7 +26,7 @@ def shipped_files() -> tuple[Path, ...]:
 
 
 def shipped_painter(painting: Image) -> Paint:
-    """What paints like `painting`, float32, H x W x 3, 0..1, by the shipped network. Raises `StyleError`."""
+    """The painter of `painting`, float32, H x W x 3, 0..1, by the shipped network. Raises `StyleError`."""
     return _painter(*shipped_network(), painting)
 
 

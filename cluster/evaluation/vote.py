@@ -41,7 +41,7 @@ class Pair(BaseModel):
 
 
 class Key(BaseModel):
-    """What the page does not tell: which methods its pairs are of. `token` ties answers to this page."""
+    """The secret of a page: the methods of its pairs. `token` ties answers to this page."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -148,7 +148,7 @@ def _read(path: Path, model: type[Model]) -> Model:
 
 
 def with_preferences(evaluation: Evaluation, votes: Sequence[Vote]) -> Evaluation:
-    """The evaluation with what people said, or with why that is too little to be told."""
+    """The evaluation with the preferences in the votes, or why the votes are too few."""
     if not votes:
         return evaluation
     reason = unheard(votes)

@@ -22,7 +22,7 @@ Returned = TypeVar("Returned")
 
 
 class ActorMetrics(Protocol):
-    """Where an actor's numbers go; `worker` is the actor's name, empty outside of one."""
+    """A sink for an actor's numbers; `worker` is the actor's name, empty outside of one."""
 
     worker: str
 

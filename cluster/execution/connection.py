@@ -17,7 +17,7 @@ MISSED_KNOCKS = 5  # a head that restarts with its state kept is back sooner
 
 
 class WatchedCluster:
-    """Implements `revival.Cluster`. Standard output is guarded by whoever runs it, once."""
+    """Implements `revival.Cluster`. Standard output is guarded by the caller, once."""
 
     def __init__(self, settings: ClusterSettings, factory: StartActor) -> None:
         self._settings, self._factory = settings, factory

@@ -195,7 +195,7 @@ class DistributedOptimization:
             )
 
     def _combined(self) -> Any:
-        """The answers of all groups as the conductor wants them."""
+        """The answers of all groups in the form that the coordinator takes."""
         assert self._command is not None  # noqa: S101
         superstep = self._command.superstep
         if superstep is not None and superstep.verb is Operation.DOT:
@@ -224,7 +224,7 @@ class DistributedOptimization:
 
 
 def is_done_once(command: ActorCommand) -> bool:
-    """Whether one worker does this for all tiles."""
+    """Whether one worker runs the command for all tiles."""
     return command.verb not in SHARED or (
         command.superstep is not None and command.superstep.verb is Operation.REDUCE
     )

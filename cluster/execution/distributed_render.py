@@ -26,7 +26,7 @@ MOST_TILES = 32  # what a lost worker may cost
 
 
 class Step(StrEnum):
-    """What the workers are doing for a spread picture."""
+    """The step of a spread picture that the workers are at."""
 
     BORROW = "borrow"
     PHASE = "phase"
@@ -47,7 +47,7 @@ class CallKey:
 
 @dataclass(frozen=True)
 class PendingCall:
-    """A call, and the worker that holds what it needs (none: any)."""
+    """A call, and the worker that holds what it needs (None: any)."""
 
     call: Call
     worker: str | None = None
@@ -68,7 +68,7 @@ class DistributedWork(Protocol):
         ...
 
     def again(self, key: CallKey) -> list[PendingCall]:
-        """What takes the place of a call whose worker was lost."""
+        """The calls in place of one whose worker was lost."""
         ...
 
     def settle_holder(self, key: CallKey, worker: str) -> None:
@@ -93,7 +93,7 @@ class DistributedRenderStart(BaseModel):
     seconds: float = 0.0  # what decoding took
 
     def led(self, claim: Claim, workers: Sequence[str], started_s: float) -> DistributedWork:
-        """Its progress, about to begin."""
+        """The distributed work on this picture, about to begin."""
         return DistributedRender(claim, self, workers, started_s)
 
     def clear(self) -> None:

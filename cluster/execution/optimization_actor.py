@@ -20,7 +20,7 @@ OPTIMIZERS = 2  # scales an actor holds at once
 
 
 class Command(StrEnum):
-    """What one call does; RUN, SAVE and FINISH are for some tiles, the others are done once."""
+    """The verb of a call; RUN, SAVE and FINISH are for some tiles, the others are done once."""
 
     OPEN = "open"
     RUN = "run"

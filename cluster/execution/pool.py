@@ -102,8 +102,8 @@ class Pool:
 
     def answers(self) -> dict[str, Any]:
         """Answers to `ask` that have come in, by worker."""
-        found = {worker.id: worker.answered() for worker in self._workers.values()}
-        return {name: answer for name, answer in found.items() if answer is not None}
+        replies = {worker.id: worker.answered() for worker in self._workers.values()}
+        return {name: answer for name, answer in replies.items() if answer is not None}
 
     def note_beat(self, worker: str, quiet_s: float) -> None:
         """A worker says that its last step was `quiet_s` ago."""
@@ -112,7 +112,7 @@ class Pool:
 
     def free_slots(self, *, worker: str | None = None, avoid_worker: str | None = None) -> int:
         """Calls that `submit` would take now with the same arguments. Raises `UnknownWorker`."""
-        return sum(self._room(one) for one in self._eligible(worker, avoid_worker))
+        return sum(self._room(candidate) for candidate in self._eligible(worker, avoid_worker))
 
     def submit(self, call: Call, *, worker: str | None = None, avoid_worker: str | None = None) -> None:
         """Send `call` to `worker`, or to the least busy worker.
@@ -126,11 +126,15 @@ class Pool:
         if self._broken:
             raise self._broken
         pinned = worker is not None  # work that was begun here goes on here, even on a place set aside
-        free = [one for one in self._eligible(worker, avoid_worker) if self._room(one, pinned=pinned)]
+        free = [
+            candidate
+            for candidate in self._eligible(worker, avoid_worker)
+            if self._room(candidate, pinned=pinned)
+        ]
         if not free:
-            wanted = worker or (f"any worker but {avoid_worker}" if avoid_worker else "any started worker")
-            raise NoFreeSlot(call.key, wanted, self.in_flight())
-        chosen = min(free, key=lambda one: len(one.line))
+            requested = worker or (f"any worker but {avoid_worker}" if avoid_worker else "any started worker")
+            raise NoFreeSlot(call.key, requested, self.in_flight())
+        chosen = min(free, key=lambda candidate: len(candidate.line))
         self._probe_if_quiet(chosen)
         chosen.send(call)
 
@@ -185,8 +189,8 @@ class Pool:
             if worker not in self._workers:
                 raise UnknownWorker(worker, sorted(self._workers))
             return [self._workers[worker]]
-        others = [one for one in self._workers.values() if one.id != avoid_worker]
-        return others or list(self._workers.values())
+        candidates = [candidate for candidate in self._workers.values() if candidate.id != avoid_worker]
+        return candidates or list(self._workers.values())
 
     def _room(self, worker: PooledWorker, *, pinned: bool = False) -> int:
         if not pinned and place_of(worker.id) in self._aside:
@@ -203,7 +207,7 @@ class Pool:
         self._workers[name] = PooledWorker(name, slot, self._factory(name), self._clock)
 
     def _pass(self, until_s: float) -> list[Result]:
-        """Wait once, on the heads of the lines, and take in whatever happened."""
+        """Wait once, on the heads of the lines, and take in results and timeouts."""
         for worker in self._workers.values():
             self._probe_if_quiet(worker)
         heads = [worker.line[0].reference for worker in self._workers.values() if worker.line]

@@ -86,7 +86,7 @@ class RenderActor:
 
     @contextmanager
     def _at(self, claim: Claim) -> Iterator[None]:
-        """The claim at hand, for whoever asks."""
+        """Mark `claim` as the one at hand in the heartbeat."""
         self.context.heartbeat.begin(claim.key)
         try:
             yield
@@ -107,7 +107,7 @@ class RenderActor:
                 tiles = work.tiles if work else len(self.context.grid(task, prepared))
                 # One that lasts is cut into calls even for a single worker: a call is timed, and may be lost.
                 if tiles > 1 and (self.spread or workdir.lasting):
-                    workdir.keep()  # whoever leads the distributed render removes the folder
+                    workdir.keep()  # the leader of the distributed render removes the folder
                     renderer.mark_distributed(task, prepared)
                     return self._distributed(task, prepared, tiles, work, time.monotonic() - started)
                 painted = renderer.paint(task, prepared)

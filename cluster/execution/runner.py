@@ -27,7 +27,7 @@ LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few
 
 
 class RenderQueue:
-    """Says which calls a spread picture wants next; makes none itself."""
+    """The line of spread pictures and the next calls of the first; makes no call itself."""
 
     def __init__(self) -> None:
         self._line: deque[DistributedWork] = deque()
@@ -63,7 +63,7 @@ class RenderQueue:
     def drop(self, keys: Collection[ClaimKey]) -> list[PendingCall]:
         """Give these pictures up; the calls of the one that comes to the front."""
         front = self._line[0] if self._line else None
-        for spread in [one for one in self._line if one.claim.key in keys]:
+        for spread in [work for work in self._line if work.claim.key in keys]:
             self._line.remove(spread)
             self._losses.pop(spread.claim.key, None)
             spread.clear()
@@ -136,12 +136,14 @@ class PoolRunner:
 
     def drop(self, keys: Collection[ClaimKey]) -> None:
         """See `TaskRunner.drop`."""
-        wanted = set(keys)
-        for key in wanted & self._claims.keys():
+        dropped_keys = set(keys)
+        for key in dropped_keys & self._claims.keys():
             self._dropped[key] = self._claims.pop(key)
-        self._waiting = deque(one for one in self._waiting if _owner(one.call.key) not in wanted)
-        self._waiting.extend(self._spreads.drop(wanted))
-        self._ready = [outcome for outcome in self._ready if outcome.key not in wanted]
+        self._waiting = deque(
+            pending for pending in self._waiting if _owner(pending.call.key) not in dropped_keys
+        )
+        self._waiting.extend(self._spreads.drop(dropped_keys))
+        self._ready = [outcome for outcome in self._ready if outcome.key not in dropped_keys]
         self._ask()
 
     def beats(self) -> Mapping[ClaimKey, float]:
@@ -149,11 +151,11 @@ class PoolRunner:
         for name, beat in self.pool.answers().items():
             self.pool.note_beat(name, beat.quiet_s)
         self._ask()
-        found: defaultdict[ClaimKey, float] = defaultdict(float)
+        quiet_s: defaultdict[ClaimKey, float] = defaultdict(float)
         for worker in self._running():
             key = _owner(worker.running)
-            found[key] = max(found[key], worker.quiet_s)
-        return found
+            quiet_s[key] = max(quiet_s[key], worker.quiet_s)
+        return quiet_s
 
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """See `TaskRunner.abandon`."""
@@ -181,8 +183,8 @@ class PoolRunner:
 
     def _take(self, result: Result) -> None:
         if isinstance(result.key, CallKey):
-            wanted, outcome = self._spreads.take(result.key, result)
-            self._follow(result.key.claim_key, wanted, outcome)
+            calls, outcome = self._spreads.take(result.key, result)
+            self._follow(result.key.claim_key, calls, outcome)
             return
         key: ClaimKey = result.key  # type: ignore[assignment]  # all other calls are named by their claim
         claim = self._claims.get(key)
@@ -190,19 +192,19 @@ class PoolRunner:
             if isinstance(result.value, DistributedRenderStart):
                 result.value.clear()  # of a picture that was dropped while it was decoded
         elif isinstance(result.value, DistributedRenderStart):
-            able = [one.id for one in self.pool.workers() if place_of(one.id) not in self._aside]
+            able = [worker.id for worker in self.pool.workers() if place_of(worker.id) not in self._aside]
             self._waiting.extend(self._spreads.begin(claim, result.value, able or [result.worker]))
         elif result.kind is OutcomeKind.OK:
             self._report(claim, result.value.model_copy(update={"worker": result.worker}))
         else:
             self._report(claim, ended(claim, result))
 
-    def _follow(self, key: ClaimKey, wanted: list[PendingCall], outcome: Outcome | None) -> None:
+    def _follow(self, key: ClaimKey, calls: list[PendingCall], outcome: Outcome | None) -> None:
         if outcome is not None:
-            self._waiting = deque(one for one in self._waiting if _owner(one.call.key) != key)
+            self._waiting = deque(pending for pending in self._waiting if _owner(pending.call.key) != key)
             if key in self._claims:
                 self._report(self._claims[key], outcome)
-        self._waiting.extend(wanted)
+        self._waiting.extend(calls)
 
     def _report(self, claim: Claim, outcome: Outcome) -> None:
         del self._claims[claim.key]
@@ -234,13 +236,13 @@ class PoolRunner:
     def _flush(self) -> None:
         """Send what waits, as far as its workers have room."""
         for _ in range(len(self._waiting)):
-            wanted = self._waiting.popleft()
+            pending = self._waiting.popleft()
             try:
-                self.pool.submit(wanted.call, worker=wanted.worker)
+                self.pool.submit(pending.call, worker=pending.worker)
             except NoFreeSlot:
-                self._waiting.append(wanted)
+                self._waiting.append(pending)
             except UnknownWorker:  # its worker was replaced: any other will replay the tiles
-                self._waiting.append(PendingCall(wanted.call))
+                self._waiting.append(PendingCall(pending.call))
 
 
 def _owner(key: object) -> ClaimKey:

@@ -16,7 +16,7 @@ PROBE_TIMEOUT_S = 30.0  # an idle actor answers in a millisecond; this allows fo
 
 
 class WorkerState(StrEnum):
-    """What a worker is doing."""
+    """The state of a worker."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -158,7 +158,7 @@ class PooledWorker:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of the call named `key` on `worker`, which is gone unless `kind` is `ok` or `failed`.
+    """The result of the call named `key` on `worker`, which is gone unless `kind` is `ok` or `failed`.
 
     `error` is the method's own exception (`failed`), `WorkerLost` or `CallTimedOut`. `suspect` marks the one
     call that was running when the worker ended; the others only waited behind it. `seconds` counts from the
@@ -181,18 +181,20 @@ def cause(answer: Answer) -> str:
 
 
 def answered(call: Call, worker: PooledWorker, answer: Answer, seconds: float) -> Result:
-    """What came of a call that was answered."""
+    """The result of a call that was answered."""
     return Result(
         call.key, worker.id, answer.kind, answer.value, answer.error, answer.traceback, seconds=seconds
     )
 
 
 def lost(call: Call, worker: PooledWorker, reason: PoolError, *, suspect: bool) -> Result:
-    """What came of a call whose worker was ended for `reason`."""
+    """The result of a call whose worker was ended for `reason`."""
     timed_out = isinstance(reason, CallTimedOut)
     kind = OutcomeKind.TIMEOUT if timed_out and suspect else OutcomeKind.WORKER_LOST
-    told = reason if suspect or not timed_out else WorkerLost(worker.id, f"ended with another call: {reason}")
-    return Result(call.key, worker.id, kind, error=told, suspect=suspect)
+    error = (
+        reason if suspect or not timed_out else WorkerLost(worker.id, f"ended with another call: {reason}")
+    )
+    return Result(call.key, worker.id, kind, error=error, suspect=suspect)
 
 
 def ended(claim: Claim, result: Result) -> Outcome:
@@ -202,7 +204,7 @@ def ended(claim: Claim, result: Result) -> Outcome:
     if result.kind is OutcomeKind.TIMEOUT:
         return report.ended(claim, OutcomeClass.TIMEOUT, str(error), seconds=seconds, worker=worker)
     if result.kind is OutcomeKind.WORKER_LOST:
-        # Whoever only waited behind the suspect goes back to its queue as if it had never been claimed.
+        # A claim that only waited behind the suspect goes back to its queue as if it had never been claimed.
         kind = OutcomeClass.WORKER_LOST if result.suspect else OutcomeClass.CANCELLED
         return report.ended(claim, kind, str(error), seconds=seconds, worker=worker)
     failed = report.failed(claim, error, seconds=seconds, worker=worker)

@@ -23,7 +23,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one call; `error` is the method's own exception, or Ray's when the actor is lost."""
+    """The answer to one call; `error` is the method's own exception, or Ray's when the actor is lost."""
 
     kind: OutcomeKind
     value: Any = None
@@ -33,18 +33,18 @@ class Answer:
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where an actor runs."""
+    """The process and the node of an actor."""
 
     pid: int
     node_id: str
 
 
 class StartActor(Protocol):
-    """What a pool is given to start workers with; the real one is `ActorFactory`."""
+    """The factory of a pool's workers; the real one is `ActorFactory`."""
 
     @property
     def prefix(self) -> str:
-        """What the names of the workers begin with."""
+        """The beginning of the workers' names."""
 
     def __call__(self, name: str) -> Any:
         """A new actor's handle; returns before the actor is up."""
@@ -107,7 +107,7 @@ def control(handle: Any, method: str, args: tuple[Any, ...]) -> Any:
 
 
 def dead_nodes() -> frozenset[str]:
-    """Ids of the nodes that the cluster has given up; none when it does not say."""
+    """Ids of the nodes that the cluster has given up; empty when Ray does not tell them."""
     import ray
 
     try:
@@ -117,19 +117,19 @@ def dead_nodes() -> frozenset[str]:
 
 
 def head_address() -> str | None:
-    """Where the head of the connected cluster listens; None when it does not say."""
+    """The address of the head of the connected cluster; None when Ray does not tell it."""
     import ray
 
     return ray.get_runtime_context().gcs_address or None
 
 
 def dashboard_url() -> str:
-    """Where Ray's own dashboard answers, with its token; empty where there is none."""
+    """The URL of Ray's own dashboard, with its token; empty where there is none."""
     from ray._private import worker
 
     node = worker._global_node
-    found = getattr(node, "webui_url", None) if node is not None else None
-    return f"http://{found}" if found else ""
+    address = getattr(node, "webui_url", None) if node is not None else None
+    return f"http://{address}" if address else ""
 
 
 def core_has_died() -> bool:

@@ -47,7 +47,7 @@ class StdoutGuard:
         os.dup2(self._kept_fd, 1)
         os.close(self._kept_fd)
         self.stream.close()
-        # Whoever still holds the guard, for a last line after the shutdown, writes to the real output.
+        # A last line after the shutdown, through a guard still held, goes to the real output.
         self.stream = self._python_stdout
 
 
@@ -78,7 +78,7 @@ class Runtime:
 
     @property
     def out(self) -> TextIO:
-        """Where the program's own lines go."""
+        """The stream of the program's own lines."""
         return self._guard.stream if self._guard else sys.stdout
 
     def __enter__(self) -> Self:
@@ -107,18 +107,18 @@ def prepare_environment(settings: ClusterSettings) -> None:
 
     For a cluster, what the user has set stays: the cluster's owner decided on the token.
     """
-    wanted = dict(QUIET)
+    variables = dict(QUIET)
     if settings.address is not None:
-        wanted = {name: os.environ.get(name, value) for name, value in wanted.items()}
-    loaded, got = "ray" in sys.modules, os.environ.get(AUTH_VARIABLE)
-    if loaded and got != wanted[AUTH_VARIABLE]:
-        raise RayLoadedTooEarly(AUTH_VARIABLE, got, wanted[AUTH_VARIABLE])
+        variables = {name: os.environ.get(name, value) for name, value in variables.items()}
+    loaded, mode = "ray" in sys.modules, os.environ.get(AUTH_VARIABLE)
+    if loaded and mode != variables[AUTH_VARIABLE]:
+        raise RayLoadedTooEarly(AUTH_VARIABLE, mode, variables[AUTH_VARIABLE])
     # A process reads the token once: a second runtime in it, whatever its home, goes on with the first one's.
-    ours = settings.address is None and not loaded
-    if ours or not _has_token(os.environ, Path.home()):
-        wanted["RAY_AUTH_TOKEN_PATH"] = str(ensure_token(settings.home))
+    is_own = settings.address is None and not loaded
+    if is_own or not _has_token(os.environ, Path.home()):
+        variables["RAY_AUTH_TOKEN_PATH"] = str(ensure_token(settings.home))
         os.environ.pop("RAY_AUTH_TOKEN", None)  # it would win over the file
-    os.environ.update(wanted)
+    os.environ.update(variables)
 
 
 def ensure_token(home: Path) -> Path:
@@ -136,7 +136,7 @@ def ensure_token(home: Path) -> Path:
 
 
 def check_reachable(address: str, *, timeout_s: float) -> None:
-    """Ask the head at `address` whether it is there; raises `ClusterUnreachable` within `timeout_s`.
+    """Check that a head answers at `address`; raises `ClusterUnreachable` within `timeout_s`.
 
     In a process of its own, because connecting to a silent port blocks for minutes inside Ray, deaf to every
     timeout it offers.
@@ -155,7 +155,7 @@ def check_reachable(address: str, *, timeout_s: float) -> None:
 
 
 def knock(address: str, *, timeout_s: float) -> None:
-    """See whether anything listens at `address`; raises `ClusterUnreachable`."""
+    """Open a connection to `address` and close it; raises `ClusterUnreachable`."""
     host, _, port = address.removeprefix(CLIENT_SCHEME).rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
@@ -184,7 +184,7 @@ def start_ray(settings: ClusterSettings) -> str | None:
 
 
 def init_arguments(settings: ClusterSettings) -> dict[str, object]:
-    """What `ray.init` is told; a cluster keeps its own resources."""
+    """The arguments of `ray.init`; a cluster keeps its own resources."""
     common: dict[str, object] = {"log_to_driver": False, "logging_level": "ERROR"}
     if settings.address is not None:
         return common | {"address": settings.address}
@@ -199,7 +199,7 @@ def init_arguments(settings: ClusterSettings) -> dict[str, object]:
 
 
 def job_config(settings: ClusterSettings) -> object:
-    """What Ray's dashboard shows of us: which program this job is, and whose state it works on."""
+    """The job's metadata on Ray's dashboard: the program's version, and the folder of its state."""
     from ray.job_config import JobConfig  # see start_ray
 
     config = JobConfig()

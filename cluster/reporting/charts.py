@@ -16,7 +16,7 @@ WORDS, LINE = "#8a8377", "#8a837755"
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where a step and a loss lie on the paper."""
+    """The span of steps and losses, and their place on the paper."""
 
     steps: int
     low: float
@@ -81,10 +81,10 @@ def _line(frame: _Frame, curves: Sequence[ScaleHistory], name: str, colour: str)
 
 
 def _legend(course: LossHistory) -> str:
-    words = [
+    parts = [
         f'<tspan fill="{colour}" dx="{0 if name == "total" else 10}">'
         f"{name} {getattr(course.now, name)[-1]:.3g}</tspan>"
         for name, colour in COLOURS.items()
         if course.now.at
     ]
-    return f'<text x="{LEFT}" y="11">{"".join(words)}</text>'
+    return f'<text x="{LEFT}" y="11">{"".join(parts)}</text>'

@@ -25,7 +25,7 @@ CAUSES = {
 
 
 def cause_words(outcome_class: str) -> str:
-    """What a class of outcomes means; a word that is no class stays as it is."""
+    """The meaning of a class of outcomes; a text that is no class stays as it is."""
     return CAUSES[OutcomeClass(outcome_class)] if outcome_class in set(OutcomeClass) else outcome_class
 
 
@@ -96,11 +96,13 @@ def share(part: float, total: float) -> str:
 
 
 def visible(text: object) -> str:
-    """`text` without characters that hide, turn or break what stands beside them: those are spelt out."""
-    words = str(text)
-    if words.isprintable():
-        return words
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in words)
+    """`text` without characters that hide, turn or break the text beside them: those are spelt out."""
+    characters = str(text)
+    if characters.isprintable():
+        return characters
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in characters
+    )
 
 
 def shortened(text: str, length: int) -> str:

@@ -50,7 +50,7 @@ class Picture:
 
 
 def pictured(items: Sequence[ItemRecord], *, patience_s: float = PATIENCE_S) -> Iterator[Picture]:
-    """A picture for every item. What lies at the targets is opened in a process of its own only."""
+    """A picture for every item. The files at the targets are opened in a process of its own only."""
     until = time.monotonic() + patience_s
     with tempfile.TemporaryDirectory(prefix="giornata-report-") as folder, Sandbox() as sandbox:
         target = Path(folder) / "small.jpg"
@@ -125,7 +125,7 @@ def write_report(store: JobStore, job_id: str, path: Path) -> Path:
 def render_report(store: JobStore, job_id: str, *, scratch: Path | None = None) -> str:
     """The report of a job: one page of HTML that needs nothing beside itself. Raises `UnknownJob`.
 
-    Optimisations that are at work are told too where `scratch` is the folder they work in.
+    Running optimisations are included where `scratch` is the folder they work in.
     """
     facts = gather(store, job_id, now=time.time(), scratch=scratch)
     return (
@@ -150,26 +150,26 @@ def render_report(store: JobStore, job_id: str, *, scratch: Path | None = None) 
 
 
 def spec_words(spec: JobSpec) -> str:
-    """What was asked for, as YAML without what nobody said.
+    """The spec as YAML without defaults.
 
-    Of the addresses to notify only the host is told: the rest may hold a secret.
+    Addresses to notify are cut to their host: the rest may hold a secret.
     """
-    asked: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
-    for notice in asked.get("notify", ()):
+    fields: dict[str, Any] = spec.model_dump(mode="json", exclude_defaults=True)
+    for notice in fields.get("notify", ()):
         parts = urlsplit(notice["url"])
         notice["url"] = f"{parts.scheme}://{parts.hostname}/…"
-    return yaml.safe_dump(asked, sort_keys=False, allow_unicode=True, width=96)
+    return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=96)
 
 
 def versions() -> list[tuple[str, str]]:
-    """Name and version of what the report was made with."""
-    found = [("giornata", __version__), ("Python", platform.python_version())]
+    """Names and versions of the programs that made the report."""
+    rows = [("giornata", __version__), ("Python", platform.python_version())]
     for name in LIBRARIES:
         try:
-            found.append((name, version(name)))
+            rows.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return found
+    return rows
 
 
 def _caption(facts: JobFacts, picture: Picture) -> str:

@@ -23,7 +23,7 @@ KINDS_OF_REMARKS = 20
 
 @dataclass
 class StyleTally:
-    """What one style came to; seconds are of workers, summed over what it delivered."""
+    """Totals of one style; seconds are of workers, summed over what it delivered."""
 
     label: str
     delivered: int = 0
@@ -50,7 +50,7 @@ class RetryTally:
 
 @dataclass
 class Remark:
-    """What was noted about delivered pictures, and the first of them."""
+    """A warning about delivered pictures, and the first of them."""
 
     words: str
     source: str
@@ -130,15 +130,15 @@ def gather(store: JobStore, job_id: str, *, now: float, scratch: Path | None = N
     )
 
 
-def spread(total: int, wanted: int) -> set[int]:
-    """At most `wanted` numbers below `total`, evenly apart."""
-    shown = min(total, wanted)
+def spread(total: int, limit: int) -> set[int]:
+    """At most `limit` numbers below `total`, evenly apart."""
+    shown = min(total, limit)
     return {number * total // shown for number in range(shown)}
 
 
 @dataclass
 class _Walk:
-    """What is kept while the items go by."""
+    """Totals and samples, kept while the items go by."""
 
     store: JobStore
     record: JobRecord

@@ -39,24 +39,24 @@ class Seal:
 
     def cookie(self, *, now: float) -> str:
         """A cookie that holds for `LASTS_S`."""
-        words = f"{self.mark}.{int(now + LASTS_S)}.{secrets.token_hex(8)}"
-        return f"{words}.{self._sealed('cookie', words)}"
+        payload = f"{self.mark}.{int(now + LASTS_S)}.{secrets.token_hex(8)}"
+        return f"{payload}.{self._sealed('cookie', payload)}"
 
     def knows(self, cookie: str, *, now: float) -> bool:
         """Whether this token made `cookie`, not too long ago."""
-        words, _, sealed = cookie.rpartition(".")
-        parts = words.split(".")
+        payload, _, sealed = cookie.rpartition(".")
+        parts = payload.split(".")
         if len(parts) != 3 or len(cookie) > _LONGEST or not cookie.isascii():
             return False
-        right = hmac.compare_digest(sealed, self._sealed("cookie", words))
+        right = hmac.compare_digest(sealed, self._sealed("cookie", payload))
         return right and parts[0] == self.mark and parts[1].isdigit() and now < int(parts[1])
 
     def csrf(self, cookie: str) -> str:
-        """What a change asked for with `cookie` has to say beside it; pages elsewhere cannot read it."""
+        """The CSRF token that a change has to send beside `cookie`; pages elsewhere cannot read it."""
         return self._sealed("csrf", cookie)
 
-    def _sealed(self, purpose: str, words: str) -> str:
-        return hmac.digest(self._key, f"{purpose}:{words}".encode(), "sha256").hex()
+    def _sealed(self, purpose: str, message: str) -> str:
+        return hmac.digest(self._key, f"{purpose}:{message}".encode(), "sha256").hex()
 
 
 def random_seal() -> Seal:
@@ -80,7 +80,7 @@ class AccessRole(StrEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever asks: the name of the token, and its role."""
+    """The person of a request: the name of the token, and its role."""
 
     name: str
     role: AccessRole
@@ -98,7 +98,7 @@ class _Token:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Whoever asks with a browser; `csrf` has to come with every change."""
+    """The person of a browser's request; `csrf` has to come with every change."""
 
     person: Person
     csrf: str
@@ -118,23 +118,23 @@ class Access:
         return bool(self._tokens)
 
     def person(self, authorization: str) -> Person | None:
-        """Who sends this `Authorization` header; nothing for a token that nobody has.
+        """The person of an `Authorization` header; None for a token that nobody has.
 
         Every token is compared in constant time, so the time of an answer says nothing about any of them.
         """
         if not self._tokens:
             return Person(LOCAL, AccessRole.OPERATOR)
         scheme, _, given = authorization.partition(" ")
-        found = self._token(given.strip() if scheme.lower() == "bearer" else "")
-        return found.person if found else None
+        token = self._token(given.strip() if scheme.lower() == "bearer" else "")
+        return token.person if token else None
 
     def sign_in(self, secret: str, *, now: float) -> str | None:
-        """The cookie for a browser whose person knows this token; nothing for a token that nobody has."""
-        found = self._token(secret)
-        return found.seal.cookie(now=now) if found else None
+        """The cookie for a browser whose person knows this token; None for a token that nobody has."""
+        token = self._token(secret)
+        return token.seal.cookie(now=now) if token else None
 
     def signed_in(self, cookie: str, *, now: float) -> SignedIn | None:
-        """Who a browser's cookie stands for; everyone is `local` where no token is needed."""
+        """The person of a browser's cookie, or None; everyone is `local` where no token is needed."""
         if not self._tokens:
             return SignedIn(Person(LOCAL, AccessRole.OPERATOR), self._open_seal.csrf(""))
         for token in self._tokens if cookie else ():
@@ -144,8 +144,8 @@ class Access:
 
     def _token(self, secret: str) -> _Token | None:
         digest = _digest(secret)
-        found = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
-        return found[0] if found else None
+        matches = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
+        return matches[0] if matches else None
 
     def knows_host(self, host: str) -> bool:
         """Whether a `Host` header names this service: a page elsewhere whose name leads here does not."""

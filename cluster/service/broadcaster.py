@@ -52,14 +52,14 @@ class EventBroadcaster:
         scratch: Path | None = None,
         period_s: float = PERIOD_S,
         heartbeat_s: float = HEARTBEAT_S,
-        kept: int = KEPT,
+        backlog: int = KEPT,
     ) -> None:
-        """`scratch` is where pictures are painted, if that is on this machine."""
+        """`scratch` is where pictures are painted, if that is on this machine; `backlog` counts events."""
         self._desk, self._period_s, self._heartbeat_s = desk, period_s, heartbeat_s
         self.mosaics = Mosaics(desk.store)
         self._optimising = Optimising(desk.store, scratch)
         self._known: dict[str, Fields] = {}
-        self._told: deque[StreamEvent] = deque(maxlen=kept)
+        self._told: deque[StreamEvent] = deque(maxlen=backlog)
         # Later than any id of a service that ran before on this machine at less than 1000 events a second.
         self._number = int(time.time() * 1000)
         self._first = self._number
@@ -77,10 +77,10 @@ class EventBroadcaster:
             if active():
                 # While the database is away there is nothing to tell.
                 with contextlib.suppress(StoreUnavailable):
-                    found = await run_in_threadpool(self._look)
-                    items = await run_in_threadpool(self._look_at_items, found)
-                    moved = await run_in_threadpool(self._optimising.look, tuple(found))
-                    self._compare(found, items, moved)
+                    jobs = await run_in_threadpool(self._look)
+                    items = await run_in_threadpool(self._look_at_items, jobs)
+                    moved = await run_in_threadpool(self._optimising.look, tuple(jobs))
+                    self._compare(jobs, items, moved)
             await asyncio.sleep(self._period_s)
 
     async def feed(
@@ -106,10 +106,10 @@ class EventBroadcaster:
                 yield StreamEvent(place, "snapshot", job_id or "", {"jobs": current}).text
             while True:
                 news = self._news
-                for one in [told for told in self._told if told.number > place]:
-                    place = one.number
-                    if job_id in (None, one.job_id) and one.kind in kinds:
-                        yield one.text
+                for event in [event for event in self._told if event.number > place]:
+                    place = event.number
+                    if job_id in (None, event.job_id) and event.kind in kinds:
+                        yield event.text
                 if job_id and "items" in kinds:
                     self.mosaics.keep(job_id)
                 ended = self._ended(job_id, current) if job_id and ends else None
@@ -140,32 +140,32 @@ class EventBroadcaster:
         return {job_id: view.model_dump(mode="json") for job_id, view in self._desk.live().items()}
 
     def _look(self) -> dict[str, Fields]:
-        found = self._read()
-        for job_id in self._known.keys() - found.keys():
+        jobs = self._read()
+        for job_id in self._known.keys() - jobs.keys():
             if not JobState(self._known[job_id]["state"]).is_terminal:
                 with contextlib.suppress(UnknownJob):
-                    found[job_id] = self._desk.job(job_id).line.model_dump(mode="json")
-        return found
+                    jobs[job_id] = self._desk.job(job_id).line.model_dump(mode="json")
+        return jobs
 
-    def _look_at_items(self, found: dict[str, Fields]) -> dict[str, Fields]:
-        return self.mosaics.look({job_id: fields["counts"] for job_id, fields in found.items()})
+    def _look_at_items(self, jobs: dict[str, Fields]) -> dict[str, Fields]:
+        return self.mosaics.look({job_id: fields["counts"] for job_id, fields in jobs.items()})
 
     def _compare(
-        self, found: dict[str, Fields], items: dict[str, Fields], moved: Sequence[tuple[str, Fields]]
+        self, jobs: dict[str, Fields], items: dict[str, Fields], moved: Sequence[tuple[str, Fields]]
     ) -> None:
         before_all = self._number
-        for job_id, fields in found.items():
+        for job_id, fields in jobs.items():
             before = self._known.get(job_id, {})
             changed = {name: value for name, value in fields.items() if before.get(name) != value}
             if changed.keys() <= {"rates"}:
-                found[job_id] = before or fields  # told along with the next real change
+                jobs[job_id] = before or fields  # told along with the next real change
             else:
                 self._tell("change", job_id, {"job_id": job_id} | changed)
         for job_id, runs in items.items():
             self._tell("items", job_id, runs)
         for job_id, fields in moved:
             self._tell("optimising", job_id, fields)
-        self._known = found
+        self._known = jobs
         if self._number > before_all:  # or else nobody would ever be silent for long enough to be told so
             self._news.set()
             self._news = asyncio.Event()

@@ -51,9 +51,9 @@ class Wire:
         """Close the connections."""
         self._http.close()
 
-    def get(self, path: str, model: type[V], **asked: Any) -> V:
-        """The model that is at `path`, asked for with what is not None."""
-        given = {name: value for name, value in asked.items() if value is not None}
+    def get(self, path: str, model: type[V], **query: Any) -> V:
+        """The model at `path`, with a query of the fields that are not None."""
+        given = {name: value for name, value in query.items() if value is not None}
         given = {name: [*value] if isinstance(value, set | tuple) else value for name, value in given.items()}
         return self.read(self.ask("GET", path, params=given), model)
 
@@ -73,7 +73,7 @@ class Wire:
         raise _refusal(answer)
 
     def read(self, answer: httpx.Response, model: type[V]) -> V:
-        """An answer as a model. Raises `ServiceUnreachable` for what no service of this version says."""
+        """An answer as a model. Raises `ServiceUnreachable` for an answer of another version."""
         try:
             return model.model_validate_json(answer.content)
         except ValidationError as error:
@@ -118,13 +118,13 @@ def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _refusal(answer: httpx.Response) -> ServiceError:
     try:
-        found = Problem.model_validate_json(answer.content)
+        problem = Problem.model_validate_json(answer.content)
     except ValidationError:
-        words = f"got status {answer.status_code} without a reason"
+        message = f"got status {answer.status_code} without a reason"
         if answer.status_code == 503:  # more connections than the server takes
-            return ServiceRefused(503, "busy", words)
-        return ServiceUnreachable(f"{answer.url.scheme}://{answer.url.netloc.decode()}", words)
-    return ServiceRefused(answer.status_code, found.code, found.message)
+            return ServiceRefused(503, "busy", message)
+        return ServiceUnreachable(f"{answer.url.scheme}://{answer.url.netloc.decode()}", message)
+    return ServiceRefused(answer.status_code, problem.code, problem.message)
 
 
 def part(word: str) -> str:
@@ -189,7 +189,7 @@ class Client:
 
     def follow(self, job_id: str) -> Iterator[JobView]:
         """See `JobApi.follow`; a stream that is cut goes on where it was, also on the next service."""
-        known: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         last = ""
         heard_at = time.monotonic()
         while True:
@@ -198,12 +198,12 @@ class Client:
                     last, heard_at = number, time.monotonic()
                     if kind not in FOLLOWED:
                         continue
-                    known |= data["jobs"][0] if kind == "snapshot" else data
-                    yield JobView.model_validate(known)
+                    fields |= data["jobs"][0] if kind == "snapshot" else data
+                    yield JobView.model_validate(fields)
                     if kind == "end":
                         return
             except ServiceError as error:
-                if not known or not may_pass(error) or time.monotonic() - heard_at > AWAY_S + SILENCE_S:
+                if not fields or not may_pass(error) or time.monotonic() - heard_at > AWAY_S + SILENCE_S:
                     raise
             time.sleep(AGAIN_S)
 
@@ -261,8 +261,8 @@ class Client:
         limit: int = 200,
     ) -> ItemPage:
         """See `JobApi.items`."""
-        asked = {"state": states, "class": classes, "after": after, "limit": limit}
-        return self._wire.get(f"/jobs/{part(job_id)}/items", ItemPage, **asked)
+        query = {"state": states, "class": classes, "after": after, "limit": limit}
+        return self._wire.get(f"/jobs/{part(job_id)}/items", ItemPage, **query)
 
     def item(self, job_id: str, item_id: str) -> ItemView:
         """See `JobApi.item`."""

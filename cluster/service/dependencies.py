@@ -38,5 +38,5 @@ _MEANINGS = {
     503: "the store or the manager is away",
 }
 PROBLEMS: dict[int | str, dict[str, object]] = {
-    status: {"model": Problem, "description": words} for status, words in _MEANINGS.items()
+    status: {"model": Problem, "description": meaning} for status, meaning in _MEANINGS.items()
 }

@@ -27,6 +27,6 @@ def known(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str)
     """
     if token:
         return store.jobs.by_token(questions.name_of("client_token", token), owner)
-    asked = (spec.name, spec.digest(base=base))
-    same = (line.job_id for line in going_on(store) if (line.name, line.spec_digest) == asked)
+    identity = (spec.name, spec.digest(base=base))
+    same = (line.job_id for line in going_on(store) if (line.name, line.spec_digest) == identity)
     return next(same, None)

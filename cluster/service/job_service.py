@@ -103,9 +103,9 @@ class JobService:
         questions.number_of("priority", priority, low=PRIORITIES[0], high=PRIORITIES[1])
         questions.number_of("max_workers", max_workers, low=1, high=MOST_WORKERS)
         base = questions.base_of(base)
-        known = submitted.known(self.store, spec, base=base, token=client_token, owner=self.actor)
-        if known:
-            return Submitted(job=self._view(known), created=False)
+        existing = submitted.known(self.store, spec, base=base, token=client_token, owner=self.actor)
+        if existing:
+            return Submitted(job=self._view(existing), created=False)
         questions.check_named_inputs(spec, base)
         check_whole(spec, base, self.styles)
         job_id = self.accept(
@@ -183,9 +183,9 @@ class JobService:
     ) -> Changed:
         """See `JobApi.retry`. Raises `UnknownJob`."""
         self.store.jobs.snapshot(job_id)
-        wanted = set(states) - {ItemState.QUEUED, ItemState.LEASED}
+        requested = set(states) - {ItemState.QUEUED, ItemState.LEASED}
         moved = self.store.items.reopen(
-            job_id, wanted, classes=classes or None, items=items or None, actor=self.actor
+            job_id, requested, classes=classes or None, items=items or None, actor=self.actor
         )
         if moved:
             self.store.jobs.move(job_id, JobEvent.RETRY, actor=self.actor)
@@ -196,8 +196,8 @@ class JobService:
         questions.words_of("reason", reason)
         for item_id in items:
             self.store.items.get(job_id, item_id)
-        words = reason or f"skipped by {self.actor}"
-        moved = self.store.items.skip(job_id, list(items), actor=self.actor, reason=words)
+        message = reason or f"skipped by {self.actor}"
+        moved = self.store.items.skip(job_id, list(items), actor=self.actor, reason=message)
         return Changed(job=self._view(job_id), items=moved)
 
     def set_job(
@@ -301,7 +301,7 @@ class JobService:
         place, size = questions.event_cursor(after), questions.limit_of(limit)
         records = self.store.events.page(job_id=job_id, after=place, kinds=kinds or None, limit=size)
         cursor = str(records[-1].event_id) if len(records) == size else None
-        return EventPage(events=tuple(EventView.model_validate(one) for one in records), next=cursor)
+        return EventPage(events=tuple(EventView.model_validate(record) for record in records), next=cursor)
 
     def health(self) -> Health:
         """See `JobApi.health`. Raises `StoreUnavailable`."""

@@ -41,7 +41,7 @@ class LeaderElection:
         lock: ManagerLock,
         manage: Callable[[], AbstractContextManager[Serving]],
         *,
-        tell: Callable[[Role, str], None] = lambda role, words: None,
+        tell: Callable[[Role, str], None] = lambda role, message: None,
         knock_s: float = KNOCK_S,
     ) -> None:
         self._lock, self._manage, self._tell, self._knock_s = lock, manage, tell, knock_s
@@ -49,7 +49,7 @@ class LeaderElection:
         self._told = False
 
     def role(self) -> Role:
-        """What this service does now."""
+        """The role of this service now."""
         return self._role
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -115,7 +115,7 @@ class Manifests:
             self._writer.submit(self._write, snapshot.job_id)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Nothing."""
+        """Ignore outcomes: a manifest is written once, at the end of its job."""
 
     def _write(self, job_id: str) -> None:
         try:

@@ -41,7 +41,7 @@ class Upkeep:
 
 
 def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
-    """The real thing, for a process whose sessions use this scratch folder."""
+    """The real keepers, for a process whose sessions use this scratch folder."""
     files = new_publisher()
     return Upkeep(
         report,
@@ -74,39 +74,42 @@ _LEFT_BY = {
 def verify(
     store: JobStore, publisher: Publisher, upkeep: Upkeep, job_id: str, *, repair: bool, actor: str
 ) -> VerifiedView:
-    """Read every delivered file of a job again, and queue what is not whole when `repair`."""
+    """Read every delivered file of a job again, and queue missing or damaged ones when `repair`."""
     store.jobs.snapshot(job_id)
     view = VerifiedView.model_validate(upkeep.verify(store, publisher, job_id, repair=repair, actor=actor))
-    words = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
-    store.events.append("verify", actor=actor, detail=words, job_id=job_id)
+    detail = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
+    store.events.append("verify", actor=actor, detail=detail, job_id=job_id)
     return view
 
 
 def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str) -> Recovered:
     """Take over what a dead manager left, when no manager is alive, and audit every job."""
     lock = store.manager_lock()
-    taken: list[str] = []
+    orphans: list[str] = []
     if lock.acquire(exclusive=True):
         try:
-            taken = [job_id for job_id in store.jobs.ids() if _take(store, publisher, job_id, actor)]
+            orphans = [job_id for job_id in store.jobs.ids() if _take(store, publisher, job_id, actor)]
         finally:
             lock.release()
     findings = [
-        Finding(job_id=job_id, words=words)
+        Finding(job_id=job_id, words=message)
         for job_id in store.jobs.ids()
-        for words in upkeep.audit(store, job_id)
+        for message in upkeep.audit(store, job_id)
     ]
-    store.events.append("recover", actor=actor, detail=f"{len(taken)} taken over, {len(findings)} findings")
-    return Recovered(taken_over=tuple(taken), findings=tuple(findings))
+    store.events.append("recover", actor=actor, detail=f"{len(orphans)} taken over, {len(findings)} findings")
+    return Recovered(taken_over=tuple(orphans), findings=tuple(findings))
 
 
 def clean(store: JobStore, upkeep: Upkeep, *, dry_run: bool, actor: str) -> Cleaned:
     """Find what dead processes left behind, and remove it unless `dry_run`."""
-    found = upkeep.leftovers(store)
-    removed = 0 if dry_run else upkeep.remove(found)
+    leftovers = upkeep.leftovers(store)
+    removed = 0 if dry_run else upkeep.remove(leftovers)
     if removed:
         store.events.append("gc", actor=actor, detail=f"{removed} leftovers removed")
-    views = (LeftoverView(path=str(one.path), bytes=one.bytes, why=one.why) for one in found)
+    views = (
+        LeftoverView(path=str(leftover.path), bytes=leftover.bytes, why=leftover.why)
+        for leftover in leftovers
+    )
     return Cleaned(leftovers=tuple(views), removed=removed)
 
 

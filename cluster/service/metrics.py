@@ -48,10 +48,10 @@ class Metrics:
             self._retries.labels(kind)
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Nothing: the store knows better."""
+        """Ignore snapshots: the store has the numbers."""
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Count what was decided."""
+        """Count a decision about an attempt."""
         self._attempts.labels(outcome.outcome_class).inc()
         self._seconds.observe(outcome.seconds)
         if decision.state is ItemState.QUEUED:
@@ -70,13 +70,13 @@ class Metrics:
 
 
 class _Standing(Collector):
-    """Gauges that are read from the store whenever somebody asks."""
+    """Gauges that are read from the store at every scrape."""
 
     def __init__(self, desk: JobService, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
         self._desk, self._streams, self._dropped = desk, streams, dropped
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: registering must not read the store."""
+        """No metrics: registering must not read the store."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -115,9 +115,9 @@ class _Standing(Collector):
 
     def _of_workers(self) -> Iterator[Metric]:
         workers = GaugeMetricFamily("giornata_workers", "Workers, by state.", labels=["state"])
-        found = [record.state for record in self._desk.store.workers.all()]
-        for state in sorted(set(found)):
-            workers.add_metric([state], found.count(state))
+        states = [record.state for record in self._desk.store.workers.all()]
+        for state in sorted(set(states)):
+            workers.add_metric([state], states.count(state))
         yield workers
         blocks = GaugeMetricFamily(
             "giornata_blocks", "What keeps work from workers, by kind.", labels=["kind"]
@@ -128,5 +128,5 @@ class _Standing(Collector):
         yield blocks
 
 
-def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, words, value=value)
+def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, description, value=value)

@@ -140,14 +140,14 @@ class SecurityMiddleware:
 
 def _cookie(headers: Headers) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return ""
-    return found.value if found else ""
+    return morsel.value if morsel else ""
 
 
 def _from_browser(headers: Headers) -> bool:
-    """Whether a cookie rather than a token speaks for whoever asks, or where no token is needed, a page."""
+    """Whether a request comes from a browser: with a cookie or from a page, and without a token."""
     if "authorization" in headers:
         return False
     return any(name in headers for name in ("cookie", "origin", "sec-fetch-site"))
@@ -159,8 +159,8 @@ def _is_page(scope: Scope) -> bool:
 
 
 def _login(scope: Scope) -> str:
-    asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
-    return LOGIN if asked == "/" else f"{LOGIN}?next={quote(asked, safe='')}"
+    target = scope["path"] + ("?" + scope["query_string"].decode("latin-1") if scope["query_string"] else "")
+    return LOGIN if target == "/" else f"{LOGIN}?next={quote(target, safe='')}"
 
 
 async def _replayed(scope: Scope, receive: Receive, *, limit: int) -> Receive:
@@ -196,7 +196,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             present = {name.lower() for name, _ in message["headers"]}
             more = [(name.encode(), value.encode()) for name, value in _PLAIN.items()]
-            message["headers"] = [*message["headers"], *(one for one in more if one[0] not in present)]
+            message["headers"] = [*message["headers"], *(field for field in more if field[0] not in present)]
         await send(message)
 
     return sending

@@ -57,8 +57,8 @@ class Mosaic:
         # Without gaps what is in no other state is in the most common one, and most of the index is not read.
         whole = sum(counts.values()) == size
         cells = bytearray(bytes([_CODES[common]] if whole else GAP.encode()) * size)
-        wanted = [state for state in ItemState if not (whole and state is common)]
-        for run in self.store.states.ranges(self.job_id, states=wanted, last=size - 1):
+        states = [state for state in ItemState if not (whole and state is common)]
+        for run in self.store.states.ranges(self.job_id, states=states, last=size - 1):
             cells[run.first : run.last + 1] = bytes([_CODES[run.state]]) * (run.last - run.first + 1)
         self.cells = cells
         self._counts = {code: cells.count(code) for code in _CODES.values()}
@@ -66,7 +66,7 @@ class Mosaic:
         self._scanned_at, self._scan_s = time.monotonic(), time.monotonic() - begun
 
     def look(self, counts: Counts) -> dict[str, Any] | None:
-        """What has changed, as the service tells it: runs, or that all is to be asked for again."""
+        """The change as the service sends it: `runs`, or `anew` to fetch all again; None without one."""
         if self._agrees(counts):
             return None
         changes = self._changes()
@@ -75,8 +75,8 @@ class Mosaic:
             # People moved items that nobody was working on: a retry, a skip, a cancel; or many came at once.
             self.scan()
             return {"anew": True, "newest": self.newest}
-        told: dict[str, Any] = {"anew": True} if len(runs) > MOST_RUNS else {"runs": runs}
-        return {**told, "newest": self.newest} if runs else None
+        change: dict[str, Any] = {"anew": True} if len(runs) > MOST_RUNS else {"runs": runs}
+        return {**change, "newest": self.newest} if runs else None
 
     def _agrees(self, counts: Counts) -> bool:
         return all(self._counts.get(code, 0) == counts.get(state, 0) for state, code in _CODES.items())
@@ -86,7 +86,7 @@ class Mosaic:
         return since > max(min(RESCAN_S, 100 * self._scan_s), RESCAN_SHARE * self._scan_s)
 
     def _changes(self) -> dict[int, int] | None:
-        """What may have another state now, or nothing for too much. Work begins at the front of a job."""
+        """Codes by position that may have changed; None for too many. Work begins at the front of a job."""
         high = self.store.states.highest(self.job_id, _MOVED)
         last = max(high, self.store.states.highest(self.job_id))
         old, self._high = self._high, high
@@ -97,8 +97,8 @@ class Mosaic:
         early = list(islice(self._open_until(old), NARROW + 1))
         if last - old > NARROW or len(early) > NARROW:
             return None
-        found = self.store.states.at(self.job_id, early)
-        return {at: _CODES[state] for at, state in found.items()} | self._range(old + 1, last)
+        states = self.store.states.at(self.job_id, early)
+        return {at: _CODES[state] for at, state in states.items()} | self._range(old + 1, last)
 
     def _open_until(self, last: int) -> Iterator[int]:
         for code in _OPEN:
@@ -108,8 +108,8 @@ class Mosaic:
                 place = self.cells.find(code, place + 1, last + 1)
 
     def _range(self, first: int, last: int) -> dict[int, int]:
-        found = self.store.states.ranges(self.job_id, first=first, last=last)
-        return {at: _CODES[run.state] for run in found for at in range(run.first, run.last + 1)}
+        runs = self.store.states.ranges(self.job_id, first=first, last=last)
+        return {at: _CODES[run.state] for run in runs for at in range(run.first, run.last + 1)}
 
     def _apply(self, changes: Mapping[int, int]) -> list[list[Any]]:
         """Runs of [first, last, letter] that are new."""
@@ -164,27 +164,27 @@ class Mosaics:
         return mosaic.newest if mosaic else None
 
     def keep(self, job_id: str) -> None:
-        """Somebody still watches this job."""
+        """Keep the mosaic of a job that is still watched."""
         if mosaic := self._mosaics.get(job_id):
             mosaic.watched_at = time.monotonic()
 
-    def look(self, told: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
-        """What has changed in each watched job; `told` has the counts that are known already."""
+    def look(self, job_counts: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
+        """The change of each watched job; `job_counts` has the counts that are known already."""
         changes = {}
         with self._turn:
             self._forget_some()
             for job_id, mosaic in list(self._mosaics.items()):
                 try:
-                    counts = told.get(job_id) or self._store.jobs.snapshot(job_id).counts
+                    counts = job_counts.get(job_id) or self._store.jobs.snapshot(job_id).counts
                 except UnknownJob:
                     del self._mosaics[job_id]
                     continue
-                if found := mosaic.look(counts):
-                    changes[job_id] = found
+                if change := mosaic.look(counts):
+                    changes[job_id] = change
         return changes
 
     def _forget_some(self) -> None:
-        oldest = sorted(self._mosaics.values(), key=lambda one: -one.watched_at)
+        oldest = sorted(self._mosaics.values(), key=lambda mosaic: -mosaic.watched_at)
         for place, mosaic in enumerate(oldest):
             if place >= MOST_JOBS or time.monotonic() - mosaic.watched_at > UNWATCHED_S:
                 del self._mosaics[mosaic.job_id]

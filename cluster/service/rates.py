@@ -53,17 +53,17 @@ def _rounded(rate: float | None) -> float | None:
 
 
 class Turns:
-    """At most so many of something in so many seconds, whoever asks."""
+    """A rate limit over all callers: at most `most` turns in `per_s` seconds."""
 
     def __init__(self, most: int, per_s: float) -> None:
         self._most, self._per_s = most, per_s
         self._taken: deque[float] = deque(maxlen=most)
 
     def are_used_up(self) -> bool:
-        """Whether the next one has to wait."""
+        """Whether the next turn has to wait."""
         full = len(self._taken) == self._most
         return full and time.monotonic() - self._taken[0] < self._per_s
 
     def take(self) -> None:
-        """Count one."""
+        """Count one turn."""
         self._taken.append(time.monotonic())

@@ -27,7 +27,7 @@ def limit_of(limit: int) -> int:
 
 
 def number_of(field: str, number: int | None, *, low: int, high: int) -> int | None:
-    """A number in a range, or nothing. Raises `InvalidParameter`."""
+    """A number in a range, or None. Raises `InvalidParameter`."""
     if number is not None and not low <= number <= high:
         raise InvalidParameter(field, number, f"a whole number from {low} to {high}")
     return number
@@ -40,21 +40,21 @@ def name_of(field: str, name: str) -> str:
     return name
 
 
-def words_of(field: str, words: str) -> str:
+def words_of(field: str, text: str) -> str:
     """A line of free text. Raises `InvalidParameter`."""
-    if len(words) > 500 or not words.isprintable():
-        raise InvalidParameter(field, words[:50], "one line of at most 500 characters")
-    return words
+    if len(text) > 500 or not text.isprintable():
+        raise InvalidParameter(field, text[:50], "one line of at most 500 characters")
+    return text
 
 
 def item_cursor(cursor: str | None) -> tuple[int, str] | None:
     """Where a page of items goes on. Raises `InvalidParameter`."""
     if cursor is None:
         return None
-    found = _CURSOR.fullmatch(cursor) if cursor.isascii() else None
-    if found is None:
+    match = _CURSOR.fullmatch(cursor) if cursor.isascii() else None
+    if match is None:
         raise InvalidParameter("after", cursor[:100], "the `next` of an earlier page")
-    return int(found[1]), found[2]
+    return int(match[1]), match[2]
 
 
 def event_cursor(cursor: str | None) -> int:
@@ -90,10 +90,10 @@ def _missing(spec: JobSpec, base: Path) -> Iterator[str]:
         if is_url(path):
             continue  # planning says what it thinks of these
         place = absolute(path, base=base)
-        found = os.path.lexists(place)  # a name may hold the letters of a glob
-        if not found and not _MAGIC.search(path):
+        is_present = os.path.lexists(place)  # a name may hold the letters of a glob
+        if not is_present and not _MAGIC.search(path):
             yield f"listing input {path}: nothing at {place}"
-        elif not found and not os.path.isdir(_above(place)):  # noqa: PTH112
+        elif not is_present and not os.path.isdir(_above(place)):  # noqa: PTH112
             yield f"listing input {path}: no folder at {_above(place)}"
 
 

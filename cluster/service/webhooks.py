@@ -40,11 +40,11 @@ class TargetRule:
     networks: tuple[Network, ...] = ()
 
     @classmethod
-    def allowing(cls, words: Iterable[str]) -> "TargetRule":
+    def allowing(cls, entries: Iterable[str]) -> "TargetRule":
         """From host names, addresses and networks. Raises `UnsafeService`."""
         hosts: set[str] = set()
         networks: list[Network] = []
-        for word in filter(None, map(str.strip, words)):
+        for word in filter(None, map(str.strip, entries)):
             try:
                 networks.append(ipaddress.ip_network(word.strip("[]")))
             except ValueError:
@@ -55,12 +55,12 @@ class TargetRule:
                 hosts.add(word.lower())
         return cls(frozenset(hosts), tuple(networks))
 
-    def choose(self, host: str, found: Sequence[str]) -> str:
+    def choose(self, host: str, candidates: Sequence[str]) -> str:
         """The address to connect to, of those that `host` leads to. Raises `TargetForbidden`.
 
         One that is forbidden forbids all: who controls the name could send the next try there.
         """
-        addresses = [ipaddress.ip_address(one.partition("%")[0]) for one in found]
+        addresses = [ipaddress.ip_address(candidate.partition("%")[0]) for candidate in candidates]
         if not addresses:
             raise TargetForbidden(host, "the name leads nowhere")
         if host.lower() not in self.hosts:
@@ -81,7 +81,7 @@ def is_public(address: Address) -> bool:
 def _inside(address: Address) -> list[Address]:
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    inner: list[Address] = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
+    inner: list[Address] = [part for part in (address.ipv4_mapped, address.sixtofour) if part is not None]
     if address.teredo is not None:
         inner += address.teredo
     if address in _NAT64 or address in _NAT64_LOCAL:
@@ -142,13 +142,13 @@ class Outbox(threading.Thread):
                 logger.warning("webhooks wait: %s", error)
 
     def end(self) -> None:
-        """Post no more, and wait for what is on its way."""
+        """Post no more notices, and wait for those on their way."""
         self._ended.set()
         if self.is_alive():
             self.join()
 
     def collect(self) -> int:
-        """Keep a notice for everything that has happened and someone wants to know; how many."""
+        """Store a notice for every new event that a spec asks for; how many notices."""
         cursor = int(self._store.events.setting(NOTICE_CURSOR) or 0)
         events = self._store.events.page(after=cursor, kinds=[str(kind) for kind in KINDS])
         if not events:
@@ -158,7 +158,7 @@ class Outbox(threading.Thread):
         return len(rows)
 
     def post_due(self) -> int:
-        """Post what is due, all at the same time; how many were taken."""
+        """Post the notices that are due, all at the same time; how many notices."""
         due = self._store.events.due_notices()
         if due:
             for notice, posted in zip(due, asyncio.run(self._post_all(due)), strict=True):
@@ -205,20 +205,20 @@ class Outbox(threading.Thread):
         address = await self._address(url)
         headers = signed(f"msg_{notice.job_id}_{notice.notice_id}", notice.body, self._key)
         # To the very address that was checked: asking for the name again could lead elsewhere.
-        there = url.copy_with(host=address)
+        target = url.copy_with(host=address)
         request = {"content": notice.body.encode(), "extensions": {"sni_hostname": url.host}}
         async with (
             httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=ANSWER_S) as client,
-            client.stream("POST", there, headers=headers | {"host": _host(url)}, **request) as answer,  # type: ignore[arg-type]
+            client.stream("POST", target, headers=headers | {"host": _host(url)}, **request) as answer,  # type: ignore[arg-type]
         ):
-            words = f"status {answer.status_code}"
-            return Posted(answer.is_success, words, again=answer.status_code != GONE)
+            message = f"status {answer.status_code}"
+            return Posted(answer.is_success, message, again=answer.status_code != GONE)
 
     async def _address(self, url: httpx.URL) -> str:
         port = url.port or (443 if url.scheme == "https" else 80)
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        return self._rule.choose(url.host, [str(one[4][0]) for one in found])
+        entries = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        return self._rule.choose(url.host, [str(entry[4][0]) for entry in entries])
 
     def _settle(self, notice: NoticeRecord, posted: Posted) -> None:
         last = notice.tries >= len(self._again_s) or not posted.again
@@ -228,8 +228,8 @@ class Outbox(threading.Thread):
         )
         how = "sent" if posted.sent else "given up" if again_s is None else f"again in {again_s:g} s"
         # The host alone: the rest of an address may hold what only its owner should know.
-        words = f"{notice.kind} to {httpx.URL(notice.url).host}: {posted.words}, {how}"
-        self._store.events.append("webhook", actor=POSTER, detail=words, job_id=notice.job_id)
+        detail = f"{notice.kind} to {httpx.URL(notice.url).host}: {posted.words}, {how}"
+        self._store.events.append("webhook", actor=POSTER, detail=detail, job_id=notice.job_id)
 
 
 def signing_key(secret: str) -> bytes:

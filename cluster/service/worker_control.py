@@ -15,14 +15,14 @@ def listed(store: JobStore) -> WorkerList:
     blocks = [BlockView.model_validate(block) for block in store.workers.blocks()]
     views = tuple(_worker_view(record, blocks) for record in store.workers.all())
     seen = {place_of(view.worker) for view in views}
-    return WorkerList(workers=views, absent=tuple(one for one in blocks if one.worker not in seen))
+    return WorkerList(workers=views, absent=tuple(block for block in blocks if block.worker not in seen))
 
 
 def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: str) -> WorkerList:
     """Keep work from a worker. Raises `UnknownWorker`, `InvalidParameter`."""
     _check(store, questions.name_of("worker", worker))
-    words = questions.words_of("reason", reason) or f"asked for by {actor}"
-    store.workers.block(place_of(worker), kind, reason=words, by=actor)
+    text = questions.words_of("reason", reason) or f"asked for by {actor}"
+    store.workers.block(place_of(worker), kind, reason=text, by=actor)
     return listed(store)
 
 
@@ -35,12 +35,12 @@ def let_go(store: JobStore, worker: str, *, actor: str) -> WorkerList:
 
 
 def _check(store: JobStore, worker: str) -> None:
-    known = [record.worker for record in store.workers.all()]
-    if place_of(worker) not in map(place_of, known):
-        raise UnknownWorker(worker, known)
+    worker_ids = [record.worker for record in store.workers.all()]
+    if place_of(worker) not in map(place_of, worker_ids):
+        raise UnknownWorker(worker, worker_ids)
 
 
 def _worker_view(record: object, blocks: Collection[BlockView]) -> WorkerView:
     view = WorkerView.model_validate(record)
-    mine = tuple(block for block in blocks if block.worker == place_of(view.worker))
-    return view.model_copy(update={"blocks": mine})
+    worker_blocks = tuple(block for block in blocks if block.worker == place_of(view.worker))
+    return view.model_copy(update={"blocks": worker_blocks})

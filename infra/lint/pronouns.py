@@ -17,9 +17,16 @@ DISALLOWED = frozenset(PRONOUNS.split())
 
 
 def local_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and name of everything that is assigned inside functions, parameters included."""
+    """Line and name of everything that is assigned, parameters included; fields of a class are no locals."""
+    fields = {
+        statement.target
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in fields:
             yield node.lineno, node.id
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg

@@ -50,9 +50,9 @@ def _item_problems(store: JobStore, files: Files, item: ItemRecord, destination:
         return
     if not is_inside(item.target, destination):
         yield f"item {item.item_id} was delivered to {item.target}, outside of {destination}"
-    found = examine(store, files, item)
-    if found and found.finding is not Finding.INTACT:
-        yield f"item {item.item_id} is done, but {item.target}: {found.words}"
+    verdict = examine(store, files, item)
+    if verdict and verdict.finding is not Finding.INTACT:
+        yield f"item {item.item_id} is done, but {item.target}: {verdict.words}"
     for attempt in store.items.attempts(item.job_id, item.item_id):
         late = item.finished_at is not None and attempt.at > item.finished_at
         if late or attempt.attempt >= item.attempt:
@@ -64,9 +64,9 @@ def _item_problems(store: JobStore, files: Files, item: ItemRecord, destination:
 
 def _miscounts(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Iterator[str]:
     for state in ItemState:
-        told = snapshot.counts.get(state, 0)
-        if told != counted[state]:
-            yield f"the counter of {state} items says {told}, counting gives {counted[state]}"
+        count = snapshot.counts.get(state, 0)
+        if count != counted[state]:
+            yield f"the counter of {state} items says {count}, counting gives {counted[state]}"
 
 
 def _leases_at_rest(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Iterator[str]:
@@ -75,6 +75,6 @@ def _leases_at_rest(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Itera
 
 
 def _left_behind(store: JobStore, destination: str, place: ObjectStore) -> Iterator[str]:
-    for temporary in sorted(TempFiles(store).below(destination, place=place), key=lambda one: one.name):
+    for temporary in sorted(TempFiles(store).below(destination, place=place), key=lambda file: file.name):
         if temporary.holder is not Owner.ATTEMPT:
             yield f"{temporary.name} was left behind"

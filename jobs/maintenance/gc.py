@@ -40,7 +40,7 @@ class WorkDir:
 
 
 def works_in(scratch: Path) -> Iterator[WorkDir]:
-    """All there is in a scratch folder, in no order; what cannot be read is passed over."""
+    """The work directories of a scratch folder, in no order; unreadable ones are passed over."""
     for record in (scratch / PICTURES).glob(f"*/{OWNER}"):
         try:
             owner = json.loads(record.read_text())
@@ -52,16 +52,16 @@ def works_in(scratch: Path) -> Iterator[WorkDir]:
 
 def is_wanted(store: JobStore, item_id: str) -> bool | None:
     """Whether some job will render this item; None when no job knows it."""
-    known = False
+    is_known = False
     for job_id in store.jobs.ids():
         try:
             at_rest = store.items.get(job_id, item_id).state.is_terminal
             if not at_rest and store.jobs.snapshot(job_id).state not in _CANCELLED:
                 return True
-            known = True
+            is_known = True
         except UnknownItem:
             continue
-    return False if known else None
+    return False if is_known else None
 
 
 class WorkDirCleaner:
@@ -71,14 +71,14 @@ class WorkDirCleaner:
         self._store, self._scratch = store, scratch
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Of a job that is over no work is wanted, unless another job makes the same."""
+        """Remove the work of a job that is over, unless another job makes the same."""
         if snapshot.state.is_terminal:
             for work in works_in(self._scratch):
                 if is_wanted(self._store, work.item_id) is False:
                     shutil.rmtree(work.path, ignore_errors=True)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Delivered, or failed for good."""
+        """Remove the work on an item that was delivered, or failed for good."""
         if decision.state.is_terminal:
             for folder in (self._scratch / PICTURES).glob(f"{claim.task.item_id}-*"):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -108,13 +108,13 @@ def find_leftovers(
     quiet_s: float = QUIET_S,
     files: Files | None = None,
 ) -> list[Garbage]:
-    """What may be removed: ended attempts' files, abandoned manifests, scratch and work of dead processes.
+    """Removable garbage: ended attempts' files, abandoned manifests, scratch and work of dead processes.
 
     Looks in the destinations of all jobs of the store and in `scratch`. `alive` says whether a process
     number is in use. A file of which only its age can tell must have been quiet for `quiet_s`.
     """
     temporaries, files = TempFiles(store), files or LocalFiles()
-    found = [
+    leftovers = [
         leftover
         for storage, folder in destinations(store)
         for temporary in _seen(temporaries, files, folder, storage)
@@ -125,18 +125,18 @@ def find_leftovers(
         *_works(store, scratch, alive, quiet_s),
         *_fetched(scratch, alive),
     )
-    return sorted([*found, *scratches], key=lambda leftover: leftover.path)
+    return sorted([*leftovers, *scratches], key=lambda leftover: leftover.path)
 
 
 def destinations(store: JobStore) -> list[tuple[Storage, str]]:
     """The folders and prefixes that jobs deliver to, each once, without those inside of others."""
     records = [store.jobs.get(job_id) for job_id in store.jobs.ids()]
-    found: dict[Storage, set[str]] = defaultdict(set)
+    by_storage: dict[Storage, set[str]] = defaultdict(set)
     for record in records:
         folder = destination_of(record)
         # Jobs that carry other headers to the same endpoint have the same buckets.
-        found[record.spec.storage.reach if is_url(folder) else HERE].add(folder)
-    return [(storage, folder) for storage, folders in found.items() for folder in outermost(folders)]
+        by_storage[record.spec.storage.reach if is_url(folder) else HERE].add(folder)
+    return [(storage, folder) for storage, folders in by_storage.items() for folder in outermost(folders)]
 
 
 def remove(leftovers: Iterable[Garbage], *, files: Files | None = None) -> int:
@@ -156,8 +156,8 @@ def _leftover(temporary: Temporary, quiet_s: float, storage: Storage) -> Garbage
     if temporary.holder is Owner.NOBODY:
         return Garbage(temporary.name, temporary.bytes, _over(temporary), storage, temporary.upload)
     if temporary.holder is Owner.UNKNOWN and temporary.quiet_s >= quiet_s:
-        words = f"nobody has written to it for {temporary.quiet_s / 3600:.0f} h"
-        return Garbage(temporary.name, temporary.bytes, words, storage, temporary.upload)
+        reason = f"nobody has written to it for {temporary.quiet_s / 3600:.0f} h"
+        return Garbage(temporary.name, temporary.bytes, reason, storage, temporary.upload)
     return None
 
 
@@ -189,11 +189,11 @@ def is_in_use(scratch: Path, alive: Callable[[int], bool]) -> bool:
 def _works(store: JobStore, scratch: Path, alive: Callable[[int], bool], quiet_s: float) -> Iterator[Garbage]:
     """Work on large pictures that nobody will go on with; a job that is run again would."""
     for work in works_in(scratch):
-        wanted = is_wanted(store, work.item_id)
-        if wanted or alive(work.pid) or (wanted is None and work.quiet_s < quiet_s):
+        is_needed = is_wanted(store, work.item_id)
+        if is_needed or alive(work.pid) or (is_needed is None and work.quiet_s < quiet_s):
             continue
-        known = "its item has come to its end" if wanted is False else "no job here knows its item"
-        yield Garbage(str(work.path), _weight(work.path), f"process {work.pid} is gone, and {known}")
+        reason = "its item has come to its end" if is_needed is False else "no job here knows its item"
+        yield Garbage(str(work.path), _weight(work.path), f"process {work.pid} is gone, and {reason}")
 
 
 def _weight(folder: Path) -> int:
@@ -210,8 +210,8 @@ def _is_gone(leftover: Garbage, files: Files) -> bool:
     if is_url(leftover.path):
         try:
             place = files.places.at(leftover.path, leftover.storage)
-            ours = base_name(leftover.path).startswith(PREFIX)
-            place.delete(leftover.path) if ours or not leftover.upload else place.abort(leftover.path)
+            is_temporary = base_name(leftover.path).startswith(PREFIX)
+            place.delete(leftover.path) if is_temporary or not leftover.upload else place.abort(leftover.path)
         except StorageError:
             return False
         return True
@@ -228,9 +228,9 @@ def _is_gone(leftover: Garbage, files: Files) -> bool:
 
 def outermost(folders: Iterable[str]) -> Iterator[str]:
     """These folders in order, each once, without those inside of others."""
-    kept: list[str] = []
+    roots: list[str] = []
     for folder in sorted(set(folders)):
         # Sorted, a folder comes before all that is inside of it.
-        if not any(is_inside(folder, other) for other in kept):
-            kept.append(folder)
+        if not any(is_inside(folder, other) for other in roots):
+            roots.append(folder)
             yield folder

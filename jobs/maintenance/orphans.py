@@ -23,8 +23,8 @@ SHEETS = "contact-sheets"  # a folder of ours at the destination, of pictures th
 def pictures_of_nobody(store: JobStore, folder: str, *, place: ObjectStore | None = None) -> Iterator[str]:
     """Names of pictures in `folder` and below that no job delivered or is delivering, in order.
 
-    What is inside of a delivered folder belongs to it. Hidden files are passed over, and so is what is no
-    picture by its name, such as manifests and reports; but a record goes with its picture.
+    Files inside a delivered folder belong to it. Hidden files are passed over, and so are names without a
+    picture's suffix, such as manifests and reports; but a record goes with its picture.
     """
     is_delivered = _delivered_folders(store, folder)
     for entry in (place or LocalPlace()).list(folder):
@@ -51,7 +51,7 @@ def _delivered_folders(store: JobStore, outermost: str) -> Callable[[str], bool]
 
 
 class Owner(StrEnum):
-    """Whose a temporary file is."""
+    """The owner of a temporary file."""
 
     ATTEMPT = "attempt"  # leased right now
     NOBODY = "nobody"  # its attempt is over
@@ -80,7 +80,7 @@ class TempFiles:
             self._jobs[job_tag(job_id)].append(job_id)
 
     def below(self, folder: str, *, place: ObjectStore | None = None) -> Iterator[Temporary]:
-        """Those in `folder` and below, those that are being sent there included."""
+        """The temporary files in `folder` and below, uploads in progress included."""
         where: ObjectStore = place or LocalPlace()
         for entry in where.list(folder, hidden=True):
             if base_name(entry.name).startswith(PREFIX):
@@ -105,7 +105,7 @@ class TempFiles:
     def _publisher_of(self, target: str) -> Owner:
         item_id = item_id_of(target)
         jobs = (job_id for tagged in self._jobs.values() for job_id in tagged)
-        return Owner.ATTEMPT if any(self._is_leased(one, item_id) for one in jobs) else Owner.NOBODY
+        return Owner.ATTEMPT if any(self._is_leased(job_id, item_id) for job_id in jobs) else Owner.NOBODY
 
     def _holder(self, name: str) -> Owner:
         attempt = ATTEMPT.fullmatch(name)

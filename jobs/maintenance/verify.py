@@ -16,7 +16,7 @@ CLAIMS_A_FILE = (ItemState.DONE, ItemState.SKIPPED)
 
 
 class Finding(StrEnum):
-    """What became of a delivered file; an unreadable one may still be whole."""
+    """The state of a delivered file; an unreadable one may still be whole."""
 
     INTACT = "intact"
     MISSING = "missing"
@@ -26,7 +26,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Examined:
-    """A finding with what is wrong in words; `newer_job` delivered the same target later."""
+    """A finding and its reason in words; `newer_job` delivered the same target later."""
 
     finding: Finding
     words: str = ""
@@ -34,23 +34,23 @@ class Examined:
 
 
 def examine(store: JobStore, files: Files, item: ItemRecord) -> Examined | None:
-    """Read the file of a done or skipped item and compare; nothing when nobody ever delivered one.
+    """Read the file of a done or skipped item and compare; None when no job ever delivered one.
 
     A skipped item relies on another job's delivery. A done one gives way to a later job that replaced it.
     """
     if item.state is ItemState.SKIPPED:
         relied_on = store.deliveries.find(item.target)
         return compare(files, item.target, relied_on.bytes, relied_on.sha256) if relied_on else None
-    found = compare(files, item.target, item.bytes, item.sha256)
-    if found.finding is Finding.INTACT:
-        return found
+    verdict = compare(files, item.target, item.bytes, item.sha256)
+    if verdict.finding is Finding.INTACT:
+        return verdict
     newest = store.deliveries.find(item.target)
-    return found if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
+    return verdict if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
 
 
 def _newer(files: Files, target: str, newest: Delivery) -> Examined:
-    found = compare(files, target, newest.bytes, newest.sha256)
-    return Examined(found.finding, found.words, newer_job=newest.job_id)
+    verdict = compare(files, target, newest.bytes, newest.sha256)
+    return Examined(verdict.finding, verdict.words, newer_job=newest.job_id)
 
 
 def compare(files: Files, target: str, bytes: int | None, sha256: str | None) -> Examined:
@@ -78,7 +78,7 @@ OnChecked = Callable[[int, int], None]  # files checked so far, files to check
 
 @dataclass(frozen=True)
 class Verified:
-    """What a check of a job's files found; missing, damaged and stray ones with a sentence each.
+    """The result of a check of a job's files; missing, damaged and stray ones with a sentence each.
 
     A file that could not be read is among the damaged ones, and says so. `reopened` items are in the queue
     again.
@@ -131,7 +131,7 @@ def verify(
 
 @dataclass
 class _Tally:
-    """What has been found so far."""
+    """The findings so far."""
 
     strays: set[str]
     checked: int = 0
@@ -146,12 +146,12 @@ class _Tally:
             self.intact += 1
             return
         newer = f"delivered later by job {examined.newer_job}" if examined.newer_job else ""
-        words = "; ".join(part for part in (examined.words, newer, mended) if part)
-        kept = self.missing if examined.finding is Finding.MISSING else self.damaged
-        kept.append(f"{item.target}: {words}")
+        message = "; ".join(part for part in (examined.words, newer, mended) if part)
+        messages = self.missing if examined.finding is Finding.MISSING else self.damaged
+        messages.append(f"{item.target}: {message}")
 
     def result(self, reopened: int) -> Verified:
-        """The end of it."""
+        """The whole result."""
         strays = [f"{path}: no job delivered it" for path in sorted(self.strays)]
         return Verified(self.checked, self.intact, self.missing, self.damaged, strays, reopened)
 
@@ -165,15 +165,15 @@ class _Mender:
         self._reopened = 0
 
     def mend(self, item: ItemRecord, examined: Examined) -> str:
-        """Have an item rendered again; what was done, in words."""
+        """Have an item rendered again; the action taken, in words."""
         if examined.finding in (Finding.INTACT, Finding.UNREADABLE):
             return ""
         if examined.newer_job:
             return "left to that job to repair"
-        words = "queued again"
+        action = "queued again"
         if examined.finding is Finding.DAMAGED:
             try:
-                words = f"moved to {base_name(self._place.move_aside(item.target))}, {words}"
+                action = f"moved to {base_name(self._place.move_aside(item.target))}, {action}"
             except OSError as error:
                 return f"could not be moved aside ({error.strerror or error})"
             except StorageError as error:
@@ -181,10 +181,10 @@ class _Mender:
         self._waiting.append(item.item_id)
         if len(self._waiting) >= REPAIRED_AT_ONCE:
             self.finish()
-        return words
+        return action
 
     def finish(self) -> int:
-        """Queue what waits; how many items were queued in all."""
+        """Queue the waiting items; how many were queued in all."""
         if self._waiting:
             queued = self._store.items.reopen(
                 self._job_id, CLAIMS_A_FILE, items=self._waiting, actor=self._actor

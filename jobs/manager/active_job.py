@@ -76,7 +76,7 @@ class ActiveJob:
         return True
 
     def expire(self) -> list[Claim]:
-        """Report claims past their lease as timed out; which ones."""
+        """Report claims past their lease as timed out; these claims."""
         expired = list(self._overdue())
         for claim, outcome in expired:
             del self.in_flight[claim.key]
@@ -94,7 +94,7 @@ class ActiveJob:
                 self.in_flight[key] = (self.in_flight[key][0], until)
 
     def settle(self) -> int:
-        """Write down what has been reported; how many counted. What cannot be written now stays for later."""
+        """Write the reports down; how many counted. Those that cannot be written now stay for later."""
         if not self._reports:
             return 0
         settled = self._settler.settle(self._reports)
@@ -124,7 +124,7 @@ class ActiveJob:
         return claims
 
     def canary_verdict(self) -> str | None:
-        """Why the job should pause: most of its first items failed alike. Nothing when all is well."""
+        """The reason to pause the job: most of its first items failed alike. None when all is well."""
         size = self.policy.canary
         counts = self._store.jobs.snapshot(self.job_id).counts
         settled = sum(counts[state] for state in ItemState if state.is_terminal) - counts[ItemState.SKIPPED]

@@ -45,7 +45,7 @@ class CompletionHandler:
         return Settlement(claim, outcome, decision)
 
     def _published(self, claim: Claim, outcome: Outcome) -> Outcome:
-        """The outcome after publication: what is at the final name, or why nothing is."""
+        """The outcome after publication: the file at the final name, or the reason why there is none."""
         try:
             file = self._publisher.publish(claim, outcome)
         except TargetTaken as error:

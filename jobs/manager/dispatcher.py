@@ -16,7 +16,7 @@ from giornata.jobs.store.store import JobStore
 
 @dataclass(frozen=True)
 class JobShare:
-    """A job that may be given items; `limit` is its `max_workers`, nothing means all of them."""
+    """A job that may be given items; `limit` is its `max_workers`, None means all of them."""
 
     job_id: str
     priority: int
@@ -41,11 +41,11 @@ def allot(shares: Sequence[JobShare], room: int) -> dict[str, int]:
         levels = {share.job_id: share.in_flight for share in peers}
         while room > 0:
             open_peers = [
-                one for one in peers if one.headroom is None or given.get(one.job_id, 0) < one.headroom
+                peer for peer in peers if peer.headroom is None or given.get(peer.job_id, 0) < peer.headroom
             ]
             if not open_peers:
                 break
-            poorest = min(open_peers, key=lambda one: levels[one.job_id])
+            poorest = min(open_peers, key=lambda peer: levels[peer.job_id])
             levels[poorest.job_id] += 1
             given[poorest.job_id] = given.get(poorest.job_id, 0) + 1
             room -= 1
@@ -56,7 +56,7 @@ SHORTEST_WAIT_S = 0.05
 
 
 class Dispatcher:
-    """What a manager has handed to its runner; belongs to the manager's thread."""
+    """The claims a manager has handed to its runner; belongs to the manager's thread."""
 
     def __init__(
         self,
@@ -98,14 +98,14 @@ class Dispatcher:
             self._hand_over(run, claim)
 
     def drop(self, run: ActiveJob) -> None:
-        """Stop what is in flight of a job at its next tile, and return it to the queue."""
+        """Stop a job's claims in flight at their next tile, and return them to the queue."""
         self._held = [(other, claim) for other, claim in self._held if other is not run]
         self._runner.drop(tuple(run.in_flight))
         for claim in run.give_back():
             self._publisher.discard(claim)
 
     def close(self, run: ActiveJob) -> None:
-        """Forget a job that has ended; what its lost attempts wrote after they were given up goes as well."""
+        """Forget a job that has ended; files that its given-up attempts wrote later are removed."""
         self.runs.pop(run.job_id, None)
         for claim in run.doubtful:
             self._publisher.discard(claim)
@@ -149,8 +149,8 @@ class Dispatcher:
 
     def _hand_over(self, run: ActiveJob, claim: Claim) -> None:
         """Submit a claim, unless another job is making the same file: two must not write one name at once."""
-        others = [other for other in self.runs.values() if other is not run]
-        if any(other.is_making(claim.task.item_id) for other in others):
+        other_runs = [other for other in self.runs.values() if other is not run]
+        if any(other.is_making(claim.task.item_id) for other in other_runs):
             self._held.append((run, claim))
         else:
             self._runner.submit(claim)

@@ -136,9 +136,9 @@ class Lifecycle:
         snapshot = self._tell(run.job_id, seldom=True)
         allowed = run.policy.allowed_failures(snapshot.total) if job.listed else None
         if allowed is not None and snapshot.lost > allowed:
-            words = f"{snapshot.lost} of {snapshot.total} items failed, max_failed allows {allowed}"
+            reason = f"{snapshot.lost} of {snapshot.total} items failed, max_failed allows {allowed}"
             self._window.drop(run)
-            self._end(run, JobEvent.FAIL, words)
+            self._end(run, JobEvent.FAIL, reason)
             return True
         verdict = run.canary_verdict() if job.canary_open and run.policy.canary and snapshot.lost else None
         if verdict:

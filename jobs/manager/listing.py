@@ -47,7 +47,7 @@ Keys = Callable[[Sequence[str]], Mapping[str, str]]
 class KnownItems:
     """Passes tasks on in order; `keys` gives the content keys of those items that are known already.
 
-    Whoever reads ahead may ask for tasks of the last `AT_ONCE` that were passed on, or more.
+    A caller that reads ahead may ask for tasks of the last `AT_ONCE` that were passed on, or more.
     """
 
     def __init__(self, tasks: Iterable[RenderTask], keys: Keys) -> None:
@@ -56,12 +56,12 @@ class KnownItems:
         self._now: Mapping[str, str] = {}
 
     def __iter__(self) -> Iterator[RenderTask]:
-        while some := list(islice(self._tasks, AT_ONCE)):
-            self._before, self._now = self._now, self._keys([task.item_id for task in some])
-            yield from some
+        while batch := list(islice(self._tasks, AT_ONCE)):
+            self._before, self._now = self._now, self._keys([task.item_id for task in batch])
+            yield from batch
 
     def key(self, item_id: str) -> str | None:
-        """The content key of an item the job has; nothing when it is new."""
+        """The content key of an item the job has; None when it is new."""
         return self._now.get(item_id) or self._before.get(item_id)
 
 
@@ -70,7 +70,7 @@ _GIVEN_UP = (JobState.CANCELLED, JobState.CANCELLING, JobState.FAILED)
 
 
 def never() -> bool:
-    """The `stop` of what goes on to its end."""
+    """The `stop` of a listing that goes on to its end."""
     return False
 
 
@@ -81,7 +81,7 @@ class Lister:
         self._store, self._publisher, self._styles = store, publisher, styles
 
     def list_job(self, job_id: str, *, stop: Callable[[], bool] = never) -> int:
-        """Insert what the job's inputs hold and mark it listed; how many items are new.
+        """Insert the items of a job's inputs and mark it listed; how many are new.
 
         Stopped half way, or cancelled, the job stays unlisted: listing again finds the same items. Raises
         `PlanRefused` after rejecting the job, and what `expand` raises.
@@ -110,7 +110,7 @@ class Lister:
         )
 
     def ahead(self, tasks: Iterator[RenderTask]) -> PrefetchedTargets:
-        """The same tasks, with what stands at their targets."""
+        """The same tasks, with the existing files at their targets."""
         return PrefetchedTargets(tasks, self._publisher)
 
     def is_given_up(self, job_id: str) -> bool:
@@ -125,47 +125,50 @@ class Lister:
         """The same tasks, with the content keys of items that the job has already."""
         return KnownItems(tasks, lambda item_ids: self._store.renewals.known_keys(job_id, item_ids))
 
-    def new_item(self, task: RenderTask, there: ObjectInfo | None, on_existing: OnExisting) -> NewItem:
+    def new_item(self, task: RenderTask, existing: ObjectInfo | None, on_existing: OnExisting) -> NewItem:
         """The item of a task: to render, or delivered already. Raises `BadName` for a stranger's file."""
-        if there is None:
+        if existing is None:
             return NewItem(task)
-        ours = self._store.deliveries.find(task.target)
-        if ours is None:
+        delivery = self._store.deliveries.find(task.target)
+        if delivery is None:
             if self._store.deliveries.owns(task.target):
                 return NewItem(task)  # published by a manager that died before it could say so
             raise BadName(task.source, foreign_file(task))
         if on_existing is OnExisting.FAIL:
             return NewItem(task, ItemState.FAILED, own_file(task))
-        if not self._is_intact(there, ours):
+        if not self._is_intact(existing, delivery):
             reason = f"{task.target} was changed since it was delivered; move it and run again"
             return NewItem(task, ItemState.FAILED, reason)
         key = task.content_key()
-        if on_existing is OnExisting.REPLACE or is_outdated(ours.content_key, by=key):
+        if on_existing is OnExisting.REPLACE or is_outdated(delivery.content_key, by=key):
             return NewItem(task, replace=True)
-        same = ours.content_key == key
+        same = delivery.content_key == key
         how = "" if same else " with other settings; set on_existing: replace to render it again"
-        return NewItem(task, ItemState.SKIPPED, f"already delivered by job {ours.job_id}{how}")
+        return NewItem(task, ItemState.SKIPPED, f"already delivered by job {delivery.job_id}{how}")
 
     def renew(self, job_id: str, task: RenderTask, known_key: str) -> None:
-        """Queue an item that the job has already again, when what it is made from has changed.
+        """Queue an item that the job has already again, when its source, style or engine has changed.
 
         An output that someone changed meanwhile is left alone, and so is its item.
         """
         if not is_outdated(known_key, by=task.content_key()):
             return
-        (there,), ours = self._publisher.heads([task.target]), self._store.deliveries.find(task.target)
-        if there is None or (ours is not None and self._is_intact(there, ours)):
-            self._store.renewals.requeue_changed(job_id, task, replace=there is not None)
+        (existing,), delivery = self._publisher.heads([task.target]), self._store.deliveries.find(task.target)
+        if existing is None or (delivery is not None and self._is_intact(existing, delivery)):
+            self._store.renewals.requeue_changed(job_id, task, replace=existing is not None)
 
-    def _is_intact(self, there: ObjectInfo, ours: Delivery) -> bool:
+    def _is_intact(self, existing: ObjectInfo, delivery: Delivery) -> bool:
         """Whether a file is still as delivered; it is only read when its time says that it may not be."""
-        if there.bytes != ours.bytes:
+        if existing.bytes != delivery.bytes:
             return False
-        return there.changed_at <= ours.finished_at or self._publisher.sha256(there.name) == ours.sha256
+        return (
+            existing.changed_at <= delivery.finished_at
+            or self._publisher.sha256(existing.name) == delivery.sha256
+        )
 
 
 class _Walk:
-    """One pass over a job's tasks: what comes out of it, and what was wrong."""
+    """One pass over a job's tasks: its items, and its problems."""
 
     def __init__(
         self, lister: Lister, record: JobRecord, index: TargetIndex, stop: Callable[[], bool]
@@ -199,13 +202,13 @@ class _Walk:
         if conflict is not None:
             problem = BadName(task.source, conflict)
         else:
-            known = self._relisted.key(task.item_id) if self._relisted else None
-            if known is not None:
-                self._lister.renew(self._record.job_id, task, known)
+            known_key = self._relisted.key(task.item_id) if self._relisted else None
+            if known_key is not None:
+                self._lister.renew(self._record.job_id, task, known_key)
                 return
             try:
-                there = ahead.head(task.target)
-                yield self._lister.new_item(task, there, self._record.spec.policy.on_existing)
+                existing = ahead.head(task.target)
+                yield self._lister.new_item(task, existing, self._record.spec.policy.on_existing)
                 return
             except BadName as error:
                 problem = error
@@ -235,9 +238,9 @@ class _Walk:
             yield self._failed.pop(0)
 
 
-def _no_task(spec: JobSpec, words: str) -> RenderTask:
+def _no_task(spec: JobSpec, reason: str) -> RenderTask:
     return RenderTask(
-        item_id="", source=words, target="", style_label=spec.name, mix={}, format=PictureFormat.PNG
+        item_id="", source=reason, target="", style_label=spec.name, mix={}, format=PictureFormat.PNG
     )
 
 
@@ -285,12 +288,12 @@ class Listing(threading.Thread):
             self._ended.wait(WAIT_S)
             return
         except Exception as problem:
-            known = isinstance(problem, JobError | OSError)
-            self.reject(job_id, str(problem) if known else f"{type(problem).__name__}: {problem}")
+            is_expected = isinstance(problem, JobError | OSError)
+            self.reject(job_id, str(problem) if is_expected else f"{type(problem).__name__}: {problem}")
 
-    def reject(self, job_id: str, words: str) -> None:
+    def reject(self, job_id: str, reason: str) -> None:
         """End a job whose inputs cannot be listed."""
         if self._store.jobs.snapshot(job_id).state is JobState.LISTING:
-            self._store.jobs.move(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(words.splitlines()))
+            self._store.jobs.move(job_id, JobEvent.REJECT, reason=REJECTED + " · ".join(reason.splitlines()))
         else:
-            self._store.jobs.move(job_id, JobEvent.FAIL, reason=REJECTED + one_line(words))
+            self._store.jobs.move(job_id, JobEvent.FAIL, reason=REJECTED + one_line(reason))

@@ -90,7 +90,7 @@ class JobManager:
         if resumed:
             self._store.jobs.move(job_id, JobEvent.REOPEN, reason="submitted again")
             self._store.jobs.begin_listing(job_id)
-            self._store.jobs.close_canary(job_id)  # whoever starts it again has seen why it paused
+            self._store.jobs.close_canary(job_id)  # the person who starts it again has seen why it paused
         added = 0
         if spec.policy.start is StartWhen.CHECKED:
             added = ask(lambda: self._list_now(job_id))
@@ -110,7 +110,7 @@ class JobManager:
     ) -> str:
         """Store a job that `serve` will list and run, or find the one this token made; its id.
 
-        Raises `PlanRefused` for what needs no listing to see.
+        Raises `PlanRefused` for problems that need no listing to see.
         """
         check_whole(spec, base, self._styles)
         return self._store.jobs.create(
@@ -189,6 +189,6 @@ class JobManager:
         try:
             return self._lister.list_job(job_id)
         except PlanRefused as problem:
-            words = REJECTED + " · ".join(str(problem).splitlines())
-            self._store.jobs.move(job_id, JobEvent.REJECT, reason=words)
+            reason = REJECTED + " · ".join(str(problem).splitlines())
+            self._store.jobs.move(job_id, JobEvent.REJECT, reason=reason)
             raise

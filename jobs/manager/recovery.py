@@ -13,16 +13,16 @@ from giornata.jobs.store.store import JobStore
 
 @dataclass(frozen=True)
 class Checked:
-    """What came of comparing delivered items with their files."""
+    """The result of comparing delivered items with their files."""
 
     missing: int = 0
     changed: int = 0
 
 
 def take_over(store: JobStore, publisher: Publisher, job_id: str) -> int:
-    """Raise the epoch, remove what dead attempts left, adopt what they published; the new epoch.
+    """Raise the epoch, remove the files of dead attempts, adopt those they published; the new epoch.
 
-    Raises `StorageError` when that cannot be seen now; then the next one who takes over will.
+    Raises `StorageError` when these files cannot be seen now; then the next manager adopts them.
     """
     publisher = publisher.of(store.jobs.get(job_id).spec.storage)
     epoch, returned = store.leases.raise_epoch(job_id)
@@ -42,8 +42,8 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
     """
     missing = changed = 0
     publisher = publisher.of(store.jobs.get(job_id).spec.storage)
-    for item, there in _beside(publisher, store.items.all(job_id, (ItemState.DONE, ItemState.SKIPPED))):
-        size = there.bytes if there else None
+    for item, existing in _beside(publisher, store.items.all(job_id, (ItemState.DONE, ItemState.SKIPPED))):
+        size = existing.bytes if existing else None
         if size is None:
             reason = "its output has gone since it was delivered"
             missing += store.items.move(job_id, item.item_id, ItemEvent.REOPEN, reason=reason)
@@ -58,10 +58,10 @@ def check_delivered(store: JobStore, publisher: Publisher, job_id: str) -> Check
 def _beside(
     publisher: Publisher, items: Iterable[ItemRecord]
 ) -> Iterator[tuple[ItemRecord, ObjectInfo | None]]:
-    """Items, each with what stands at its target, asked for many at once."""
+    """Items, each with the existing file at its target, asked for many at once."""
     waiting = iter(items)
-    while some := list(islice(waiting, AT_ONCE)):
-        yield from zip(some, publisher.heads([item.target for item in some]), strict=True)
+    while batch := list(islice(waiting, AT_ONCE)):
+        yield from zip(batch, publisher.heads([item.target for item in batch]), strict=True)
 
 
 def _is_changed(item: ItemRecord, size: int, newest: Delivery | None) -> bool:

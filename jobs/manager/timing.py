@@ -40,13 +40,13 @@ SYSTEM_CLOCK = SystemClock()
 
 
 class Retrying(Protocol):
-    """How requests are made."""
+    """A way to make a request, and to make it again."""
 
     def __call__(self, request: Callable[[], T], /) -> T: ...
 
 
 def at_once(request: Callable[[], T], /) -> T:
-    """The way of those that have somebody else to wait for them: whatever comes, comes."""
+    """Make a request once; its errors are the caller's to wait for."""
     return request()
 
 
@@ -61,7 +61,7 @@ class Backoff:
     longest_s: float = 30.0
 
     def __call__(self, request: Callable[[], T], /) -> T:
-        """What `request` gives. Raises `StorageThrottled` when it has been told to slow down for so long."""
+        """The result of `request`. Raises `StorageThrottled` when it was told to slow down for so long."""
         began_at, wait_s = self.clock.now(), self.first_s
         while True:
             try:

@@ -46,7 +46,7 @@ class FailureTracker:
         return {place: count for place, count in counts.items() if count >= SET_ASIDE_AFTER}
 
     def forgive(self, place: str) -> None:
-        """Forget what is held against a place."""
+        """Forget the failures of a place."""
         self._places = OrderedDict(
             (key, places) for key, places in self._places.items() if place not in places
         )
@@ -67,7 +67,7 @@ class WorkerMonitor:
         self._blocked: set[str] = set()
 
     def look(self) -> None:
-        """Do the rounds, unless that was done within the last second."""
+        """Compare runner, workers and blocks, unless that was done within the last second."""
         now = self._clock.now()
         if now - self._looked_at < LOOK_S:
             return
@@ -89,16 +89,16 @@ class WorkerMonitor:
         return self._beats
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Remember who failed on what."""
+        """Count a failure against its worker and item."""
         self._blame.note(claim.job_id, claim.task.item_id, outcome.worker, outcome.outcome_class)
         if outcome.worker and outcome.outcome_class not in (OutcomeClass.DONE, *NOTHING_HAPPENED):
             self._failures[place_of(outcome.worker)] += 1
 
     def _judge(self, views: list[WorkerView], blocks: list[BlockRecord]) -> None:
-        """Set aside who failed several different items, never the last one that works."""
+        """Set aside workers that failed several different items, never the last one that works."""
         blocked = {block.worker for block in blocks}
         for place in self._blocked - blocked:
             self._blame.forgive(place)  # a person has let it back in

@@ -11,7 +11,7 @@ from giornata.jobs.model.task import RenderTask
 
 
 class ClaimKey(NamedTuple):
-    """What tells one attempt from all others of a manager: jobs with the same outputs share their items."""
+    """The identity of one attempt among all of a manager: jobs with the same outputs share their items."""
 
     job_id: str
     item_id: str
@@ -87,8 +87,8 @@ def tail(text: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` on one line and short enough for a report."""
-    words = " ".join(text.split())
-    return words if len(words) <= MAX_REASON else words[: MAX_REASON - 1] + "…"
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_REASON else line[: MAX_REASON - 1] + "…"
 
 
 class Outcome(BaseModel):

@@ -23,7 +23,7 @@ def is_url(path: str) -> bool:
 
 
 def wrong_url(path: str) -> str:
-    """What is wrong with a name on the network, in words; empty when it is one of a bucket or an object."""
+    """The fault of a network name, in words; empty when it names a bucket or an object."""
     if not path.startswith(REMOTE):
         return f"got {path.partition('://')[0]}://, needed a local path or s3://bucket/prefix"
     return "" if _BUCKET.match(path) else "needed s3://, the name of a bucket, and a prefix or key"
@@ -50,7 +50,7 @@ def credentials_of(deliverable: Path) -> Path:
 
 
 def companions_of(deliverable: Path) -> tuple[Path, ...]:
-    """What may lie beside a deliverable and comes and goes with it: its record, and its signed manifest."""
+    """The companions of a deliverable, which come and go with it: its record, and its signed manifest."""
     return sidecar_of(deliverable), credentials_of(deliverable)
 
 
@@ -90,7 +90,7 @@ def item_id_of(target: str | Path) -> str:
 
 
 def attempt_place(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> str:
-    """Where attempt number `attempt` writes: beside the target, hidden, with the target's own suffix.
+    """The name that attempt number `attempt` writes to: hidden, beside the target, with the target's suffix.
 
     Two jobs may share a target, so the job is part of the name.
     """
@@ -102,7 +102,7 @@ def attempt_place(target: str | Path, item_id: str, attempt: int, *, job_id: str
 
 
 def attempt_name(target: str | Path, item_id: str, attempt: int, *, job_id: str = "") -> Path:
-    """The same on a local disk."""
+    """`attempt_place` on a local disk."""
     return Path(attempt_place(target, item_id, attempt, job_id=job_id))
 
 

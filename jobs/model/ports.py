@@ -26,7 +26,7 @@ class TaskRunner(Protocol):
     """Renders claims. One process or a cluster; the manager cannot tell."""
 
     def capacity(self) -> int:
-        """How many more claims it takes now: its window less what is in flight."""
+        """How many more claims it takes now: its window less the claims in flight."""
 
     def submit(self, claim: Claim) -> None:
         """Take one claim. It writes to `claim.temporary`, never to the target. Must not block for long."""
@@ -51,7 +51,7 @@ class TaskRunner(Protocol):
         """End the worker that runs this claim; the claim is reported as `timeout` for `reason`."""
 
     def workers(self) -> list[WorkerView]:
-        """The workers there are."""
+        """The current workers."""
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:
         """Give these places no more claims, and end the idle workers of `drained` ones; others are restored.
@@ -99,7 +99,7 @@ class JobSnapshot:
 
 
 class Progress(Protocol):
-    """Whoever wants to know. Calls come from the manager's thread and should return at once."""
+    """A listener to the progress of jobs. Calls come from the manager's thread and should return at once."""
 
     def on_job(self, snapshot: JobSnapshot) -> None:
         """The job's numbers or state have changed."""
@@ -112,10 +112,10 @@ class Silent:
     """A `Progress` that tells nobody."""
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Both:
@@ -125,11 +125,11 @@ class Both:
         self._listeners = (first, second)
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Pass it on."""
+        """Pass the snapshot on."""
         for listener in self._listeners:
             listener.on_job(snapshot)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Pass it on."""
+        """Pass the outcome on."""
         for listener in self._listeners:
             listener.on_outcome(claim, outcome, decision)

@@ -16,7 +16,7 @@ BUG_RETRIES = 1  # a bug seldom mends itself; once more on another worker tells 
 
 @dataclass(frozen=True)
 class History:
-    """What an item has been through before this outcome; `tile_px` is what the attempt was told to use."""
+    """The failures of an item before this outcome; `tile_px` is the tile that the attempt was told to use."""
 
     failures: int = 0
     lost_workers: int = 0
@@ -26,7 +26,7 @@ class History:
 
 @dataclass(frozen=True)
 class Decision:
-    """What happens to the item. `counted` failures use up retries; `hold_job_s` makes the whole job wait."""
+    """The next state of an item. `counted` failures use up retries; `hold_job_s` makes the whole job wait."""
 
     state: ItemState
     reason: str
@@ -40,7 +40,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently; delays double from `first_delay_s` up to `longest_delay_s`."""
+    """The number of retries, and their delays, which double from `first_delay_s` up to `longest_delay_s`."""
 
     retries: int = 2
     first_delay_s: float = 2.0
@@ -54,7 +54,7 @@ class RetryPolicy:
         return replace(self, retries=retries)
 
     def decide(self, outcome: Outcome, history: History) -> Decision:
-        """What follows from an outcome; every class has an answer."""
+        """The decision on an outcome; every class has one."""
         if history.cancelling and outcome.outcome_class is not OutcomeClass.DONE:
             return Decision(ItemState.CANCELLED, "the job is being cancelled")
         return _ANSWERS[outcome.outcome_class](self, outcome, history)
@@ -115,8 +115,8 @@ class RetryPolicy:
     def _delay_s(self, outcome: Outcome, failures: int) -> float:
         """Exponential back-off with a jitter of up to half, the same for the same item and attempt."""
         whole_s: float = min(self.longest_delay_s, self.first_delay_s * 2.0 ** (failures - 1))
-        words = f"{outcome.item_id}/{outcome.attempt}".encode()
-        share = int.from_bytes(hashlib.blake2b(words, digest_size=4).digest(), "big") / 2**32
+        seed = f"{outcome.item_id}/{outcome.attempt}".encode()
+        share = int.from_bytes(hashlib.blake2b(seed, digest_size=4).digest(), "big") / 2**32
         return whole_s * (0.5 + share / 2)
 
 

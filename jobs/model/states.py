@@ -154,11 +154,13 @@ def advance(state: ItemState | JobState, event: ItemEvent | JobEvent) -> ItemSta
     # The two tables stay apart because members of different string enums compare as their words.
     table: dict[Any, Any] = ITEM_TRANSITIONS if kind == "item" else JOB_TRANSITIONS
     if (state, event) not in table:
-        raise IllegalTransition(kind, state, event, tuple(str(known) for at, known in table if at == state))
+        raise IllegalTransition(
+            kind, state, event, tuple(str(known_event) for at, known_event in table if at == state)
+        )
     following: ItemState | JobState = table[state, event]
     return following
 
 
 def origins(event: ItemEvent) -> tuple[ItemState, ...]:
     """The item states in which an event may happen, for updates of many rows at once."""
-    return tuple(state for state, known in ITEM_TRANSITIONS if known is event)
+    return tuple(state for state, known_event in ITEM_TRANSITIONS if known_event is event)

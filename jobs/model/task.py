@@ -78,10 +78,10 @@ class RenderTask(BaseModel):
     `source`, `target`, `reference` and masks are absolute paths, or objects `s3://…` of `storage`. `mix`
     maps style names to weights that sum to one. `strength` walks from the picture itself (0) to the style
     (1) inside the network; `blend` mixes pixels: blend · stylised + (1 - blend) · picture. `tile_px` is the
-    core's side, nothing leaves it to the device. `size` is the long side in px or (width, height), nothing
+    core's side, None leaves it to the device. `size` is the long side in px or (width, height), None
     keeps the source's. `format` is never `same`; dzi and iiif deliver a folder, or a zip. `pyramid` of
-    nothing means above 50 megapixels. `page` of the source, and `reference_page`, count full-size pages from
-    0; nothing is the file as a whole. `float_range` maps float samples to 0..1. `iiif_id` is the
+    None means above 50 megapixels. `page` of the source, and `reference_page`, count full-size pages from
+    0; None is the file as a whole. `float_range` maps float samples to 0..1. `iiif_id` is the
     address that tiles will be served at. `limits` overrides the
     worker's own. `source_stamp` tells one version of the source from the next, and is all that may be
     rendered (`source_version` finds it in a bucket that keeps versions); `mask_stamps` are those of
@@ -180,12 +180,12 @@ class RenderTask(BaseModel):
         left_out = set(_NOT_CONTENT)
         if self.statistics is Statistics.THUMBNAIL:
             left_out -= {"tile_px", "overlap_px"}
-        asked = self.model_dump_json(
+        request = self.model_dump_json(
             exclude=dict.fromkeys(left_out, True) | _MADE_FROM, exclude_defaults=True
         )
         style_stamps = self.styled_by.stamps if self.styled_by else ()
         stamps = "+".join((self.source_stamp, *self.mask_stamps, *style_stamps))
-        return _hash(asked) + _hash(f"{stamps}\n{self.engine_version}")
+        return _hash(request) + _hash(f"{stamps}\n{self.engine_version}")
 
     def master_key(self) -> str:
         """40 hexadecimal digits that are the same for outputs of one and the same styled picture.
@@ -203,7 +203,7 @@ class RenderTask(BaseModel):
         return _hash(self.model_dump_json(exclude=left_out, exclude_defaults=True)) + _hash("\n".join(needs))
 
     def outline(self) -> dict[str, str | int | float]:
-        """What a list of outputs says about each: its format, shape and strength."""
+        """The facts that a list of outputs shows: format, shape and strength."""
         shape = {"ratio": self.crop.label} if self.crop else {}
         return {"format": self.format.value, **shape, "strength": self.strength}
 
@@ -213,5 +213,5 @@ def is_outdated(key: str, *, by: str) -> bool:
     return key != by and key[:_HALF] == by[:_HALF]
 
 
-def _hash(words: str) -> str:
-    return hashlib.blake2b(words.encode(), digest_size=_HALF // 2).hexdigest()
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=_HALF // 2).hexdigest()

@@ -31,8 +31,8 @@ class TaskOptimise(BaseModel):
     @property
     def pictures(self) -> tuple[str, ...]:
         """All files or objects it reads: style pictures, each with its mask, and a previous result."""
-        named = [one for image in self.images for one in (image.path, image.mask)]
-        return tuple(one for one in (*named, self.previous) if one)
+        named = [name for image in self.images for name in (image.path, image.mask)]
+        return tuple(name for name in (*named, self.previous) if name)
 
     def stamp_of(self, name: str) -> str:
         """The version of a picture that was listed; empty when that is not known."""
@@ -51,7 +51,7 @@ class TaskOptimise(BaseModel):
 
     @property
     def settings(self) -> dict[str, object]:
-        """All that is for the engine itself."""
+        """The options of the engine itself."""
         return self.choice.settings if self.steps is None else {**self.choice.settings, "steps": self.steps}
 
 
@@ -59,7 +59,7 @@ class TaskUniversal(BaseModel):
     """A style of the universal engine as it travels.
 
     `images` are absolute paths or objects with their shares; without any, the style is the task's `mix`, by
-    name. `levels`, `structure` and `transform` of nothing are what the styles' cards say. `size_px` is the
+    name. `levels`, `structure` and `transform` of None are as the styles' cards say. `size_px` is the
     short side that images are read at. `stamps` tell one version of the images from the next.
     """
 

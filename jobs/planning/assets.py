@@ -29,21 +29,21 @@ def first_magic(parts: Sequence[str]) -> int:
     return next(index for index, part in enumerate(parts) if MAGIC.search(part))
 
 
-def matches(names: Sequence[str], wanted: Sequence[str]) -> bool:
+def matches(names: Sequence[str], glob_parts: Sequence[str]) -> bool:
     """Whether the parts of a path match those of a glob; `**` stands for any number of folders."""
-    if not wanted:
+    if not glob_parts:
         return not names
-    if wanted[0] == "**":
-        return matches(names, wanted[1:]) or (bool(names) and matches(names[1:], wanted))
-    return bool(names) and fnmatch.fnmatchcase(names[0], wanted[0]) and matches(names[1:], wanted[1:])
+    if glob_parts[0] == "**":
+        return matches(names, glob_parts[1:]) or (bool(names) and matches(names[1:], glob_parts))
+    return bool(names) and fnmatch.fnmatchcase(names[0], glob_parts[0]) and matches(names[1:], glob_parts[1:])
 
 
 @dataclass(frozen=True)
 class Asset:
     """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts.
 
-    `stamp` and `version` are of an object as it was listed; a file has none. Of a file of several `pages` it
-    is the one that is numbered `page` from 0, or the file as a whole, and nothing; names say which.
+    `stamp` and `version` are of an object as it was listed; a file has none. `page` is the
+    number, from 0, of one of several `pages`, and None for a file as a whole; names say which.
     """
 
     source: str
@@ -68,7 +68,7 @@ class Asset:
 
     @property
     def ext(self) -> str:
-        """The suffix with its dot, as it stands there; empty when there is none."""
+        """The suffix with its dot, as the file name has it; empty when there is none."""
         return os.path.splitext(self.source)[1]  # noqa: PTH122
 
 

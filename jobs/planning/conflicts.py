@@ -40,13 +40,13 @@ class TargetIndex:
     def add_source(self, source: str) -> str | None:
         """Note a picture that is read; the description of the target that would overwrite it, if any.
 
-        One that is known is not looked at again.
+        A picture that was noted before is not looked at again.
         """
         added = self._names.execute("INSERT OR IGNORE INTO source VALUES (?)", (_key(source),))
         return self._taken_by(source) if added.rowcount else None
 
     def add_target(self, target: str, *, by: str) -> str | None:
-        """Note a target; what it falls on, in words, or nothing. `by` describes who wants it."""
+        """Note a target; its conflict in words, or None. `by` describes the task that asks for it."""
         if self._names.execute("SELECT 1 FROM source WHERE key = ?", (_key(target),)).fetchone():
             return "a source picture"
         earlier = self._taken_by(target)
@@ -55,8 +55,8 @@ class TargetIndex:
         return earlier
 
     def _taken_by(self, name: str) -> str | None:
-        found = self._names.execute("SELECT by FROM target WHERE key = ?", (_key(name),)).fetchone()
-        return str(found[0]) if found else None
+        row = self._names.execute("SELECT by FROM target WHERE key = ?", (_key(name),)).fetchone()
+        return str(row[0]) if row else None
 
 
 def _key(name: str) -> bytes:
@@ -64,7 +64,7 @@ def _key(name: str) -> bytes:
 
 
 def name_conflict(task: RenderTask, index: TargetIndex) -> str | None:
-    """Note the names of `task` in `index`; what they run into, in words, or None."""
+    """Note the names of `task` in `index`; their conflict in words, or None."""
     taker = index.add_source(task.source)
     if taker:
         return f"the output of {taker} would overwrite it"
@@ -75,19 +75,19 @@ def name_conflict(task: RenderTask, index: TargetIndex) -> str | None:
 
 
 def existing_conflict(task: RenderTask, on_existing: OnExisting, *, is_ours: bool) -> str | None:
-    """Why what stands at the target of `task` is in its way; None when it may be kept or replaced."""
+    """The conflict of `task` with the file at its target; None when that may be kept or replaced."""
     if not is_ours:
         return foreign_file(task)
     return own_file(task) if on_existing is OnExisting.FAIL else None
 
 
 def foreign_file(task: RenderTask) -> str:
-    """The words for a file at the target that was not made here."""
+    """The message about a file at the target that was not made here."""
     return f"{task.target} exists and was not made here; move it or choose another destination"
 
 
 def own_file(task: RenderTask) -> str:
-    """The words for an output of ours that a job asks to fail for."""
+    """The message about an output of ours that a job asks to fail for."""
     return f"{task.target} exists and on_existing is {OnExisting.FAIL}"
 
 
@@ -95,14 +95,14 @@ AT_ONCE = 500  # a listing of a bucket answers for a thousand; tasks are held un
 
 
 class Heads(Protocol):
-    """Knows what stands at names."""
+    """A lookup of files and objects by their names."""
 
     def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Place.heads`."""
+        """See `Files.heads`."""
 
 
 class PrefetchedTargets:
-    """Passes tasks on in order. What stands at their targets is looked up when the first one is asked for."""
+    """Passes tasks on in order. The files at their targets are looked up when the first is asked for."""
 
     def __init__(self, tasks: Iterable[RenderTask], files: Heads) -> None:
         self._tasks, self._files = iter(tasks), files
@@ -117,7 +117,7 @@ class PrefetchedTargets:
             yield from self._some
 
     def head(self, target: str) -> ObjectInfo | None:
-        """What stands at the target of a task that has just been passed on."""
+        """The file or object at the target of a task that has just been passed on."""
         if self._found is None:
             names = [task.target for task in self._some]
             self._found = dict(zip(names, self._files.heads(names), strict=True))

@@ -45,7 +45,7 @@ _Value = TypeVar("_Value")
 
 
 class Measure(Protocol):
-    """Reads the size of a picture from its header; nothing when it cannot be read, or `UNMEASURED`.
+    """Reads the size of a picture from its header; None when it cannot be read, or `UNMEASURED`.
 
     `page` is one of several, from 0.
     """
@@ -87,14 +87,14 @@ def plan(
     measure: Measure,
     cost: Cost | None = None,
     price: Price | None = None,
-    ours: Callable[[str], bool] = lambda target: False,
+    is_ours: Callable[[str], bool] = lambda target: False,
     measure_limit: int = 10_000,
     default_tile_px: int = DEFAULT_TILE_PX,
     files: Files | None = None,
 ) -> PlanReport:
     """Go through the whole job without rendering: names, collisions, sizes, and an estimate.
 
-    `ours` says whether an existing target was delivered by us; any other file that stands where an output
+    `is_ours` says whether an existing target was delivered by us; any other file that stands where an output
     should go is a problem. Only the first `measure_limit` pictures are measured. Without a `cost` there is no
     estimate of time; `price` goes before the spec's own.
     Raises `PlanRefused` with the first problems and their number.
@@ -108,7 +108,7 @@ def plan(
         for task in (ahead := PrefetchedTargets(tasks, files)):
             conflict = name_conflict(task, index)
             if conflict is None and _stands(task.target, ahead):
-                conflict = existing_conflict(task, on_existing, is_ours=ours(task.target))
+                conflict = existing_conflict(task, on_existing, is_ours=is_ours(task.target))
                 tally.delivered += conflict is None and on_existing is OnExisting.SKIP
             if conflict:
                 problems.add(BadName(task.source, conflict))
@@ -213,20 +213,20 @@ class _Tally:
 
 
 def _styled_size(size: Size, task: RenderTask) -> Size:
-    """What is styled for a task of a picture of this size."""
+    """The size that is styled for a task of a picture of this size."""
     if task.crop is None:
         return size
     if task.crop.styling is CropStyling.EACH:
         box = crop_box((size.width, size.height), task.crop)
-        wanted = crop_size(box, task.crop.need)
-        return Size(min(box.width, wanted[0]), min(box.height, wanted[1]))
+        width, height = crop_size(box, task.crop.need)
+        return Size(min(box.width, width), min(box.height, height))
     return Size(*master_size((size.width, size.height), task.crop.all_needs))
 
 
-def _remember(known: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
-    known[key] = value
-    if len(known) > REMEMBERED:
-        known.popitem(last=False)
+def _remember(cache: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
+    cache[key] = value
+    if len(cache) > REMEMBERED:
+        cache.popitem(last=False)
 
 
 def _tiles(size: Size, tile_px: int) -> int:

@@ -68,15 +68,15 @@ def _jsonl(path: Path) -> Iterator[ManifestRow]:
 
 def _object(path: Path, line: int, text: str) -> dict[str, str]:
     try:
-        found = json.loads(text)
+        row = json.loads(text)
     except ValueError as error:
         raise BadManifest(path, line, "", f"not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise BadManifest(path, line, "", f"got {type(found).__name__}, needed an object with {PATH!r}")
-    for key, value in found.items():
+    if not isinstance(row, dict):
+        raise BadManifest(path, line, "", f"got {type(row).__name__}, needed an object with {PATH!r}")
+    for key, value in row.items():
         if isinstance(value, dict | list):
             raise BadManifest(path, line, key, "got a nested value, needed text or a number")
-    return {key: "" if value is None else str(value) for key, value in found.items()}
+    return {key: "" if value is None else str(value) for key, value in row.items()}
 
 
 def _row(path: Path, line: int, cells: dict[str, str]) -> ManifestRow:

@@ -44,15 +44,15 @@ def expand_glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
     """The files that match `place`, which is `pattern` made absolute. Raises `MissingInput` if none does."""
     parts = place.parts
     first = first_magic(parts)
-    root, wanted = Path(*parts[:first]), parts[first:]
-    found = False
+    root, glob_parts = Path(*parts[:first]), parts[first:]
+    has_match = False
     if root.is_dir():
-        depth = None if "**" in wanted else len(wanted)
+        depth = None if "**" in glob_parts else len(glob_parts)
         for names in _walk(_Walk(str(root.resolve()), outputs), root, (), depth):
-            if matches(names, wanted):
-                found = True
+            if matches(names, glob_parts):
+                has_match = True
                 yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
-    if not found:
+    if not has_match:
         raise MissingInput(pattern, f"matches no file in {root}")
 
 
@@ -81,14 +81,14 @@ def _names(folder: Path, real_root: str) -> list[tuple[str, bool]]:
     """Names in order, each with whether it is a folder to enter; names to skip are left out."""
     try:
         with os.scandir(folder) as entries:
-            kept = [
+            names = [
                 (entry.name, entry.is_dir(follow_symlinks=False))
                 for entry in entries
                 if not entry.name.startswith(".") and _is_taken(entry, real_root)
             ]
     except OSError as error:
         raise MissingInput(folder, error.strerror or str(error)) from error
-    return sorted(kept)
+    return sorted(names)
 
 
 def _is_taken(entry: os.DirEntry[str], real_root: str) -> bool:
@@ -106,9 +106,9 @@ def expand_remote(path: str, *, outputs: str, place: ObjectStore) -> Iterator[Fo
     Raises `MissingInput` where there is none, `StorageError`.
     """
     # A key that exists is that picture, even when it has brackets in it.
-    found = None if path.endswith("/") or path.count("/") < 3 else place.head(path)
-    if found is not None:
-        return iter([(found, "")])
+    head = None if path.endswith("/") or path.count("/") < 3 else place.head(path)
+    if head is not None:
+        return iter([(head, "")])
     if MAGIC.search(path):
         return _glob(path, outputs, place)
     return _folder(path.rstrip("/"), outputs, place)
@@ -132,14 +132,14 @@ def _glob(pattern: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
     first = first_magic(parts)
     if first < 3:
         raise MissingInput(pattern, "got a pattern in the name of the bucket, needed its whole name")
-    root, wanted = "/".join(parts[:first]), parts[first:]
-    depth = None if "**" in wanted else len(wanted)
-    found = False
+    root, glob_parts = "/".join(parts[:first]), parts[first:]
+    depth = None if "**" in glob_parts else len(glob_parts)
+    has_match = False
     for entry in place.list(root, depth=depth):
-        if matches(entry.name[len(root) + 1 :].split("/"), wanted) and not is_inside(entry.name, outputs):
-            found = True
+        if matches(entry.name[len(root) + 1 :].split("/"), glob_parts) and not is_inside(entry.name, outputs):
+            has_match = True
             yield entry, _folder_of(entry.name, root)
-    if not found:
+    if not has_match:
         raise MissingInput(pattern, f"matches no object in {root}")
 
 
@@ -181,7 +181,7 @@ def expand_inputs(
 
 @dataclass(frozen=True)
 class _Listing:
-    """What listing one spec needs to know."""
+    """The spec of one listing, its base folder, and the places of its inputs."""
 
     spec: JobSpec
     base: Path
@@ -210,7 +210,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _stamped(assets: Iterable[Asset], listing: _Listing, on_problem: OnProblem) -> Iterator[Asset]:
-    """The same, objects of a manifest with their stamps, which are asked for many at once."""
+    """The same assets, objects of a manifest with their stamps, which are asked for many at once."""
     waiting: list[Asset] = []
     try:
         for asset in assets:
@@ -230,11 +230,11 @@ def _stamped(assets: Iterable[Asset], listing: _Listing, on_problem: OnProblem) 
 def _asked(assets: list[Asset], listing: _Listing, on_problem: OnProblem) -> Iterator[Asset]:
     unknown = [asset.source for asset in assets if not asset.stamp and is_url(asset.source)]
     place = listing.places.at(unknown[0], listing.spec.storage) if unknown else None
-    found = dict(zip(unknown, place.heads(unknown), strict=True)) if place else {}
+    heads = dict(zip(unknown, place.heads(unknown), strict=True)) if place else {}
     for asset in assets:
-        if asset.source not in found:
+        if asset.source not in heads:
             yield asset
-        elif entry := found[asset.source]:
+        elif entry := heads[asset.source]:
             yield replace(asset, stamp=entry.stamp, version=entry.version)
         else:
             on_problem(MissingInput(asset.source, "nothing is there"))
@@ -258,8 +258,8 @@ def _expand(entry: InputSpec, listing: _Listing) -> Iterator[Asset]:
 
 
 def _remote(path: str, listing: _Listing) -> Iterator[Asset]:
-    if words := wrong_url(path):
-        raise MissingInput(path, words)
+    if reason := wrong_url(path):
+        raise MissingInput(path, reason)
     place = listing.places.at(path, listing.spec.storage)
     for entry, folder in expand_remote(path, outputs=listing.outputs, place=place):
         yield Asset(entry.name, folder, stamp=entry.stamp, version=entry.version)
@@ -281,8 +281,8 @@ def _manifest(written: str, listing: _Listing) -> Iterator[Asset]:
                 if len(places) > MANY_FOLDERS:
                     places.clear()
                 places[above] = _beside(above, folder, row) if is_url(folder) else _place(above, path.parent)
-            found, relative = places[above]
-            yield Asset(f"{found}/{name}" if name else found, relative, row.columns)
+            parent, relative = places[above]
+            yield Asset(f"{parent}/{name}" if name else parent, relative, row.columns)
 
 
 @contextmanager
@@ -311,7 +311,7 @@ def _beside(written: str, folder: str, row: ManifestRow) -> tuple[str, str]:
 
 
 def _place(written: str, base: Path) -> tuple[str, str]:
-    """A folder of a manifest: absolute, and relative to the manifest's own (nothing when it is outside)."""
+    """A folder of a manifest: absolute, and relative to the manifest's own (empty when it is outside)."""
     folder = absolute(written, base=base)
     relative = folder.relative_to(base).as_posix() if folder.is_relative_to(base) else ""
     return str(folder).rstrip(os.sep), "" if relative == "." else relative

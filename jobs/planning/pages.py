@@ -57,8 +57,8 @@ def _opened(source: str, spec: JobSpec, places: StoreFinder) -> Iterator[ReadAt]
 
 
 def _in_blocks(place: ObjectStore, name: str) -> ReadAt:
-    found = place.head(name)
-    end = found.bytes if found else 0
+    head = place.head(name)
+    end = head.bytes if head else 0
 
     @lru_cache(maxsize=BLOCKS_KEPT)
     def block(start: int) -> bytes:

@@ -47,7 +47,7 @@ def optimisation_of(style: StyleSpec, base: Path) -> TaskOptimise | None:
         for image in (*style.pictures, *choice.images)
     )
     previous = place(choice.previous)
-    told = TaskOptimise(
+    optimisation = TaskOptimise(
         images=images,
         previous=previous,
         encoder=place(choice.encoder)
@@ -56,7 +56,7 @@ def optimisation_of(style: StyleSpec, base: Path) -> TaskOptimise | None:
         steps=style.steps,
         choice=choice.model_copy(update={"images": (), "encoder": None, "previous": None}),
     )
-    return stamped(told)
+    return stamped(optimisation)
 
 
 def universal_of(style: StyleSpec, base: Path) -> TaskUniversal | None:
@@ -79,28 +79,28 @@ def universal_of(style: StyleSpec, base: Path) -> TaskUniversal | None:
 
 def pictures_of(style: StyleSpec, base: Path) -> tuple[str, ...]:
     """Absolute paths or addresses of all pictures that a style reads."""
-    told = optimisation_of(style, base) or universal_of(style, base)
-    return told.pictures if told else ()
+    task_style = optimisation_of(style, base) or universal_of(style, base)
+    return task_style.pictures if task_style else ()
 
 
-def stamped(told: Pictures) -> Pictures:
-    """The same with the versions of its pictures that are on disk now."""
-    stamps = tuple("" if is_url(name) else source_stamp(name) for name in told.pictures)
-    return told.model_copy(update={"stamps": stamps})
+def stamped(task_style: Pictures) -> Pictures:
+    """The same style with the versions of its pictures that are on disk now."""
+    stamps = tuple("" if is_url(name) else source_stamp(name) for name in task_style.pictures)
+    return task_style.model_copy(update={"stamps": stamps})
 
 
-def pinned(told: Pictures, places: StoreFinder, storage: Storage) -> Pictures:
-    """The same with the versions of its pictures that are in buckets now.
+def pinned(task_style: Pictures, places: StoreFinder, storage: Storage) -> Pictures:
+    """The same style with the versions of its pictures that are in buckets now.
 
-    Raises `PlanRefused` when one is not there, `StorageError` when nobody can say.
+    Raises `PlanRefused` when one is missing, `StorageError` when a bucket cannot be read.
     """
     stamps = []
-    for name, stamp in zip(told.pictures, told.stamps, strict=True):
-        found = places.at(name, storage).head(name) if is_url(name) else None
-        if is_url(name) and found is None:
+    for name, stamp in zip(task_style.pictures, task_style.stamps, strict=True):
+        head = places.at(name, storage).head(name) if is_url(name) else None
+        if is_url(name) and head is None:
             raise PlanRefused((f"planning style picture {name}: no such object",), 1)
-        stamps.append(found.stamp if found else stamp)
-    return told.model_copy(update={"stamps": tuple(stamps)})
+        stamps.append(head.stamp if head else stamp)
+    return task_style.model_copy(update={"stamps": tuple(stamps)})
 
 
 def all_weights(style: StyleSpec) -> dict[str, float]:
@@ -119,9 +119,9 @@ def strengths_of(spec: JobSpec, style: StyleSpec) -> tuple[float, ...]:
 
 
 def source_stamp(source: str) -> str:
-    """What tells that a file has changed without reading it: its size and the time of its last change."""
+    """The version of a file, known without reading it: its size and the time of its last change."""
     try:
-        found = os.stat(source)  # noqa: PTH116 - once per picture: pathlib is 5x slower
+        status = os.stat(source)  # noqa: PTH116 - once per picture: pathlib is 5x slower
     except OSError:
         return ""  # the worker will say what is wrong with it
-    return f"{found.st_size}-{found.st_mtime_ns}"
+    return f"{status.st_size}-{status.st_mtime_ns}"

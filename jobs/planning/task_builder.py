@@ -53,7 +53,7 @@ class StyledAsset:
 
 
 class TaskMaker:
-    """Makes one task from one asset, style and output; keeps what is the same for all of them."""
+    """Makes one task from one asset, style and output; keeps the fields that all of them share."""
 
     def __init__(self, spec: JobSpec, base: Path, styles: StyleCatalog, places: StoreFinder) -> None:
         self._spec, self._base, self._places = spec, base, places
@@ -85,7 +85,7 @@ class TaskMaker:
     def __call__(
         self, master: StyledAsset, shape: FormatSpec | None, output: OutputSpec
     ) -> RenderTask | None:
-        """The task, or nothing when the spec excludes it. Raises `BadName`."""
+        """The task, or None when the spec excludes it. Raises `BadName`."""
         render, asset, style, strength = self._spec.render, master.asset, master.style, master.strength
         values = self._values(master, shape, output)
         if any(exclude.matches(values) for exclude in self._spec.excludes):
@@ -132,7 +132,7 @@ class TaskMaker:
         )
 
     def _style_fields(self, style: StyleSpec, styles: StyleCatalog) -> dict[str, Any]:
-        """What a style gives every task: its engine, pictures, and the version of what paints it."""
+        """The fields that a style gives every task: its engine, that engine's version, and its pictures."""
         optimise = self._pinned(optimisation_of(style, self._base))
         universal = self._pinned(universal_of(style, self._base))
         engine = style.resolved_engine
@@ -143,14 +143,14 @@ class TaskMaker:
             encoder=optimise.encoder if optimise else "",
             is_universal=engine is EngineKind.UNIVERSAL,
         )
-        told = {"optimise": optimise, "universal": universal}
-        return {"engine": engine, "engine_version": version, **told}
+        task_styles = {"optimise": optimise, "universal": universal}
+        return {"engine": engine, "engine_version": version, **task_styles}
 
-    def _pinned(self, told: Pictures | None) -> Pictures | None:
-        return pinned(told, self._places, self._spec.storage) if told else None
+    def _pinned(self, task_style: Pictures | None) -> Pictures | None:
+        return pinned(task_style, self._places, self._spec.storage) if task_style else None
 
     def _reference(self, master: StyledAsset) -> str | None:
-        """The picture whose totals are used, when another's are."""
+        """The picture whose totals are used instead of the task's own, if any."""
         match self._spec.render.reference:
             case None:
                 return None
@@ -164,7 +164,7 @@ class TaskMaker:
                 return located(path, base=self._base)
 
     def _reference_page(self, master: StyledAsset) -> int | None:
-        """The page of it that is meant: a picture's own, or the first one."""
+        """The page of the reference: a picture's own, or the first one."""
         if self._spec.render.reference is None or self._spec.render.pages is not Pages.ALL:
             return None
         return master.asset.page if self._spec.render.reference == ReferenceWord.ASSET else 0
@@ -206,14 +206,14 @@ class TaskMaker:
         }
 
     def _target(self, asset: Asset, template: NameTemplate, values: Mapping[str, str | int]) -> str:
-        wanted = template.columns
-        missing = wanted and sorted(wanted - {key.removeprefix(COLUMN) for key in asset.columns})
+        columns = template.columns
+        missing = columns and sorted(columns - {key.removeprefix(COLUMN) for key in asset.columns})
         if missing:
             raise BadName(asset.source, f"the template needs the column {missing[0]!r}, its row has none")
         return self._destination.resolve(template.fill(values))
 
     def _iiif_id(self, output: OutputSpec, target: str) -> str | None:
-        """Where a folder of tiles will be found, when it is said what serves the destination."""
+        """The address of a folder of tiles, when the spec names the server of its destination."""
         if output.iiif_base is None:
             return None
         name = self._destination.relative(target)
@@ -231,13 +231,13 @@ class TaskMaker:
     def _regions(
         self, style: StyleSpec, values: Mapping[str, str | int], strength: float
     ) -> tuple[TaskRegion, ...]:
-        found = []
+        regions = []
         for region in style.regions:
             mask = self._mask(region.mask, values, optional=self._spec.masks.optional)
             own = strength if region.strength is None else region.strength
             if mask is not None:
-                found.append(TaskRegion(mask=mask, mix=region.weights, strength=own))
-        return tuple(found)
+                regions.append(TaskRegion(mask=mask, mix=region.weights, strength=own))
+        return tuple(regions)
 
     def _mask(self, template: str | None, values: Mapping[str, str | int], *, optional: bool) -> str | None:
         """The absolute path of a mask. Raises `BadName` when it is not there and not optional."""
@@ -257,8 +257,8 @@ class TaskMaker:
         """The version of a file or object that is there; empty when there is none."""
         if not is_url(name):
             return source_stamp(name) if Path(name).is_file() else ""
-        found = self._places.at(name, self._spec.storage).head(name)
-        return found.stamp if found else ""
+        head = self._places.at(name, self._spec.storage).head(name)
+        return head.stamp if head else ""
 
 
 # Styled pictures that are begun before the second output of the first one is: workers then find their
@@ -292,9 +292,9 @@ def _expand(
     assets = expand_inputs(spec, base=base, on_problem=on_problem, places=places)
     masters = _masters(spec, paged(assets, spec, places))
     shapes = [(shape, output) for shape in spec.formats or (None,) for output in spec.outputs]
-    while some := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
+    while batch := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
         for shape, output in shapes:
-            for master in some:
+            for master in batch:
                 try:
                     task = make(master, shape, output)
                 except JobError as problem:

@@ -159,7 +159,7 @@ def full_size_pages(read: ReadAt) -> int:
 
 
 def read_directory(read: ReadAt, offset: int) -> tuple[dict[int, TiffEntry], tuple[int, ...]]:
-    """The tags of the directory at `offset`, and where the next one lies: nothing if the file ends there."""
+    """The tags of the directory at `offset`, and where the next one lies: empty if the file ends there."""
     layout = _Layout.of(read(0, 8))
     (count,) = layout.unpack(layout.count, read, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
@@ -206,8 +206,8 @@ def levels_of(page: TiffPage, pages: Sequence[TiffPage]) -> Iterator[TiffPage]:
 
 def data_runs(page: TiffPage) -> list[tuple[int, int]] | None:
     """Where the samples of a page lie, as (offset, bytes) of each tile or strip; None if that is not told."""
-    told = [page.entries.get(tag) for tag in (TILES if page.is_tiled else STRIPS)]
-    counts = {entry.count if entry else 0 for entry in told}
+    entries = [page.entries.get(tag) for tag in (TILES if page.is_tiled else STRIPS)]
+    counts = {entry.count if entry else 0 for entry in entries}
     if len(counts) != 1 or not 0 < max(counts) <= MOST_TILES:
         return None
     runs = list(page.runs())
@@ -219,5 +219,5 @@ def _side(page: TiffPage) -> int:
 
 
 def _is_like(level: TiffPage, page: TiffPage) -> bool:
-    profiled = [ICC_PROFILE in one.entries for one in (level, page)]
+    profiled = [ICC_PROFILE in candidate.entries for candidate in (level, page)]
     return profiled[0] == profiled[1] and all(level.values(tag) == page.values(tag) for tag in SAMPLES_ALIKE)

@@ -44,7 +44,7 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True)
 class Signing:
-    """Whose word it is: a chain of certificates and a private key, both PEM files."""
+    """The signer: a chain of certificates and a private key, both PEM files."""
 
     certificates: Path
     key: Path
@@ -61,7 +61,7 @@ def signing_of(environment: Mapping[str, str] = os.environ) -> Signing | None:
 
 
 def signing_problems(spec: JobSpec, environment: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """Why outputs that a spec wants signed cannot be; of the files, only whether they are there."""
+    """Reasons why a spec's outputs cannot be signed; of the files, only whether they exist."""
     if not spec.metadata.credentials:
         return
     for problem in _missing(environment):
@@ -78,8 +78,8 @@ def _missing(environment: Mapping[str, str]) -> Iterator[str]:
     for variable in (CERTIFICATE_VARIABLE, KEY_VARIABLE):
         named = environment.get(variable)
         if not named or not Path(named).is_file():
-            got = "names no file" if named else "is not set"
-            yield f"{variable} {got}, needed the path of a PEM file"
+            problem = "names no file" if named else "is not set"
+            yield f"{variable} {problem}, needed the path of a PEM file"
     algorithm = environment.get(ALGORITHM_VARIABLE, Algorithm.ES256)
     if algorithm not in set(Algorithm):
         yield f"{ALGORITHM_VARIABLE}: got {algorithm!r}, needed one of {listed(Algorithm)}"
@@ -91,7 +91,7 @@ SHOWN = 20  # problems that are told one by one; the rest is a count
 
 
 def check_whole(spec: JobSpec, base: Path, styles: StyleCatalog) -> None:
-    """Say once what is wrong with every picture alike. Raises `PlanRefused`."""
+    """Refuse a spec for problems that all its pictures share. Raises `PlanRefused`."""
     problems = [
         *_style_problems(spec, styles.names(), base),
         *_engine_problems(spec, styles),
@@ -102,7 +102,7 @@ def check_whole(spec: JobSpec, base: Path, styles: StyleCatalog) -> None:
         raise PlanRefused(tuple(problems[:SHOWN]), len(problems))
 
 
-def _style_problems(spec: JobSpec, known: Collection[str], base: Path) -> Iterator[str]:
+def _style_problems(spec: JobSpec, style_names: Collection[str], base: Path) -> Iterator[str]:
     for position, style in enumerate(spec.styles):
         engine = style.resolved_engine
         if engine not in AVAILABLE_ENGINES:
@@ -114,10 +114,10 @@ def _style_problems(spec: JobSpec, known: Collection[str], base: Path) -> Iterat
         for problem in _picture_problems(style, base):
             yield f"planning styles[{position}]: {problem}"
         for name in all_weights(style):
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
+            if name not in style_names:
+                close = difflib.get_close_matches(name, style_names, n=1)
                 hint = f"did you mean {close[0]!r}? " if close else ""
-                known_words = f"known styles: {listed(sorted(known)) or 'none'}"
+                known_words = f"known styles: {listed(sorted(style_names)) or 'none'}"
                 yield f"planning styles[{position}]: unknown style {name!r}; {hint}{known_words}"
 
 
@@ -130,35 +130,35 @@ def _engine_problems(spec: JobSpec, styles: StyleCatalog) -> Iterator[str]:
                 yield f"planning styles[{position}]: got a mix of engines {kinds}, needed styles of one"
         if style.pictures:
             continue
-        wanted = EngineKind.UNIVERSAL if style.universal_settings else style.engine
-        for engine in styles.engines(style.weights) - {wanted} if wanted else ():
-            asked = listed(style.universal_settings) or "engine"
+        expected = EngineKind.UNIVERSAL if style.universal_settings else style.engine
+        for engine in styles.engines(style.weights) - {expected} if expected else ():
+            keys = listed(style.universal_settings) or "engine"
             yield (
-                f"planning styles[{position}]: {asked}: needed a style of engine {wanted}, "
+                f"planning styles[{position}]: {keys}: needed a style of engine {expected}, "
                 f"{style.resolved_label} is of engine {engine}"
             )
 
 
 def _picture_problems(style: StyleSpec, base: Path) -> Iterator[str]:
-    """What is wrong with the pictures of a style."""
+    """Problems with the pictures of a style."""
     for path in pictures_of(style, base):
         if is_url(path):
-            if words := wrong_url(path):
-                yield f"style picture {path}: {words}"
+            if reason := wrong_url(path):
+                yield f"style picture {path}: {reason}"
         elif not Path(path).is_file():
             yield f"style picture {path}: no such file"
 
 
 def _place_problems(spec: JobSpec, base: Path) -> Iterator[str]:
     if is_url(spec.destination):
-        if words := wrong_url(spec.destination):
-            yield f"planning destination {spec.destination}: {words}"
+        if reason := wrong_url(spec.destination):
+            yield f"planning destination {spec.destination}: {reason}"
     elif absolute(spec.destination, base=base).is_file():
         yield f"planning destination {spec.destination}: got a file, needed a folder"
     reference = spec.render.reference
     named = reference and reference not in set(ReferenceWord)
     if named and is_url(str(reference)):
-        if words := wrong_url(str(reference)):
-            yield f"planning render.reference: {words}"
+        if reason := wrong_url(str(reference)):
+            yield f"planning render.reference: {reason}"
     elif named and not absolute(str(reference), base=base).is_file():
         yield f"planning render.reference: no file at {absolute(str(reference), base=base)}"

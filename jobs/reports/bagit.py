@@ -36,26 +36,26 @@ class Payload:
 
 
 def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
-    """Write what the job's spec asks for around its outputs; the names.
+    """Write the checksums or the bag that a job's spec asks for; the names.
 
     Raises `TargetTaken` when something of such a name was not written here, `OSError`, `StorageError`.
     """
     record = store.jobs.get(job_id)
-    wanted, destination = record.spec.package, destination_of(record).rstrip("/")
+    package, destination = record.spec.package, destination_of(record).rstrip("/")
     files = files.of(record.spec.storage)
     place, written = files.places.at(destination, record.spec.storage), []
     with tempfile.TemporaryDirectory(prefix="giornata-package-") as folder:
-        if wanted.checksums:
+        if package.checksums:
             name = f"{destination}/{CHECKSUMS}"
             _refuse_strangers(place, name)
             path = Path(folder) / "checksums"
             write_checksums(path, checked(store, files, place, destination, without=name))
             place.put(path, name)
             written.append(name)
-        if wanted.bag is not None:
+        if package.bag is not None:
             root = destination.removesuffix(f"/{BAG_PAYLOAD}")
             _refuse_other_bags(place, f"{root}/bag-info.txt")
-            tags = make_tags(Path(folder), checked(store, files, place, root, below=destination), wanted.bag)
+            tags = make_tags(Path(folder), checked(store, files, place, root, below=destination), package.bag)
             for tag in tags:
                 place.put(tag, f"{root}/{tag.name}")
                 written.append(f"{root}/{tag.name}")
@@ -65,11 +65,11 @@ def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
 def checked(
     store: JobStore, files: Files, place: ObjectStore, root: str, *, below: str = "", without: str = ""
 ) -> Iterator[tuple[ObjectInfo, str, str]]:
-    """Every visible file below a folder: what it is, its name from `root`, and its SHA-256."""
+    """Every visible file below a folder: its entry, its name from `root`, and its SHA-256."""
     for entry in place.list(below or root):
         if entry.name != without:
-            known = store.deliveries.find(entry.name)
-            recorded = known.sha256 if known and known.bytes == entry.bytes else None
+            delivery = store.deliveries.find(entry.name)
+            recorded = delivery.sha256 if delivery and delivery.bytes == entry.bytes else None
             yield entry, entry.name.removeprefix(f"{root}/"), recorded or files.sha256(entry.name)
 
 
@@ -89,14 +89,14 @@ def make_tags(
 ) -> list[Path]:
     """A bag's own files in `folder`, the list of their hashes last."""
     payload = write_checksums(folder / CHECKSUMS, rows)
-    told = {
+    bag_info = {
         **info,
         "Bagging-Date": date.today().isoformat(),
         AGENT: f"Giornata {__version__}",
         "Payload-Oxum": f"{payload.bytes}.{payload.files}",
     }
     (folder / "bagit.txt").write_text(DECLARATION, encoding="utf-8")
-    lines = "".join(f"{label}: {text}\n" for label, text in told.items())
+    lines = "".join(f"{label}: {text}\n" for label, text in bag_info.items())
     (folder / "bag-info.txt").write_text(lines, encoding="utf-8")
     tags = [folder / name for name in ("bagit.txt", "bag-info.txt", CHECKSUMS)]
     hashes = "".join(f"{_sha256(tag)}  {tag.name}\n" for tag in tags)
@@ -105,10 +105,10 @@ def make_tags(
 
 
 def _refuse_strangers(place: ObjectStore, name: str) -> None:
-    found = place.head(name)
-    start = place.read(name, length=SHA256_DIGITS + 2).decode(errors="replace") if found else ""
+    head = place.head(name)
+    start = place.read(name, length=SHA256_DIGITS + 2).decode(errors="replace") if head else ""
     is_list = start.endswith("  ") and set(start[:-2]) <= set("0123456789abcdef")
-    if found and found.bytes and not is_list:
+    if head and head.bytes and not is_list:
         raise TargetTaken(name, "a file of that name is there and was not written here")
 
 

@@ -152,8 +152,8 @@ def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, s
 
 
 def _check_object(place: ObjectStore, name: str, start: bytes) -> None:
-    found = place.head(name)
-    if found is None:
+    head = place.head(name)
+    if head is None:
         return
-    if found.bytes < len(start) or place.read(name, length=len(start)) != start:
+    if head.bytes < len(start) or place.read(name, length=len(start)) != start:
         raise TargetTaken(name, "an object of that name is there and was not written here")

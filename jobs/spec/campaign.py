@@ -24,16 +24,16 @@ def _shape(value: Any) -> Any:
     """A bare word as the group of keys it stands for."""
     if not isinstance(value, str):
         return value
-    if found := _SIZE.fullmatch(value.strip()):
-        return {"size": (int(found[1]), int(found[2]))}
+    if match := _SIZE.fullmatch(value.strip()):
+        return {"size": (int(match[1]), int(match[2]))}
     return {"ratio": value}
 
 
 def _ratio(text: str) -> str:
-    found = _RATIO.fullmatch(text.strip())
-    if not found or not float(found[1]) or not float(found[2]):
+    match = _RATIO.fullmatch(text.strip())
+    if not match or not float(match[1]) or not float(match[2]):
         raise ValueError(f"got {text!r}, needed {FORMAT_NEEDED}")
-    return f"{found[1]}:{found[2]}"
+    return f"{match[1]}:{match[2]}"
 
 
 class FormatSpec(SpecModel):
@@ -82,8 +82,8 @@ class CropRules(SpecModel):
         focal = _cells(source, columns, FOCAL_COLUMNS) or self.focal
         safe = _cells(source, columns, SAFE_COLUMNS)
         if safe and not _is_area((safe[0], safe[1], safe[2], safe[3])):
-            got = f"got {', '.join(SAFE_COLUMNS)} of {_listed(safe)}"
-            raise BadName(source, f"{got}, needed left before right and top before bottom")
+            message = f"got {', '.join(SAFE_COLUMNS)} of {_listed(safe)}"
+            raise BadName(source, f"{message}, needed left before right and top before bottom")
         return (focal[0], focal[1]), (safe[0], safe[1], safe[2], safe[3]) if safe else self.safe
 
 
@@ -96,7 +96,7 @@ def _listed(numbers: tuple[float, ...]) -> str:
 
 
 def _cells(source: str, columns: Mapping[str, str], names: tuple[str, ...]) -> tuple[float, ...] | None:
-    """Numbers from 0 to 1 in these columns; nothing when all of them are empty or missing."""
+    """Numbers from 0 to 1 in these columns; None when all of them are empty or missing."""
     cells = [columns.get(COLUMN + name, "").strip() for name in names]
     if not any(cells):
         return None

@@ -76,7 +76,7 @@ def largest_crop(size: Size, aspect: float) -> Size:
 
 
 def crop_box(size: Size, crop: TaskCrop) -> CropBox:
-    """Where the crop lies in a picture of `size`.
+    """The box of a crop in a picture of `size`.
 
     The focal point is as near to its middle as the picture's borders and the safe area let it; a safe area
     that is larger than the crop is cut evenly on both sides.
@@ -124,8 +124,8 @@ def master_size(size: Size, needs: Iterable[CropNeed]) -> Size:
 
 def _scale(size: Size, need: CropNeed) -> float:
     width, height = largest_crop(size, need.aspect)
-    wanted = crop_size(CropBox(0, 0, width, height), need)
-    return max(wanted[0] / width, wanted[1] / height)
+    output = crop_size(CropBox(0, 0, width, height), need)
+    return max(output[0] / width, output[1] / height)
 
 
 def enlargement(box: CropBox, size: Size) -> float:

@@ -175,20 +175,20 @@ def listed(options: Iterable[str]) -> str:
 
 
 def resolve_format(
-    wanted: PictureFormat, source: str, container: Container = Container.FOLDER
+    requested: PictureFormat, source: str, container: Container = Container.FOLDER
 ) -> tuple[PictureFormat, str]:
     """The concrete format and the suffix of an output of `source`.
 
     `same` keeps the source's own suffix in lower case; formats that are read but not written (gif, bmp,
     avif, unknown ones) become PNG, which loses nothing.
     """
-    if wanted in FOLDER_FORMATS:
-        return wanted, ".zip" if container is Container.ZIP else ""
-    if wanted is not PictureFormat.SAME:
-        return wanted, FORMAT_SUFFIX[wanted]
+    if requested in FOLDER_FORMATS:
+        return requested, ".zip" if container is Container.ZIP else ""
+    if requested is not PictureFormat.SAME:
+        return requested, FORMAT_SUFFIX[requested]
     suffix = os.path.splitext(source)[1].lower()  # noqa: PTH122 - once per output: pathlib is 5x slower
-    found = SUFFIX_FORMAT.get(suffix)
-    return (found, suffix) if found else (PictureFormat.PNG, ".png")
+    kind = SUFFIX_FORMAT.get(suffix)
+    return (kind, suffix) if kind else (PictureFormat.PNG, ".png")
 
 
 class OptimiserKind(StrEnum):

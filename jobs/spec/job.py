@@ -111,8 +111,8 @@ class JobSpec(SpecModel):
         """The parsed template of outputs that have none of their own."""
         if self.template != DEFAULT_TEMPLATE:
             return parse_template(self.template)
-        told = needed_fields(formats=len(self.formats), strengths=len(self.strengths))
-        more = "".join(f"_{{{field}}}" for field in told)
+        fields = needed_fields(formats=len(self.formats), strengths=len(self.strengths))
+        more = "".join(f"_{{{field}}}" for field in fields)
         return parse_template(DEFAULT_TEMPLATE.replace("{style}", f"{{style}}{more}"))
 
     def template_of(self, output: OutputSpec) -> NameTemplate:
@@ -121,5 +121,5 @@ class JobSpec(SpecModel):
 
     def digest(self, *, base: Path) -> str:
         """64 hexadecimal digits that change when the spec, or the folder its paths start from, does."""
-        words = f"{self.model_dump_json(exclude_defaults=True)}\n{base.resolve()}"
-        return hashlib.sha256(words.encode()).hexdigest()
+        text = f"{self.model_dump_json(exclude_defaults=True)}\n{base.resolve()}"
+        return hashlib.sha256(text.encode()).hexdigest()

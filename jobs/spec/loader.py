@@ -69,7 +69,7 @@ def read_marked(text: str, *, origin: str) -> LocatedYaml:
 
 
 def _lines(root: yaml.Node, origin: str) -> Iterator[tuple[Location, int]]:
-    """Each node once, so that aliases cannot blow the walk up."""
+    """The line of each node, once, so that aliases cannot blow the walk up."""
     seen: set[int] = set()
     waiting: list[tuple[Location, yaml.Node, int]] = [((), root, root.start_mark.line + 1)]
     while waiting:
@@ -86,28 +86,30 @@ def _children(node: yaml.Node, origin: str) -> Iterator[tuple[Hashable, yaml.Nod
         for index, child in enumerate(node.value):
             yield index, child, child.start_mark.line + 1
     elif isinstance(node, yaml.MappingNode):
-        known: set[str] = set()
+        keys: set[str] = set()
         for key, child in node.value:
             line = key.start_mark.line + 1
             if isinstance(key, yaml.ScalarNode):
-                if key.value in known:
+                if key.value in keys:
                     raise BadSpec(f"{origin} line {line}", f"the key {key.value!r} stands there twice")
-                known.add(key.value)
+                keys.add(key.value)
                 yield key.value, child, line
 
 
 SHOWN = 5  # more lines than this scroll the first one away
 
 
-def bad_spec(found: ValidationError, model: type[BaseModel], *, origin: str, marked: LocatedYaml) -> BadSpec:
+def bad_spec(
+    failure: ValidationError, model: type[BaseModel], *, origin: str, marked: LocatedYaml
+) -> BadSpec:
     """One `BadSpec` for all findings, the first ones in the order of their lines."""
     places: dict[Location, str] = {}
-    for error in found.errors(include_url=False):
+    for error in failure.errors(include_url=False):
         field, location = _resolve(model, error["loc"])
         # A union reports once per member; the first finding at a place speaks for all.
         places.setdefault(location, _words(error, field, model))
     # A list with a wrong entry is reported as too short as well: only the innermost place counts.
-    inner = {place: words for place, words in places.items() if not _holds_another(place, places)}
+    inner = {place: reason for place, reason in places.items() if not _holds_another(place, places)}
     ordered = sorted(inner.items(), key=lambda place: marked.line(place[0]))
     lines = [(_where(location, origin, marked), reason) for location, reason in ordered[:SHOWN]]
     if len(ordered) > SHOWN:
@@ -126,29 +128,29 @@ def _where(location: Location, origin: str, marked: LocatedYaml) -> str:
 
 def dotted(location: tuple[Hashable, ...]) -> str:
     """`("styles", 1, "mix")` as `styles[1].mix`."""
-    words = ""
+    text = ""
     for part in location:
-        words += f"[{part}]" if isinstance(part, int) else f"{'.' if words else ''}{part}"
-    return words
+        text += f"[{part}]" if isinstance(part, int) else f"{'.' if text else ''}{part}"
+    return text
 
 
 def _resolve(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[FieldInfo | None, Location]:
     """The innermost field a finding is about, and its place, less the names of union members."""
-    kept: list[Hashable] = []
+    place: list[Hashable] = []
     field: FieldInfo | None = None
     current: type[BaseModel] | None = model
     for part in loc:
         if isinstance(part, int):
-            kept.append(part)
+            place.append(part)
         elif current is not None and part in current.model_fields:
-            kept.append(part)
+            place.append(part)
             field = current.model_fields[part]
             current = _model_in(field.annotation)
         elif current is not None:
-            return None, (*kept, part)
+            return None, (*place, part)
         else:
             break
-    return field, tuple(kept)
+    return field, tuple(place)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -169,8 +171,8 @@ def _words(error: ErrorDetails, field: FieldInfo | None, model: type[BaseModel])
     if error["type"] == "value_error":
         return str(error.get("ctx", {}).get("error", error["msg"]))
     needed = _needed(error, field)
-    got = "nothing" if error["type"] == "missing" else reprlib.repr(error["input"])
-    return f"got {got}, needed {needed}"
+    value = "nothing" if error["type"] == "missing" else reprlib.repr(error["input"])
+    return f"got {value}, needed {needed}"
 
 
 def _needed(error: ErrorDetails, field: FieldInfo | None) -> str:
@@ -188,10 +190,10 @@ def _owner(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel
 
 
 def _unknown_key(key: str, owner: type[BaseModel]) -> str:
-    known: Mapping[str, FieldInfo] = owner.model_fields
-    close = difflib.get_close_matches(key, known, n=1)
+    fields: Mapping[str, FieldInfo] = owner.model_fields
+    close = difflib.get_close_matches(key, fields, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown key; {hint}known keys: {listed(known)}"
+    return f"unknown key; {hint}known keys: {listed(fields)}"
 
 
 def load_spec(path: str | Path) -> JobSpec:
@@ -206,7 +208,7 @@ def load_spec(path: str | Path) -> JobSpec:
 
 
 def parse_spec(mapping: Mapping[str, Any], *, origin: str) -> JobSpec:
-    """Make a spec from plain data; `origin` is what messages call it. Raises `BadSpec`."""
+    """Make a spec from plain data; `origin` is its name in messages. Raises `BadSpec`."""
     return _parse(LocatedYaml(mapping, {}), origin=origin)
 
 

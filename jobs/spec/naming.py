@@ -67,7 +67,7 @@ class NameTemplate:
         return frozenset(field.removeprefix(COLUMN) for field in self.fields if field.startswith(COLUMN))
 
     def path(self, values: Mapping[str, str | int]) -> str:
-        """The path that a template of any path stands for: only what is filled in is made safe."""
+        """The path that a template of any path stands for: only filled-in values are made safe."""
         return "".join(literal + _filled(field, width, values) for literal, field, width in self.parts)
 
     def fill(self, values: Mapping[str, str | int]) -> str:
@@ -82,7 +82,7 @@ class NameTemplate:
 def parse_template(text: str, *, file: bool = True) -> NameTemplate:
     """Check a template, of an output's name or (not `file`) of any path.
 
-    Raises `ValueError` with words that name the allowed fields.
+    Raises `ValueError` with a message that names the allowed fields.
     """
     try:
         parsed = list(string.Formatter().parse(text))
@@ -107,9 +107,9 @@ def _check_literal(literal: str, text: str) -> None:
 
 
 def _check_field(field: str, width: str, conversion: str | None) -> None:
-    known = (*NameField, f"{COLUMN}<name>")
+    fields = (*NameField, f"{COLUMN}<name>")
     if field not in list(NameField) and not (field.startswith(COLUMN) and len(field) > len(COLUMN)):
-        raise ValueError(f"unknown field {{{field}}}, known fields: {listed(known)}")
+        raise ValueError(f"unknown field {{{field}}}, known fields: {listed(fields)}")
     if conversion or not _WIDTH.fullmatch(width) or (width and field not in _NUMBERS):
         raise ValueError(
             f"got a format for {{{field}}}, needed none; {listed(sorted(_NUMBERS))} take :01…:09"

@@ -28,16 +28,16 @@ BRUSH_NEEDED = 'a stroke such as "24px", "3mm" or 0.02 (of the long side)'
 
 
 def _brush(value: Any) -> Any:
-    if isinstance(value, str) and (found := _BRUSH.fullmatch(value.strip())):
-        return {"value": float(found[1]), "unit": found[2]}
+    if isinstance(value, str) and (match := _BRUSH.fullmatch(value.strip())):
+        return {"value": float(match[1]), "unit": match[2]}
     if isinstance(value, int | float) and not isinstance(value, bool):
         return {"value": value, "unit": BrushUnit.RELATIVE}
     return value
 
 
 def _bytes(value: Any) -> Any:
-    if isinstance(value, str) and (found := _BYTES.fullmatch(value.strip())):
-        return round(float(found[1]) * (1_000 if found[2] == "kB" else 1_000_000))
+    if isinstance(value, str) and (match := _BYTES.fullmatch(value.strip())):
+        return round(float(match[1]) * (1_000 if match[2] == "kB" else 1_000_000))
     return value
 
 
@@ -101,7 +101,7 @@ class Palette(SpecModel):
 
     @property
     def for_task(self) -> TaskPalette:
-        """As it travels to a worker."""
+        """The palette as it travels to a worker."""
         return TaskPalette(colours=tuple(colour.lower() for colour in self.colours), delta_e=self.delta_e)
 
 
@@ -165,5 +165,5 @@ class SourceLimits(SpecModel):
 
     @property
     def given(self) -> dict[str, int]:
-        """Those that were given, by name."""
+        """The limits that were given, by name."""
         return {name: value for name, value in self.model_dump().items() if value is not None}

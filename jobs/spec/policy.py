@@ -35,7 +35,7 @@ class Policy(SpecModel):
     start: StartWhen = StartWhen.CHECKED
 
     def allowed_failures(self, total: int) -> int | None:
-        """How many of `total` items may fail before the job stops; nothing means all of them."""
+        """How many of `total` items may fail before the job stops; None means all of them."""
         if isinstance(self.max_failed, str):
             return int(float(self.max_failed.rstrip("% ")) / 100 * total)
         return self.max_failed

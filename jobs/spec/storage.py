@@ -53,9 +53,9 @@ class Storage(SpecModel):
 
     @property
     def reach(self) -> Self:
-        """What of it says where the buckets are."""
-        kept = {"endpoint_url", "region", "path_style", "request_checksum_calculation"}
-        return type(self).model_validate(self.model_dump(include=kept))
+        """The settings that say where the buckets are."""
+        fields = {"endpoint_url", "region", "path_style", "request_checksum_calculation"}
+        return type(self).model_validate(self.model_dump(include=fields))
 
     def __hash__(self) -> int:
         return hash(self.model_dump_json())

@@ -65,7 +65,7 @@ class OptimizationSpec(SpecModel):
 
     @property
     def settings(self) -> dict[str, object]:
-        """What is for the engine itself, as it calls it."""
+        """The options of the engine itself, by its own names."""
         return self.model_dump(exclude_none=True, exclude={"images", "encoder", "previous"})
 
 
@@ -117,7 +117,7 @@ class StyleSpec(SpecModel):
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
         given = (self.name, self.mix, self.image, self.images or None)
-        if sum(one is not None for one in given) != 1:
+        if sum(choice is not None for choice in given) != 1:
             raise ValueError("needed exactly one of name, mix, image and images")
         engine = self.resolved_engine
         if self.pictures and engine is EngineKind.FEEDFORWARD:
@@ -154,7 +154,7 @@ class StyleSpec(SpecModel):
 
     @property
     def universal_settings(self) -> dict[str, object]:
-        """What only the universal engine knows, where it is given."""
+        """The settings of the universal engine alone, where they are given."""
         names = ("levels", "structure", "transform", "style_size")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -178,7 +178,7 @@ class StyleSpec(SpecModel):
             return self.label or self.name or ""
         if len(self.pictures) == 1:
             return PurePath(self.pictures[0].path).stem
-        parts = self.weights or _shares({PurePath(one.path).stem: one.share for one in self.pictures})
+        parts = self.weights or _shares({PurePath(image.path).stem: image.share for image in self.pictures})
         return "+".join(f"{name}{round(100 * weight)}" for name, weight in parts.items())
 
 

@@ -34,7 +34,7 @@ class TaskMasks(BaseModel):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those there are."""
+        """The masks that are given."""
         return tuple(name for name in (self.protect, self.apply) if name)
 
 

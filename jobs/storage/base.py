@@ -22,26 +22,26 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What was copied: its size, and the hash taken on the way, 64 hexadecimal digits."""
+    """A fetched copy: its size, and the hash taken on the way, 64 hexadecimal digits."""
 
     bytes: int
     sha256: str
 
 
 class ObjectStore(Protocol):
-    """Where files or objects are. One on the network raises `StorageError`, a disk `OSError`."""
+    """A place of files or objects. One on the network raises `StorageError`, a disk `OSError`."""
 
     def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[ObjectInfo]:
-        """What is below a folder, lazily and always in the same order; `depth` 1 is the folder itself.
+        """The files below a folder, lazily and always in the same order; `depth` 1 is the folder itself.
 
-        `hidden` adds what begins with a dot.
+        `hidden` adds names that begin with a dot.
         """
 
     def head(self, name: str) -> ObjectInfo | None:
-        """What is known of one of them without reading it; nothing when it is not there."""
+        """The facts of a file or object without reading it; None when it does not exist."""
 
     def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """The same of many, which costs less than one by one."""
+        """The facts of many, which costs less than one by one."""
 
     def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """Some of its bytes. For small parts: they are held in memory."""
@@ -49,14 +49,14 @@ class ObjectStore(Protocol):
     def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
         """Copy it to a local file, in bounded memory.
 
-        Raises `ObjectChanged` when `stamp` is given and is not what is there.
+        Raises `ObjectChanged` when `stamp` is given and the object has another.
         """
 
     def put(self, path: Path, name: str) -> None:
-        """Copy a local file there, over what stands there, seen whole or not at all."""
+        """Copy a local file to `name`, over an existing one, seen whole or not at all."""
 
     def delete(self, name: str) -> None:
-        """Remove it, and what an interrupted upload left of it; fine when there is nothing."""
+        """Remove a file or object and the parts of interrupted uploads; fine when there are none."""
 
     def move_aside(self, name: str) -> str:
         """Rename it to `<name>.damaged-<n>`; its new name."""
@@ -65,7 +65,7 @@ class ObjectStore(Protocol):
         """Names below a folder whose upload was begun and never ended."""
 
     def abort(self, name: str) -> None:
-        """End such uploads of this very name; what stands at the name stays."""
+        """End the open uploads of this very name; an object that has the name stays."""
 
 
 class StoreFinder(Protocol):
@@ -88,7 +88,7 @@ class Publisher(Protocol):
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """Move `claim.temporary` to the target in one step.
 
-        Raises `TargetTaken` when a file stands there and `claim.replace` is false, or it is not ours;
+        Raises `TargetTaken` when the target exists and `claim.replace` is false, or it is not ours;
         `OSError` or `StorageError` otherwise.
         """
 
@@ -99,14 +99,14 @@ class Publisher(Protocol):
         """What stands at these names, asked for all at once."""
 
     def size(self, target: str) -> int | None:
-        """The size in bytes of a published file; nothing when it is not there."""
+        """The size in bytes of a published file; None when it does not exist."""
 
     def sha256(self, target: str) -> str:
         """The hash of a published file, 64 hexadecimal digits."""
 
 
 class Files(Protocol):
-    """What is asked about delivered files; every `Publisher` can answer."""
+    """Lookups of delivered files, which every `Publisher` has as well."""
 
     @property
     def places(self) -> StoreFinder:
@@ -119,7 +119,7 @@ class Files(Protocol):
         """What stands at these names, asked for all at once."""
 
     def size(self, target: str) -> int | None:
-        """The size in bytes; nothing when it is not there."""
+        """The size in bytes; None when it does not exist."""
 
     def sha256(self, target: str) -> str:
-        """The hash of what is in it now, 64 hexadecimal digits."""
+        """The hash of the content now, 64 hexadecimal digits."""

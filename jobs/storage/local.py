@@ -31,8 +31,8 @@ class LocalPlace:
     def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`. Linked folders are not entered; one that cannot be read is passed over."""
         try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            with os.scandir(folder) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
         except OSError:
             return
         folders = []
@@ -50,12 +50,12 @@ class LocalPlace:
     def head(self, name: str) -> ObjectInfo | None:
         """See `ObjectStore.head`."""
         try:
-            found = Path(name).stat()
+            status = Path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return ObjectInfo(name, found.st_size, found.st_mtime, f"{found.st_size}-{found.st_mtime_ns}")
+        return ObjectInfo(name, status.st_size, status.st_mtime, f"{status.st_size}-{status.st_mtime_ns}")
 
     def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `ObjectStore.heads`."""
@@ -90,7 +90,7 @@ class LocalPlace:
         for number in count(1):
             aside = place.with_name(safe_component(f"{place.name}.damaged-{number}"))
             try:
-                # Whoever creates the name owns it; only like is renamed over like.
+                # The creator of the name owns it; only like is renamed over like.
                 aside.mkdir() if place.is_dir() else aside.touch(exist_ok=False)
             except FileExistsError:
                 continue
@@ -100,18 +100,18 @@ class LocalPlace:
     def uploads(self, folder: str) -> Iterator[ObjectInfo]:
         """See `ObjectStore.uploads`: folders that attempts are still filling."""
         for place, names, _ in os.walk(folder):
-            for name in [one for one in names if one.startswith(_HIDDEN)]:
+            for name in [entry for entry in names if entry.startswith(_HIDDEN)]:
                 names.remove(name)
-                found = Path(place) / name
-                if name.startswith(PREFIX) and (weight := _weighed(found)) is not None:
-                    yield ObjectInfo(str(found), weight, found.stat().st_mtime)
+                path = Path(place) / name
+                if name.startswith(PREFIX) and (weight := _weighed(path)) is not None:
+                    yield ObjectInfo(str(path), weight, path.stat().st_mtime)
 
     def abort(self, name: str) -> None:
-        """See `ObjectStore.abort`: nothing."""
+        """See `ObjectStore.abort`; a disk has no uploads to end."""
 
 
 class LocalPlaces:
-    """`StoreFinder` that know this machine's disks only."""
+    """A `StoreFinder` that knows this machine's disks only."""
 
     def at(self, name: str, storage: Storage = HERE) -> ObjectStore:
         """See `StoreFinder.at`."""
@@ -124,7 +124,7 @@ LOCAL = LocalPlaces()
 
 
 def delivered_head(name: str) -> ObjectInfo | None:
-    """What is known of a deliverable on a local disk, a file or a folder, without reading it."""
+    """The facts of a deliverable on a local disk, a file or a folder, without reading it."""
     place = Path(name)
     if not place.is_dir():
         return LocalPlace().head(name)
@@ -139,20 +139,20 @@ def _weighed(folder: Path) -> int | None:
         return None  # published or removed a moment ago
 
 
-def _entry(found: os.DirEntry[str]) -> ObjectInfo | None:
+def _entry(entry: os.DirEntry[str]) -> ObjectInfo | None:
     try:
-        facts = found.stat(follow_symlinks=False)
+        facts = entry.stat(follow_symlinks=False)
     except OSError:
         return None  # published or removed a moment ago
-    return ObjectInfo(found.path, facts.st_size, facts.st_mtime)
+    return ObjectInfo(entry.path, facts.st_size, facts.st_mtime)
 
 
 def needed(place: ObjectStore, name: str) -> ObjectInfo:
-    """What is at `name`. Raises `ObjectNotFound`."""
-    found = place.head(name)
-    if found is None:
+    """The facts of the file or object at `name`. Raises `ObjectNotFound`."""
+    head = place.head(name)
+    if head is None:
         raise ObjectNotFound(name, "nothing is there")
-    return found
+    return head
 
 
 class LocalFiles:
@@ -170,8 +170,8 @@ class LocalFiles:
 
     def size(self, target: str) -> int | None:
         """See `Files.size`."""
-        found = delivered_head(target)
-        return None if found is None else found.bytes
+        head = delivered_head(target)
+        return None if head is None else head.bytes
 
     def sha256(self, target: str) -> str:
         """See `Files.sha256`; read in small parts."""
@@ -195,8 +195,8 @@ def publish(temporary: Path, target: Path, *, replace: bool) -> None:
     try:
         if not replace and os.path.lexists(target) and not _is_same(temporary, target):
             raise FileExistsError
-        for ours, final in zip(companions_of(temporary), companions_of(target), strict=True):
-            _publish_companion(ours, final)
+        for companion, final in zip(companions_of(temporary), companions_of(target), strict=True):
+            _publish_companion(companion, final)
         if temporary.is_dir():
             _move_folder(temporary, target, replace=replace)
         elif replace:
@@ -234,9 +234,9 @@ def _is_same(temporary: Path, target: Path) -> bool:
     return temporary.is_file() and target.exists() and target.samefile(temporary)
 
 
-def _publish_companion(ours: Path, final: Path) -> None:
-    if ours.is_file():
-        ours.replace(final)
+def _publish_companion(companion: Path, final: Path) -> None:
+    if companion.is_file():
+        companion.replace(final)
     else:
         final.unlink(missing_ok=True)  # that of an earlier delivery would tell of another file
 
@@ -282,7 +282,7 @@ def _move_without_clobbering(temporary: Path, target: Path) -> None:
 
 
 def _claim_and_replace(temporary: Path, target: Path) -> None:
-    """For file systems without links: whoever creates the empty target owns the name, then fills it."""
+    """For file systems without links: the creator of the empty target owns the name, then fills it."""
     target.touch(exist_ok=False)
     temporary.replace(target)
 
@@ -296,7 +296,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path, *, items: Container[str] | None = None) -> list[Path]:
-    """Removes what unfinished attempts left in `folder` and below; returns the removed paths.
+    """Removes the files of unfinished attempts in `folder` and below; returns the removed paths.
 
     `items` limits it to these items' attempts: two batches may share a destination.
     """
@@ -338,8 +338,8 @@ class LocalPublisher:
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        found = delivered_head(target)
-        return None if found is None else found.bytes
+        head = delivered_head(target)
+        return None if head is None else head.bytes
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""

@@ -59,12 +59,13 @@ class Database:
             return
         kind = "integrity_check" if self.path.stat().st_size <= QUICK_CHECK_BYTES else "quick_check"
         with self.read() as connection:
-            found = connection.exec_driver_sql(f"PRAGMA {kind}(1)").scalar()
+            report = connection.exec_driver_sql(f"PRAGMA {kind}(1)").scalar()
             orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-        if found != "ok" or orphan:
-            what = found if found != "ok" else f"a row of {orphan[0]} belongs to nothing"  # type: ignore[index]
+        if report != "ok" or orphan:
+            damage = report if report != "ok" else f"a row of {orphan[0]} belongs to nothing"  # type: ignore[index]
             raise StoreUnavailable(
-                self.name, f"the file is damaged ({what}); restore a backup, or move it away and submit again"
+                self.name,
+                f"the file is damaged ({damage}); restore a backup, or move it away and submit again",
             )
 
     def close(self) -> None:
@@ -75,7 +76,7 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Turn what the database says into `StoreUnavailable`."""
+        """Turn the database's errors into `StoreUnavailable`."""
         try:
             yield
         except SQLAlchemyError as error:
@@ -94,22 +95,22 @@ class Database:
 
     def _open(self) -> None:
         with self.read() as connection:
-            found = _version(connection)
-        if found == SCHEMA_VERSION:
+            stored_version = _version(connection)
+        if stored_version == SCHEMA_VERSION:
             return
         with self.write() as connection:
             dialects.create_alone(connection)
-            found = _version(connection)
-            if found is None:
+            stored_version = _version(connection)
+            if stored_version is None:
                 metadata.create_all(connection)
                 connection.execute(insert(setting).values(key=_VERSION, value=str(SCHEMA_VERSION)))
             else:
-                self._migrate(connection, found)
+                self._migrate(connection, stored_version)
 
-    def _migrate(self, connection: Connection, found: int) -> None:
-        steps = steps_from(found)
+    def _migrate(self, connection: Connection, stored_version: int) -> None:
+        steps = steps_from(stored_version)
         if steps is None:
-            raise StoreUnavailable(self.name, f"got schema version {found}, needed {SCHEMA_VERSION}")
+            raise StoreUnavailable(self.name, f"got schema version {stored_version}, needed {SCHEMA_VERSION}")
         for step in steps:
             connection.execute(text(step))
         version = update(setting).where(setting.c.key == _VERSION)
@@ -119,8 +120,8 @@ class Database:
 def _version(connection: Connection) -> int | None:
     if not inspect(connection).has_table(setting.name):
         return None
-    found = connection.scalar(select(setting.c.value).where(setting.c.key == _VERSION))
-    return int(found) if found else None
+    value = connection.scalar(select(setting.c.value).where(setting.c.key == _VERSION))
+    return int(value) if value else None
 
 
 def _url(place: str | Path) -> URL:

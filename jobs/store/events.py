@@ -53,7 +53,7 @@ class EventRepository:
         return [EventRecord(**{**row, "job_id": row["job_id"] or ""}) for row in rows]
 
     def append(self, kind: str, *, actor: str, detail: str = "", job_id: str = "") -> None:
-        """Write down what happened, to a job or to none. Raises `UnknownJob`."""
+        """Append an event, of a job or of none. Raises `UnknownJob`."""
         with self._database.write() as connection:
             if job_id:
                 ledger.lock_job(connection, job_id, shared=True)
@@ -76,8 +76,8 @@ class EventRepository:
         names = ("job_id", "url", "kind", "body")
         with self._database.write() as connection:
             if rows:
-                kept = [{**dict(zip(names, row, strict=True)), **shared} for row in rows]
-                connection.execute(insert(notice), kept)
+                notices = [{**dict(zip(names, row, strict=True)), **shared} for row in rows]
+                connection.execute(insert(notice), notices)
             upsert(connection, setting, [{"key": NOTICE_CURSOR, "value": str(cursor)}])
 
     def due_notices(self, limit: int = 20) -> list[NoticeRecord]:

@@ -39,7 +39,7 @@ _LEASED = select(
 
 
 def prepare(connection: Connection, reports: Sequence[tuple[Claim, Outcome]]) -> dict[ClaimKey, History]:
-    """Which reports are of the newest attempt, by claim key, with what their items have been through.
+    """The histories of items with a report of the newest attempt, by claim key.
 
     Delivered files are written down as intents, so that publishing can begin. Stale reports change nothing
     but a counter.
@@ -62,17 +62,17 @@ def prepare(connection: Connection, reports: Sequence[tuple[Claim, Outcome]]) ->
 
 
 def finish(connection: Connection, settlements: Sequence[Settlement], *, now: float) -> list[bool]:
-    """Write down what was decided; false for each stale report, of which nothing but a count remains."""
+    """Write decisions down; false for each stale report, of which nothing but a count remains."""
     gate = _Gate(connection, [settlement.claim for settlement in settlements])
     rows = [gate.admit(settlement.claim, settlement.outcome) for settlement in settlements]
     fresh = [_Fresh(settlement, row) for settlement, row in zip(settlements, rows, strict=True) if row]
-    _write(connection, [(one.settlement.claim, one.values(now)) for one in fresh])
-    for job_id, some in _by_job(fresh).items():
-        moves = Counter(one.settlement.decision.state for one in some)
-        moves[ItemState.LEASED] -= len(some)
+    _write(connection, [(entry.settlement.claim, entry.values(now)) for entry in fresh])
+    for job_id, entries in _by_job(fresh).items():
+        moves = Counter(entry.settlement.decision.state for entry in entries)
+        moves[ItemState.LEASED] -= len(entries)
         shift(connection, job_id, moves)
-        _note_job(connection, job_id, [one.settlement for one in some], now)
-    failed = [one.attempt_row(now) for one in fresh if one.leaves_a_row]
+        _note_job(connection, job_id, [entry.settlement for entry in entries], now)
+    failed = [entry.attempt_row(now) for entry in fresh if entry.leaves_a_row]
     if failed:
         connection.execute(insert(attempt), failed)
     gate.count_stale()
@@ -80,7 +80,7 @@ def finish(connection: Connection, settlements: Sequence[Settlement], *, now: fl
 
 
 class _Gate:
-    """Lets each leased attempt through once, and counts what it turns away."""
+    """Lets each leased attempt through once, and counts the stale ones."""
 
     def __init__(self, connection: Connection, claims: Sequence[Claim]) -> None:
         self._connection = connection
@@ -98,7 +98,7 @@ class _Gate:
         self._leased.update(((job_id, row.item_id), row) for row in rows)
 
     def admit(self, claim: Claim, outcome: Outcome) -> Any | None:
-        """The leased row that a report is about; nothing when the report is stale."""
+        """The leased row that a report is about; None when the report is stale."""
         place = (claim.job_id, claim.task.item_id)
         row = self._leased.get(place)
         held = row is not None and (row.lease_epoch, row.attempt) == (claim.epoch, claim.attempt)
@@ -114,7 +114,7 @@ class _Gate:
         return bool(self._jobs[claim.job_id].state == JobState.CANCELLING)
 
     def count_stale(self) -> None:
-        """Add what was turned away to the jobs' counters."""
+        """Add the stale reports to the jobs' counters."""
         for job_id, more in self._stale.items():
             values = {"stale_reports": job.c.stale_reports + more}
             self._connection.execute(update(job).where(job.c.job_id == job_id).values(values))
@@ -129,7 +129,7 @@ class _Fresh:
 
     @property
     def leaves_a_row(self) -> bool:
-        """Failures and retries are kept one by one; deliveries and returns are not."""
+        """Whether the attempt is kept as a row: failures and retries are, deliveries and returns are not."""
         return self.settlement.outcome.outcome_class not in (OutcomeClass.DONE, *NOTHING_HAPPENED)
 
     def values(self, now: float) -> dict[str, Any]:
@@ -205,27 +205,27 @@ def _write(connection: Connection, changes: Iterable[tuple[Claim, Mapping[str, A
 
 @lru_cache(maxsize=16)
 def _update_of(columns: tuple[str, ...]) -> Update:
-    here = (item.c.job_id == bindparam("at_job"), item.c.item_id == bindparam("at_item"))
-    return update(item).where(*here).values({name: bindparam(name) for name in columns})
+    conditions = (item.c.job_id == bindparam("at_job"), item.c.item_id == bindparam("at_item"))
+    return update(item).where(*conditions).values({name: bindparam(name) for name in columns})
 
 
 def _by_job(fresh: Iterable[_Fresh]) -> dict[str, list[_Fresh]]:
     grouped: dict[str, list[_Fresh]] = defaultdict(list)
-    for one in fresh:
-        grouped[one.settlement.claim.job_id].append(one)
+    for entry in fresh:
+        grouped[entry.settlement.claim.job_id].append(entry)
     return grouped
 
 
 def _note_job(connection: Connection, job_id: str, settlements: Sequence[Settlement], now: float) -> None:
-    """Credit a job with what was delivered, and hold it when one of the decisions says so."""
-    done = [one.outcome for one in settlements if one.decision.state is ItemState.DONE]
+    """Credit a job with its deliveries, and hold it when one of the decisions says so."""
+    done = [settlement.outcome for settlement in settlements if settlement.decision.state is ItemState.DONE]
     pixels = sum((outcome.width or 0) * (outcome.height or 0) for outcome in done)
     busy_s = sum(outcome.seconds for outcome in done)
     values: dict[str, Any] = {
         "pixels_done": job.c.pixels_done + pixels,
         "busy_s": job.c.busy_s + busy_s,
     }
-    longest = max(settlements, key=lambda one: one.decision.hold_job_s).decision
+    longest = max(settlements, key=lambda settlement: settlement.decision.hold_job_s).decision
     if longest.hold_job_s:
         values |= {"not_before": now + longest.hold_job_s, "reason": longest.reason}
     connection.execute(update(job).where(job.c.job_id == job_id).values(values))

@@ -30,7 +30,7 @@ _CLEAN: dict[str, Any] = {
     "not_before": 0.0,
     "outcome_class": None,
     "reason": "",
-    # Of what stands there and is to be replaced: it stays ours until it is.
+    # Of the delivered file that is to be replaced: it stays ours until then.
     "sha256": case((item.c.may_replace, item.c.sha256), else_=None),
     "bytes": case((item.c.may_replace, item.c.bytes), else_=None),
     "finished_at": None,
@@ -44,7 +44,7 @@ class ItemRepository:
         self._database, self._clock = database, clock
 
     def insert(self, job_id: str, items: Iterable[NewItem]) -> int:
-        """Add items in batches, after those there are; those the job has already stay. How many came.
+        """Add items in batches after the job's own, which stay as they are; how many are new.
 
         The iterable is consumed between transactions, so it may read this store. Raises `UnknownJob`.
         """
@@ -58,14 +58,14 @@ class ItemRepository:
 
     def all(self, job_id: str, states: Iterable[ItemState] | None = None) -> Iterator[ItemRecord]:
         """The items of a job in order, all or those in `states`, read page by page."""
-        wanted = None if states is None else list(states)
+        state_list = None if states is None else list(states)
         after: tuple[int, str] | None = None
         while True:
-            found = self.page(job_id, states=wanted, after=after, limit=BATCH)
-            yield from found
-            if len(found) < BATCH:
+            page = self.page(job_id, states=state_list, after=after, limit=BATCH)
+            yield from page
+            if len(page) < BATCH:
                 return
-            after = (found[-1].position, found[-1].item_id)
+            after = (page[-1].position, page[-1].item_id)
 
     def page(
         self,
@@ -84,8 +84,8 @@ class ItemRepository:
         with self._database.read() as connection:
             rows = [
                 row
-                for one in queries
-                for row in connection.execute(one.order_by(item.c.position, item.c.item_id)).mappings()
+                for part in queries
+                for row in connection.execute(part.order_by(item.c.position, item.c.item_id)).mappings()
             ]
         rows.sort(key=lambda row: (row["position"], row["item_id"]))
         return [ItemRecord.from_row(row) for row in rows[:limit]]
@@ -117,10 +117,10 @@ class ItemRepository:
         kind = item.c.outcome_class
         query = select(kind, func.count()).where(item.c.job_id == job_id, LOST).group_by(kind)
         with self._database.read() as connection:
-            return {known or "": count for known, count in connection.execute(query)}
+            return {name or "": count for name, count in connection.execute(query)}
 
     def task(self, job_id: str, item_id: str) -> RenderTask:
-        """What an item asks for. Raises `UnknownItem`."""
+        """The task of an item. Raises `UnknownItem`."""
         query = select(item.c.task).where(item.c.job_id == job_id, item.c.item_id == item_id)
         with self._database.read() as connection:
             row = connection.execute(query).first()
@@ -129,7 +129,7 @@ class ItemRepository:
         return RenderTask.model_validate_json(row.task)
 
     def cancel(self, job_id: str) -> int:
-        """Cancel whatever is still in the queue; how many. Raises `UnknownJob`."""
+        """Cancel the items still in the queue; how many. Raises `UnknownJob`."""
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
             return ledger.move_items(connection, job_id, ItemEvent.CANCEL, among=[ItemState.QUEUED])
@@ -147,29 +147,29 @@ class ItemRepository:
 
         `classes` and `items` narrow it down.
         """
-        wanted, moved = tuple(states), 0
+        origin_states, moved = tuple(states), 0
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
-            for some in _chunks(items):
-                where = _narrowed(classes, some)
+            for chunk in _chunks(items):
+                where = _narrowed(classes, chunk)
                 moved += ledger.move_items(
-                    connection, job_id, ItemEvent.REOPEN, *where, among=wanted, values=_CLEAN
+                    connection, job_id, ItemEvent.REOPEN, *where, among=origin_states, values=_CLEAN
                 )
             if moved:
-                words = f"{moved} items: {listed((*wanted, *(classes or ())))}"
-                self._note(connection, job_id, "reopen_items", actor, words)
+                detail = f"{moved} items: {listed((*origin_states, *(classes or ())))}"
+                self._note(connection, job_id, "reopen_items", actor, detail)
         return moved
 
     def skip(self, job_id: str, item_ids: Collection[str], *, actor: str, reason: str) -> int:
-        """Set items aside that wait or did not make it; how many. Raises `UnknownJob`.
+        """Set items aside that wait, failed or were cancelled; how many. Raises `UnknownJob`.
 
         Items that are delivered or being worked on stay as they are.
         """
         moved = 0
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
-            for some in _chunks(item_ids):
-                where = _narrowed(None, some)
+            for chunk in _chunks(item_ids):
+                where = _narrowed(None, chunk)
                 # What has ended is a moment in the queue, as if it had been asked for again.
                 ledger.move_items(
                     connection, job_id, ItemEvent.REOPEN, *where, among=_SKIPPABLE, values=_CLEAN
@@ -185,13 +185,13 @@ class ItemRepository:
     def move(self, job_id: str, item_id: str, happened: ItemEvent, *, reason: str) -> bool:
         """Apply an event to one item; false when its state does not know the event. Raises `UnknownJob`."""
         values = {**(_CLEAN if happened is ItemEvent.REOPEN else {}), "reason": reason}
-        mine = item.c.item_id == item_id
+        condition = item.c.item_id == item_id
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
-            return bool(ledger.move_items(connection, job_id, happened, mine, values=values))
+            return bool(ledger.move_items(connection, job_id, happened, condition, values=values))
 
-    def _note(self, connection: Connection, job_id: str, kind: str, actor: str, words: str) -> None:
-        ledger.note(connection, job_id, kind, now=self._clock.now(), actor=actor, detail=words)
+    def _note(self, connection: Connection, job_id: str, kind: str, actor: str, detail: str) -> None:
+        ledger.note(connection, job_id, kind, now=self._clock.now(), actor=actor, detail=detail)
 
 
 def _of_state(query: Select[Any], state: ItemState) -> Select[Any]:
@@ -206,19 +206,19 @@ def _narrowed(
     classes: Collection[OutcomeClass] | None,
     item_ids: Collection[str] | None = None,
 ) -> list[ColumnElement[bool]]:
-    """The conditions that what is given stands for; what is not given narrows nothing."""
+    """The conditions for these classes and item ids; None narrows nothing."""
     columns = ((item.c.outcome_class, classes), (item.c.item_id, item_ids))
-    return [column.in_([str(one) for one in wanted]) for column, wanted in columns if wanted is not None]
+    return [column.in_([str(value) for value in values]) for column, values in columns if values is not None]
 
 
 def _chunks(item_ids: Collection[str] | None) -> Iterator[list[str] | None]:
-    """Item ids a statement's worth at a time; a single nothing for all items."""
+    """Item ids a statement's worth at a time; a single None for all items."""
     if item_ids is None:
         yield None
         return
     waiting = iter(item_ids)
-    while some := list(islice(waiting, BATCH)):
-        yield some
+    while chunk := list(islice(waiting, BATCH)):
+        yield chunk
 
 
 def _insert(connection: Connection, job_id: str, rows: list[dict[str, Any]]) -> int:
@@ -262,15 +262,15 @@ class RenewalRepository:
 
     def known_keys(self, job_id: str, item_ids: Sequence[str]) -> dict[str, str]:
         """The content keys of those of these items that the job has, by their ids."""
-        wanted = (item.c.job_id == job_id, item.c.item_id.in_(item_ids))
-        query = select(item.c.item_id, item.c.content_key).where(*wanted)
+        conditions = (item.c.job_id == job_id, item.c.item_id.in_(item_ids))
+        query = select(item.c.item_id, item.c.content_key).where(*conditions)
         with self._database.read() as connection:
             return {row.item_id: row.content_key for row in connection.execute(query)}
 
     def requeue_changed(self, job_id: str, task: RenderTask, *, replace: bool) -> bool:
         """Queue an item again with a newer task; false when it is being worked on. Raises `UnknownJob`.
 
-        `replace` lets it take the place of what was delivered before.
+        `replace` lets it take the place of the file delivered before.
         """
         values = {
             "task": task.model_dump_json(),
@@ -281,14 +281,14 @@ class RenewalRepository:
             "lost_workers": 0,
             "not_before": 0.0,
         }
-        mine = (item.c.item_id == task.item_id,)
+        conditions = (item.c.item_id == task.item_id,)
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
             moved = ledger.move_items(
-                connection, job_id, ItemEvent.REOPEN, *mine, among=_ENDED, values=values
+                connection, job_id, ItemEvent.REOPEN, *conditions, among=_ENDED, values=values
             )
             if not moved:
-                waiting = (item.c.job_id == job_id, item.c.state == ItemState.QUEUED, *mine)
+                waiting = (item.c.job_id == job_id, item.c.state == ItemState.QUEUED, *conditions)
                 moved = connection.execute(item.update().where(*waiting).values(**values)).rowcount
         return bool(moved)
 
@@ -303,7 +303,7 @@ class DeliveryRepository:
         self._database = database
 
     def find(self, target: str) -> Delivery | None:
-        """The newest record that we delivered `target`, by any job; nothing when it is not ours."""
+        """The newest record that we delivered `target`, by any job; None when it is not ours."""
         columns = [item.c[name] for name in Delivery.__dataclass_fields__]
         query = select(*columns).where(
             item.c.item_id == item_id_of(target), item.c.state == ItemState.DONE, item.c.target == target
@@ -325,7 +325,7 @@ class DeliveryRepository:
 
     def owns(self, target: str) -> bool:
         """Whether a file at `target` is ours: delivered, or being published when its manager died."""
-        mine = (item.c.item_id == item_id_of(target), item.c.target == target)
+        conditions = (item.c.item_id == item_id_of(target), item.c.target == target)
         recorded = or_(item.c.state == ItemState.DONE, _PUT_THERE, item.c.intent_sha256.is_not(None))
         with self._database.read() as connection:
-            return connection.execute(select(item.c.job_id).where(*mine, recorded)).first() is not None
+            return connection.execute(select(item.c.job_id).where(*conditions, recorded)).first() is not None

@@ -63,9 +63,9 @@ class JobRepository:
         row |= {"priority": priority, "max_workers": max_workers}
         row |= {"state": JobState.LISTING, "created_at": now, "updated_at": now}
         with self._database.write() as connection:
-            known = _by_token(connection, row["client_token"])
-            if known:
-                return known
+            existing = _by_token(connection, row["client_token"])
+            if existing:
+                return existing
             if not insert_new(connection, job, [row], unique="client_token"):
                 # Another process was a moment quicker, and has committed by now.
                 return str(_by_token(connection, row["client_token"]))
@@ -94,8 +94,8 @@ class JobRepository:
     def snapshot(self, job_id: str) -> JobSnapshot:
         """The numbers of a job without its spec. Raises `UnknownJob`."""
         with self._database.read() as connection:
-            found = connection.execute(_SNAPSHOT, {"job_id": job_id}).mappings().one_or_none()
-            return _snapshot(_known(found, job_id), _counts(connection, [job_id])[job_id])
+            row = connection.execute(_SNAPSHOT, {"job_id": job_id}).mappings().one_or_none()
+            return _snapshot(_known(row, job_id), _counts(connection, [job_id])[job_id])
 
     def page(
         self, *, states: Iterable[JobState] | None = None, after: str | None = None, limit: int = 100
@@ -135,19 +135,19 @@ class JobRepository:
     def change(
         self, job_id: str, *, priority: int | None = None, max_workers: int | Unset | None = UNSET, actor: str
     ) -> None:
-        """Change what a person may change of a job at any time. Raises `UnknownJob`."""
+        """Change the settings of a job that a person may change at any time. Raises `UnknownJob`."""
         changes: dict[str, Any] = {} if priority is None else {"priority": priority}
         if max_workers is not UNSET:
             changes["max_workers"] = max_workers
-        words = ", ".join(f"{name} {value}" for name, value in changes.items())
+        detail = ", ".join(f"{name} {value}" for name, value in changes.items())
         now = self._clock.now()
         with self._database.write() as connection:
             ledger.change_job(connection, job_id, {**changes, "updated_at": now})
-            if words:
-                ledger.note(connection, job_id, "set", now=now, actor=actor, detail=words)
+            if detail:
+                ledger.note(connection, job_id, "set", now=now, actor=actor, detail=detail)
 
     def mark_listed(self, job_id: str) -> None:
-        """Every item is in the store: a job that waited for that is queued. Raises `UnknownJob`."""
+        """Mark a job as listed; one that waited for that is queued. Raises `UnknownJob`."""
         now = self._clock.now()
         with self._database.write() as connection:
             waits = ledger.lock_job(connection, job_id).state == JobState.LISTING
@@ -158,7 +158,7 @@ class JobRepository:
                 ledger.note(connection, job_id, JobEvent.LISTED, now=now)
 
     def begin_listing(self, job_id: str) -> None:
-        """The items are not all there yet. Raises `UnknownJob`."""
+        """Mark a job as not yet listed. Raises `UnknownJob`."""
         self._change(job_id, {"listed": False})
 
     def close_canary(self, job_id: str) -> None:
@@ -171,7 +171,7 @@ class JobRepository:
 
 
 def _token(client_token: str, owner: str) -> str:
-    """What is stored of a client's token: any text, of any length, and of one owner."""
+    """The stored form of a client's token: any text, of any length, and of one owner."""
     return (
         "client:" + hashlib.sha256(f"{owner}\0{client_token}".encode("utf-8", "backslashreplace")).hexdigest()
     )
@@ -211,11 +211,11 @@ def _live(row: Row[Any]) -> LiveJob:
 
 
 def _counts(connection: Connection, job_ids: Sequence[str]) -> dict[str, dict[ItemState, int]]:
-    found: dict[str, dict[ItemState, int]] = {job_id: {} for job_id in job_ids}
+    counts: dict[str, dict[ItemState, int]] = {job_id: {} for job_id in job_ids}
     query = select(counter.c.job_id, counter.c.state, counter.c.amount).where(counter.c.job_id.in_(job_ids))
     for job_id, state, amount in connection.execute(query):
-        found[job_id][ItemState(state)] = amount
-    return found
+        counts[job_id][ItemState(state)] = amount
+    return counts
 
 
 def _snapshot(row: RowMapping, counts: Mapping[ItemState, int]) -> JobSnapshot:

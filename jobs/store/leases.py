@@ -156,10 +156,10 @@ class LeaseRepository:
         """Record a queued item as delivered, because the file of its intent is there."""
         values = {"sha256": sha256, "bytes": bytes, "outcome_class": "done", "reason": ""}
         values |= {"intent_sha256": None, "intent_bytes": None, "finished_at": self._clock.now()}
-        mine = item.c.item_id == item_id
+        condition = item.c.item_id == item_id
         with self._database.write() as connection:
             ledger.lock_job(connection, job_id)
-            return bool(ledger.move_items(connection, job_id, ItemEvent.ADOPT, mine, values=values))
+            return bool(ledger.move_items(connection, job_id, ItemEvent.ADOPT, condition, values=values))
 
     def return_leases(self, job_id: str, *, epoch: int) -> int:
         """Return the leases of this epoch to the queue; how many."""
@@ -167,7 +167,7 @@ class LeaseRepository:
             return return_leases(connection, job_id, epoch)
 
     def next_ready_s(self, job_id: str) -> float | None:
-        """Seconds until the next queued item may be claimed, 0 when one may now; nothing when none waits."""
+        """Seconds until the next queued item may be claimed, 0 when one may now; None when none waits."""
         now = self._clock.now()
         waiting = (item.c.job_id == job_id, item.c.state == ItemState.QUEUED)
         with self._database.read() as connection:

@@ -43,7 +43,7 @@ class ManagerLock(Protocol):
         """Give it back, if it is held."""
 
     def holder(self) -> str:
-        """Who has it, in words."""
+        """The name of the holder, in words."""
 
 
 def manager_lock(database: Database) -> ManagerLock:
@@ -80,10 +80,10 @@ class FileLock:
         if self._handle is None:
             return False
         try:
-            there = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return False
-        return os.path.samestat(there, os.fstat(self._handle))
+        return os.path.samestat(status, os.fstat(self._handle))
 
     def release(self) -> None:
         """Give it back, if it is held."""
@@ -92,7 +92,7 @@ class FileLock:
             self._handle = None
 
     def holder(self) -> str:
-        """Who wrote its name into the file last."""
+        """The name that was written into the file last."""
         try:
             return self._path.read_text(encoding="utf-8").strip() or SOMEONE
         except OSError:
@@ -115,13 +115,13 @@ class ServerLock:
                 # In no transaction, which the server would end for idling; and not the pool's any more.
                 connection = connection.execution_options(isolation_level="AUTOCOMMIT")
                 connection.detach()
-                taken = bool(connection.scalar(text(_TAKE if exclusive else _SHARE), _KEY))
-                if taken:
+                is_acquired = bool(connection.scalar(text(_TAKE if exclusive else _SHARE), _KEY))
+                if is_acquired:
                     connection.execute(text(_SET_NAME), {"name": _me(exclusive)[:63]})
             except BaseException:
                 connection.close()
                 raise
-        if not taken:
+        if not is_acquired:
             connection.close()
             return False
         self._connection = connection

@@ -82,7 +82,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {1: _TO_2, 2: _TO_3}  # from that versi
 
 
 def steps_from(version: int) -> Iterator[str] | None:
-    """The statements that lead from `version` to the schema's own; nothing when there is no way."""
-    if not all(known in MIGRATIONS for known in range(version, SCHEMA_VERSION)) or version > SCHEMA_VERSION:
+    """The statements that lead from `version` to the schema's own; None when there is no way."""
+    if not all(number in MIGRATIONS for number in range(version, SCHEMA_VERSION)) or version > SCHEMA_VERSION:
         return None
-    return (step for known in range(version, SCHEMA_VERSION) for step in MIGRATIONS[known])
+    return (step for number in range(version, SCHEMA_VERSION) for step in MIGRATIONS[number])

@@ -18,7 +18,7 @@ from giornata.jobs.spec.job import JobSpec
 
 
 class Unset(Enum):
-    """The kind of `UNSET`: what is left as it is, where nothing would be a value of its own."""
+    """The type of `UNSET`: a field left as it is, where None would be a value of its own."""
 
     UNSET = "unset"
 
@@ -28,7 +28,7 @@ UNSET: Final = Unset.UNSET
 
 @dataclass(frozen=True)
 class JobLine:
-    """One job as a line of a list: everything but what was asked for."""
+    """One job as a line of a list: everything but its spec."""
 
     job_id: str
     owner: str
@@ -58,7 +58,7 @@ class JobLine:
 
 @dataclass(frozen=True)
 class JobRecord(JobLine):
-    """One job: what was asked for and how far it is."""
+    """One job: its spec and how far it is."""
 
     spec: JobSpec
     base: Path
@@ -66,7 +66,7 @@ class JobRecord(JobLine):
 
 @dataclass(frozen=True)
 class LiveJob:
-    """What a scheduler needs to know of a job that has not ended."""
+    """The fields that a scheduler needs of a job that has not ended."""
 
     job_id: str
     state: JobState
@@ -109,17 +109,17 @@ class ItemRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> "ItemRecord":
-        """From a row that holds at least these columns."""
-        kept = {name: row[name] for name in cls.__dataclass_fields__}
-        known = kept["outcome_class"]
-        kept["outcome_class"] = OutcomeClass(known) if known else None
-        facts = json.loads(kept["facts"]) if kept["facts"] else {}
-        return cls(**{**kept, "facts": facts, "state": ItemState(kept["state"])})
+        """An item from a row that holds at least these columns."""
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        outcome_class = values["outcome_class"]
+        values["outcome_class"] = OutcomeClass(outcome_class) if outcome_class else None
+        facts = json.loads(values["facts"]) if values["facts"] else {}
+        return cls(**{**values, "facts": facts, "state": ItemState(values["state"])})
 
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One attempt that failed or was tried again, what was decided about it, and what it said."""
+    """One attempt that failed or was tried again, the decision on it, and its log."""
 
     attempt: int
     epoch: int
@@ -134,7 +134,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """Who did what when; `job_id` is empty for what concerns no job."""
+    """Who did what when; `job_id` is empty for an event of no job."""
 
     event_id: int
     job_id: str
@@ -169,7 +169,7 @@ class BlockKind(StrEnum):
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """A worker that gets no more work, and who said so."""
+    """A worker that gets no more work, the reason, and who gave it."""
 
     worker: str
     kind: BlockKind
@@ -221,7 +221,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Settlement:
-    """A report, and what was decided about it."""
+    """A report, and the decision on it."""
 
     claim: Claim
     outcome: Outcome

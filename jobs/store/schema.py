@@ -26,24 +26,24 @@ metadata = MetaData()
 
 
 class Words(TypeDecorator[str]):
-    """Text that came from somewhere: what a database cannot keep (NUL, half a code point) is taken out.
+    """Text from outside; characters no database can keep (NUL, half a code point) are taken out.
 
-    Of any length, because what is too long for a column is an error on one database and none on the other.
+    Of any length, because text too long for a column is an error on one database and none on the other.
     """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        """What is stored of `value`."""
+        """The stored form of `value`."""
         return None if value is None else storable(value)
 
 
-def storable(words: str) -> str:
-    """`words` as every database can keep them."""
-    if words.isascii() and "\0" not in words:
-        return words
-    return words.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
+def storable(value: str) -> str:
+    """`value` as every database can keep it."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", "").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 setting = Table(

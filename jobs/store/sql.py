@@ -106,11 +106,11 @@ def is_transient(error: BaseException) -> bool:
     if state:
         return state in _PASSING or state.startswith(_PASSING_CLASSES)
     lost = type(cause).__module__.startswith("psycopg") and type(cause).__name__ == "OperationalError"
-    return lost and not any(words in str(cause) for words in _REFUSALS)
+    return lost and not any(refusal in str(cause) for refusal in _REFUSALS)
 
 
 def reason(error: BaseException) -> str:
-    """What a driver says, on one line."""
+    """A driver's message, on one line."""
     cause = getattr(error, "orig", None) or error
     return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
 
@@ -140,7 +140,7 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    words: Mapping[str, Any] = {
+    arguments: Mapping[str, Any] = {
         "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         "application_name": "giornata",
         "connect_timeout": 10,
@@ -149,7 +149,7 @@ def _postgresql(url: URL) -> Engine:
     }
     return create_engine(
         url.set(query={}),
-        connect_args=dict(words),
+        connect_args=dict(arguments),
         isolation_level="READ COMMITTED",
         # The driver sends rows one after the other without waiting, and says how many were new.
         use_insertmanyvalues=False,
@@ -164,22 +164,22 @@ _COUNTED = {"preserve_rowcount": True}
 def run_many(connection: Connection, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> int:
     """Run `statement` for each row of values for its parameters; how many rows of the table it changed.
 
-    The values go to the driver as they are, past what column types would make of them. Statements are kept
+    The values go to the driver as they are, past the conversions of column types. Statements are kept
     compiled, so they should be few, and made once.
     """
     if not rows:
         return 0
-    words, constants, order = _compiled(statement, connection.dialect)
+    sql_text, constants, order = _compiled(statement, connection.dialect)
     values: list[Any] = [{**constants, **row} for row in rows]
     if order:
         values = list(map(itemgetter(*order), values))
-    return connection.exec_driver_sql(words, values, execution_options=_COUNTED).rowcount
+    return connection.exec_driver_sql(sql_text, values, execution_options=_COUNTED).rowcount
 
 
 def insert_new(
     connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, unique: str | None = None
 ) -> int:
-    """Insert the rows that are not there already, by primary key or `unique`; how many there were.
+    """Insert the rows that are not there already, by primary key or `unique`; how many were new.
 
     All rows have the same keys. Columns not named get their defaults.
     """
@@ -191,15 +191,17 @@ def insert_new(
 @lru_cache(maxsize=64)
 def _insertion(table: Table, names: tuple[str, ...], dialect: str, unique: str | None) -> UpdateBase:
     keys = [unique] if unique else [column.name for column in table.primary_key]
-    found: dict[str, Any] = {column.name: column.default for column in table.c if column.default is not None}
-    defaults = {name: default.arg for name, default in found.items()}
+    column_defaults: dict[str, Any] = {
+        column.name: column.default for column in table.c if column.default is not None
+    }
+    defaults = {name: default.arg for name, default in column_defaults.items()}
     statement = insert_into(dialect, table).values({**defaults, **{name: bindparam(name) for name in names}})
     return statement.on_conflict_do_nothing(index_elements=keys)
 
 
 @lru_cache(maxsize=256)
 def _compiled(statement: UpdateBase, dialect: Dialect) -> tuple[str, dict[str, Any], tuple[str, ...]]:
-    """The driver's words, the values that are the same for all rows, and the order the driver wants."""
+    """The SQL text, the values that are the same for all rows, and the driver's order of the others."""
     compiled: Any = statement.compile(dialect=dialect)
     given = {name for name, bind in compiled.binds.items() if bind.required}
     constants = {name: value for name, value in compiled.params.items() if name not in given}

@@ -39,7 +39,7 @@ class StateMap:
 
         A position that no run of any state holds belongs to no item.
         """
-        found = []
+        ranges = []
         with self._database.read() as connection:
             for state in states:
                 # Neighbours are as far from their position as from their place in the line.
@@ -49,26 +49,26 @@ class StateMap:
                 )
                 part = lined.subquery()
                 ends = select(func.min(part.c.position), func.max(part.c.position)).group_by(part.c.island)
-                found += [StateRange(state, low, high) for low, high in connection.execute(ends)]
-        return found
+                ranges += [StateRange(state, low, high) for low, high in connection.execute(ends)]
+        return ranges
 
     def at(self, job_id: str, positions: Sequence[int]) -> dict[int, ItemState]:
         """The states of the items at these positions, as far as there are any."""
-        found: dict[int, ItemState] = {}
+        states: dict[int, ItemState] = {}
         with self._database.read() as connection:
             for start in range(0, len(positions), POINTS):
-                some = list(positions[start : start + POINTS])
+                chunk = list(positions[start : start + POINTS])
                 for state in ItemState:
                     query = select(item.c.position).where(
-                        item.c.job_id == job_id, item.c.state == str(state), item.c.position.in_(some)
+                        item.c.job_id == job_id, item.c.state == str(state), item.c.position.in_(chunk)
                     )
-                    found |= dict.fromkeys(connection.scalars(query), state)
-        return found
+                    states |= dict.fromkeys(connection.scalars(query), state)
+        return states
 
     def highest(self, job_id: str, states: Collection[ItemState] = tuple(ItemState)) -> int:
         """The highest position of an item in one of these states, -1 when there is none."""
         with self._database.read() as connection:
-            found = [
+            positions = [
                 connection.scalar(
                     select(func.max(item.c.position)).where(
                         item.c.job_id == job_id, item.c.state == str(state)
@@ -76,4 +76,4 @@ class StateMap:
                 )
                 for state in states
             ]
-        return max((place for place in found if place is not None), default=-1)
+        return max((place for place in positions if place is not None), default=-1)

@@ -32,7 +32,7 @@ _SHIFT = (
 
 
 class HeldAttempt(NamedTuple):
-    """A job that is locked: what a manager has to know before it changes anything."""
+    """A locked job: the columns that a manager reads before it changes anything."""
 
     state: JobState
     epoch: int
@@ -40,10 +40,10 @@ class HeldAttempt(NamedTuple):
 
 
 def lock_job(connection: Connection, job_id: str, *, shared: bool = False) -> HeldAttempt:
-    """A job that nobody else changes until this transaction ends; when `shared`, others may lock it so too.
+    """Lock a job until this transaction ends, against any change; when `shared`, others may lock it so too.
 
-    Whatever moves items takes this lock first, so that no two transactions wait for each other's rows.
-    Raises `UnknownJob`.
+    Every transaction that moves items takes this lock first, so that no two of them wait for each other's
+    rows. Raises `UnknownJob`.
     """
     row = connection.execute(_SHARED if shared else _LOCKED, {"job_id": job_id}).one_or_none()
     if row is None:
@@ -61,9 +61,9 @@ def move_items(
 ) -> int:
     """Apply an event to every item in `among` that matches `where` and knows the event; how many moved."""
     moved = 0
-    wanted = frozenset(among)
+    candidates = frozenset(among)
     for origin in origins(happened):
-        if origin not in wanted:
+        if origin not in candidates:
             continue
         target = ITEM_TRANSITIONS[origin, happened]
         statement = update(item).where(item.c.job_id == job_id, item.c.state == origin, *where)

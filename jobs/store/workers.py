@@ -20,7 +20,7 @@ class WorkerRepository:
         self._database, self._clock = database, clock
 
     def put(self, records: Sequence[WorkerRecord]) -> None:
-        """Write down the workers there are; those not named are gone."""
+        """Store the current workers; those not named are removed."""
         names = [record.worker for record in records]
         with self._database.write() as connection:
             connection.execute(delete(worker).where(worker.c.worker.not_in(names)))
@@ -33,7 +33,7 @@ class WorkerRepository:
             return [WorkerRecord(**row) for row in rows]
 
     def block(self, worker: str, kind: BlockKind, *, reason: str, by: str) -> None:
-        """Give a worker no more work; said again, the newer words stay."""
+        """Give a worker no more work; asked again, the newer reason stays."""
         now = self._clock.now()
         row = {"worker": worker, "kind": kind, "reason": reason, "actor": by, "at": now}
         with self._database.write() as connection:
@@ -41,15 +41,15 @@ class WorkerRepository:
             ledger.note(connection, "", kind, now=now, actor=by, detail=f"{worker}: {reason}")
 
     def unblock(self, worker: str, *, by: str) -> bool:
-        """Let a worker work again, whoever held it back; false when nobody did."""
+        """Lift all blocks of a worker; false when it had none."""
         with self._database.write() as connection:
-            found = connection.execute(delete(block).where(block.c.worker == worker)).rowcount > 0
-            if found:
+            was_blocked = connection.execute(delete(block).where(block.c.worker == worker)).rowcount > 0
+            if was_blocked:
                 ledger.note(connection, "", "unblock", now=self._clock.now(), actor=by, detail=worker)
-        return found
+        return was_blocked
 
     def blocks(self) -> list[BlockRecord]:
-        """Every block there is, by worker."""
+        """All blocks, by worker."""
         columns = (block.c.worker, block.c.kind, block.c.reason, block.c.actor, block.c.at)
         with self._database.read() as connection:
             rows = connection.execute(select(*columns).order_by(block.c.worker, block.c.kind)).all()

@@ -15,24 +15,24 @@ class EvaluationError(StyleError):
 
 
 class BadWeights(EvaluationError):
-    """`BadWeights(path, got, needed)`."""
+    """`BadWeights(path, actual, needed)`."""
 
     def __str__(self) -> str:
-        path, got, needed = self.args
-        return f"reading the weights of a judging network, {path}: got {got}, needed {needed}"
+        path, actual, needed = self.args
+        return f"reading the weights of a judging network, {path}: got {actual}, needed {needed}"
 
 
 class BadEvaluation(EvaluationError):
-    """`BadEvaluation(doing, got, needed)`."""
+    """`BadEvaluation(doing, actual, needed)`."""
 
     def __str__(self) -> str:
-        doing, got, needed = self.args
-        return f"{doing}: got {got}, needed {needed}"
+        doing, actual, needed = self.args
+        return f"{doing}: got {actual}, needed {needed}"
 
 
 class BadVotes(EvaluationError):
-    """`BadVotes(path, got, needed)`."""
+    """`BadVotes(path, actual, needed)`."""
 
     def __str__(self) -> str:
-        path, got, needed = self.args
-        return f"reading votes {path}: got {got}, needed {needed}"
+        path, actual, needed = self.args
+        return f"reading votes {path}: got {actual}, needed {needed}"

@@ -55,8 +55,8 @@ def _head(weights: Weights, number: int, width: int) -> Tensor:
     key = f"lin{number}.weight"
     tensor = weights.get(key, weights.get(f"lin{number}.model.1.weight"))
     if tensor is None or tuple(tensor.shape) != (1, width, 1, 1):
-        got = "nothing" if tensor is None else "×".join(map(str, tensor.shape))
-        raise BadWeights("LPIPS", f"{key} of {got}", f"1×{width}×1×1")
+        actual = "nothing" if tensor is None else "×".join(map(str, tensor.shape))
+        raise BadWeights("LPIPS", f"{key} of {actual}", f"1×{width}×1×1")
     return tensor.float()
 
 
@@ -67,7 +67,7 @@ def _unit(features: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Judges:
-    """The networks at hand, and why others are not, in words, under the name of what they would measure."""
+    """The networks at hand, and the reason for each missing one by the name of its measure."""
 
     trunks: dict[TrunkName, Trunk]
     lpips: dict[TrunkName, Lpips]
@@ -75,11 +75,11 @@ class Judges:
 
 
 def load_judges(place: Path | None = None) -> Judges:
-    """The trunks and heads that can be had without fetching anything.
+    """The trunks and heads of local files; nothing is fetched.
 
     `place` is an LPIPS file with its trunk, or a folder of such files; left out, the environment's
-    `GIORNATA_LPIPS` says it. A trunk that is not there is taken from torchvision's cache, without heads. What
-    is missing is told by `Judges.missing`. Raises `BadWeights` for a file that cannot be used.
+    `GIORNATA_LPIPS` names it. A trunk that is not there is taken from torchvision's cache, without heads.
+    `Judges.missing` lists what is missing. Raises `BadWeights` for a file that cannot be used.
     """
     trunks: dict[TrunkName, Trunk] = {}
     lpips: dict[TrunkName, Lpips] = {}
@@ -106,8 +106,8 @@ def weight_files(place: Path | None) -> list[Path]:
         if files:
             return files
     if not path.is_file():
-        got = "no weight file" if path.is_dir() else "no such file"
-        raise BadWeights(str(path), got, "an LPIPS .safetensors file, or a folder of them")
+        problem = "no weight file" if path.is_dir() else "no such file"
+        raise BadWeights(str(path), problem, "an LPIPS .safetensors file, or a folder of them")
     return [path]
 
 

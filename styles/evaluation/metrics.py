@@ -43,8 +43,8 @@ def luma(image: Image) -> Plane:
 def check_shapes(first: NDArray[Any], second: NDArray[Any]) -> None:
     """Raise `BadEvaluation` unless both images have one shape."""
     if first.shape != second.shape:
-        got, needed = ("×".join(map(str, image.shape)) for image in (second, first))
-        raise BadEvaluation("comparing images", f"shape {got}", needed)
+        actual, needed = ("×".join(map(str, image.shape)) for image in (second, first))
+        raise BadEvaluation("comparing images", f"shape {actual}", needed)
 
 
 def similarity(first: Image, second: Image) -> Similarity:

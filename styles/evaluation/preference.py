@@ -33,7 +33,7 @@ class Preference:
 
 
 def unheard(votes: Sequence[Vote]) -> str | None:
-    """Why these votes are too few to be told, in words, or None when they are enough."""
+    """Reason why these votes are too few to report, or None when they are enough."""
     answers = {person: sum(vote.person == person for vote in votes) for person in {v.person for v in votes}}
     diligent = sum(count >= LEAST_ANSWERS for count in answers.values())
     if diligent >= LEAST_PEOPLE:

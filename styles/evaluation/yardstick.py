@@ -1,4 +1,4 @@
-"""All measures of one painted photograph under their names, with what each is and which way is better."""
+"""All measures of one painted photograph by name, each with its title, family and better direction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Values = dict[str, float | None]
 
 
 class Family(StrEnum):
-    """What a measure says something of."""
+    """Subject of a measure."""
 
     CONTENT = "content"
     STYLE = "style"
@@ -72,7 +72,7 @@ class Yardstick:
     vgg: Encoder | None = None
 
     def missing(self) -> dict[str, str]:
-        """Measures that cannot be taken, and why, in words."""
+        """Measures that cannot be taken, and the reason for each."""
         missing = dict[str, str]()
         for name in MEASURES:
             reason = self.judges.missing.get(name) or self.judges.missing.get(name.rpartition("_")[0])
@@ -83,7 +83,7 @@ class Yardstick:
         return missing
 
     def features(self, image: Image) -> "Features":
-        """What the networks see in an image, float32, H x W x 3, sRGB 0..1."""
+        """The networks' features of an image, float32, H x W x 3, sRGB 0..1."""
         pixels = as_tensor(image)
         slices = {name: trunk.slices(pixels) for name, trunk in self.judges.trunks.items()}
         grams: dict[str, Tensor] = {}
@@ -128,7 +128,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Seen:
-    """An image and what the networks see in it, so that both are computed once."""
+    """An image and the networks' features of it, so that both are computed once."""
 
     image: Image = field(repr=False)
     features: Features

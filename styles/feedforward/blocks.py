@@ -41,7 +41,7 @@ def overlap(core: slice, start: int, stop: int) -> slice:
 
 
 def stage_window(stage: Stage, features: Tensor, block: Block) -> Tensor:
-    """What one output `block` of `stage` needs, padded: 1 x C x h x w, ready for a bare convolution."""
+    """Input that one output `block` of `stage` needs, padded: 1 x C x h x w, ready for a bare convolution."""
     y0, y1, x0, x1 = block
     pad = stage.shape.kernel // 2
     if stage.shape.scale == 0.5:

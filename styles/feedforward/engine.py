@@ -65,7 +65,7 @@ class FeedForwardRun:
         """
         role = self.engine.stages[self.phase].shape.role
         maps = {"open": (self.kept,), "close": (self.pre, self.kept)}.get(role, (self.pre,))
-        rows = tuple(one[0].permute(1, 2, 0).contiguous().cpu() for one in maps if one is not None)
+        rows = tuple(tensor[0].permute(1, 2, 0).contiguous().cpu() for tensor in maps if tensor is not None)
         return TileSnapshot(self.phase, self.moments, rows)
 
     def partial(self) -> Moments:
@@ -127,14 +127,14 @@ class FeedForwardRun:
 
         def work(block: Block) -> Moments | None:
             y0, y1, x0, x1 = block
-            made = F.conv2d(
+            response = F.conv2d(
                 stage_window(stage, features, block),
                 stage.conv.weight,
                 stage.conv.bias,
                 stride=2 if scale == 0.5 else 1,
             )
-            pre[:, :, y0:y1, x0:x1] = made
-            inside = made[0, :, overlap(rows, y0, y1), overlap(columns, x0, x1)]
+            pre[:, :, y0:y1, x0:x1] = response
+            inside = response[0, :, overlap(rows, y0, y1), overlap(columns, x0, x1)]
             return moments_of(inside.permute(1, 2, 0)) if inside.numel() else None
 
         parts = self._each_block(height, width, work)
@@ -174,10 +174,10 @@ class FeedForwardRun:
         pad = kernel // 2
         near = window(self.pre, (y0 - pad, y1 + pad), (x0 - pad, x1 + pad))
         stacked = F.conv2d(near, self.engine.last_rows).view(3, kernel, y1 - y0, -1)
-        made = self.engine.last_bias
+        response = self.engine.last_bias
         for shift in range(kernel):
-            made = made + stacked[:, shift, :, shift : shift + x1 - x0].float()
-        output[y0:y1, x0:x1] = torch.sigmoid(made).permute(1, 2, 0)
+            response = response + stacked[:, shift, :, shift : shift + x1 - x0].float()
+        output[y0:y1, x0:x1] = torch.sigmoid(response).permute(1, 2, 0)
 
 
 CPU_BLOCK_PX = 128  # measured by `giornata bench blocks`: larger ones fall out of cache

@@ -20,7 +20,7 @@ HALO_STEP_PX = 8  # halos are rounded up to it; a multiple of the stride
 
 @dataclass(frozen=True)
 class StageShape:
-    """What one convolution and the normalisation after it look like.
+    """Shape of one convolution and the normalisation after it.
 
     ``role`` is ``plain``, ``open`` (remember the input, then as plain) or ``close`` (add the remembered
     input instead of rectifying). ``scale`` is the resolution change: 0.5, 1 or 2; ``smooth`` tells that a
@@ -180,11 +180,11 @@ class TransformerNetwork(nn.Module):
         `pixels`: float32, N x 3 x H x W, sRGB 0..1, H and W multiples of 4 and at least 16.
         `weights`: float32, N x styles. Returns N x 3 x H x W, sRGB 0..1, on the same device.
         """
-        features, kept = pixels * 2 - 1, pixels
+        features, shortcut = pixels * 2 - 1, pixels
         for stage in self.normalised():
             role = stage.shape.role
             if role == "open":
-                kept = features
+                shortcut = features
             features = stage.convolve(features)
             mean = features.mean((2, 3), dtype=torch.float32)
             # Several times faster than a two-pass variance, and the features are near zero mean.
@@ -194,5 +194,5 @@ class TransformerNetwork(nn.Module):
                 scale, shift = stage.affine(mean, (variance + EPSILON).sqrt(), weights)
             scale, shift = (v.to(features.dtype)[:, :, None, None] for v in (scale, shift))
             features = features * scale + shift
-            features = features + kept if role == "close" else F.relu(features)
+            features = features + shortcut if role == "close" else F.relu(features)
         return torch.sigmoid(self.last(features).float())

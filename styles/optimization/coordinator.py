@@ -1,6 +1,6 @@
 """The conductor of one scale: asks for rounds over all tiles, and decides from the numbers it is sent.
 
-It is a generator and touches no pixel: whoever drives it, a loop over tiles or a cluster, sees the same
+It is a generator and touches no pixel: its driver, a loop over tiles or a cluster, sees the same
 decisions, and its `Position` is all that a checkpoint needs beside the tiles' own state.
 """
 
@@ -67,7 +67,7 @@ class Position:
 
 @dataclass(frozen=True)
 class StepDone:
-    """A finished step, for whoever shows it or keeps a checkpoint."""
+    """A finished step, for progress displays and checkpoints."""
 
     position: Position
     steps: int
@@ -92,7 +92,7 @@ class Coordinator:
         self.memory = LbfgsHistory(self.options.history, self.position.table)
 
     def run(self) -> Supersteps:
-        """Yields rounds, and a `StepDone` after each step; returns the last position. Raises `Diverged`."""
+        """Yield rounds, and a `StepDone` after each step; return the last position. Raises `Diverged`."""
         if self.position.products is None:
             parts = yield from self._loss()
             self._check_start(parts)

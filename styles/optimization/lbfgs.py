@@ -23,7 +23,7 @@ LEAST_CURVATURE = 1e-8  # of a pair: the cosine between step and gradient change
 
 @dataclass(frozen=True)
 class Direction:
-    """What an `NewDirection` needs, and the slope along it at its origin (negative when it leads down)."""
+    """Arguments of a `NewDirection`, and the slope along it at its origin (negative when it leads down)."""
 
     coefficients: tuple[float, ...]
     remember: bool
@@ -62,18 +62,18 @@ class LbfgsHistory:
     def _grow(self, rows: Tensor) -> None:
         """The table with the newest step and change in their places, and the oldest pair gone if need be."""
         k = self.pairs
-        known = torch.zeros(2 * k + 2, 2 * k + 2, dtype=torch.float64)
+        table = torch.zeros(2 * k + 2, 2 * k + 2, dtype=torch.float64)
         places = [*range(k), *range(k + 1, 2 * k + 1)]
         if k:
-            known[torch.tensor(places)[:, None], torch.tensor(places)] = self.table
+            table[torch.tensor(places)[:, None], torch.tensor(places)] = self.table
         order = [*places, k, 2 * k + 1]
         for row, place in ((0, k), (1, 2 * k + 1)):
             for column, other in enumerate(order):
-                known[place, other] = known[other, place] = rows[row, column]
+                table[place, other] = table[other, place] = rows[row, column]
         if k + 1 > self.keep:
             left = [i for i in range(2 * k + 2) if i not in (0, k + 1)]
-            known = known[torch.tensor(left)[:, None], torch.tensor(left)]
-        self.table = known
+            table = table[torch.tensor(left)[:, None], torch.tensor(left)]
+        self.table = table
 
     def _direction(self, rows: Tensor, remember: bool) -> Direction:
         k = self.pairs
@@ -81,8 +81,8 @@ class LbfgsHistory:
         table[: 2 * k, : 2 * k] = self.table
         with_gradient = self._with_gradient(rows, remember)
         table[2 * k, :] = table[:, 2 * k] = with_gradient
-        found = two_loop(table, k)
-        return Direction(tuple(found.tolist()), remember, float(found @ with_gradient))
+        coefficients = two_loop(table, k)
+        return Direction(tuple(coefficients.tolist()), remember, float(coefficients @ with_gradient))
 
     def _with_gradient(self, rows: Tensor, remember: bool) -> Tensor:
         """The newest gradient's products with the history as it is now, and with itself."""
@@ -97,19 +97,19 @@ class LbfgsHistory:
 
 def two_loop(table: Tensor, pairs: int) -> Tensor:
     """Coefficients of the direction over steps, changes and gradient, from all products between them."""
-    found = torch.zeros(2 * pairs + 1, dtype=torch.float64)
-    found[-1] = -1
+    coefficients = torch.zeros(2 * pairs + 1, dtype=torch.float64)
+    coefficients[-1] = -1
     shares = [0.0] * pairs
     for i in reversed(range(pairs)):
-        shares[i] = float(found @ table[:, i]) / float(table[i, pairs + i])
-        found[pairs + i] -= shares[i]
+        shares[i] = float(coefficients @ table[:, i]) / float(table[i, pairs + i])
+        coefficients[pairs + i] -= shares[i]
     if pairs:
         last = 2 * pairs - 1
-        found *= table[pairs - 1, last] / table[last, last]
+        coefficients *= table[pairs - 1, last] / table[last, last]
     for i in range(pairs):
-        back = float(found @ table[:, pairs + i]) / float(table[i, pairs + i])
-        found[i] += shares[i] - back
-    return found
+        back = float(coefficients @ table[:, pairs + i]) / float(table[i, pairs + i])
+        coefficients[i] += shares[i] - back
+    return coefficients
 
 
 DECREASE = 1e-4  # c1
@@ -130,36 +130,36 @@ Search = Generator[float, Point, Point]
 
 
 def strong_wolfe(start: Point, first_length: float) -> Search:
-    """Yields lengths, is sent points; returns one that meets both conditions, or the lowest it saw."""
+    """Yield lengths and take points; return a point that meets both conditions, or the lowest."""
     before, length = start, first_length
     for trial in range(TRIALS):
-        here = yield length
-        if _too_high(start, here) or (trial and here.loss >= before.loss):
-            return (yield from _zoom(start, before, here, TRIALS - trial))
-        if abs(here.slope) <= -CURVATURE * start.slope:
-            return here
-        if here.slope >= 0:
-            return (yield from _zoom(start, here, before, TRIALS - trial))
-        before, length = here, 2 * length
+        point = yield length
+        if _too_high(start, point) or (trial and point.loss >= before.loss):
+            return (yield from _zoom(start, before, point, TRIALS - trial))
+        if abs(point.slope) <= -CURVATURE * start.slope:
+            return point
+        if point.slope >= 0:
+            return (yield from _zoom(start, point, before, TRIALS - trial))
+        before, length = point, 2 * length
     return before
 
 
-def _too_high(start: Point, here: Point) -> bool:
-    return not here.loss <= start.loss + DECREASE * here.length * start.slope
+def _too_high(start: Point, point: Point) -> bool:
+    return not point.loss <= start.loss + DECREASE * point.length * start.slope
 
 
 def _zoom(start: Point, low: Point, high: Point, trials: int) -> Search:
     """Narrow the bracket; `low` is its better end."""
     for _ in range(trials):
-        here = yield _between(low, high)
-        if _too_high(start, here) or here.loss >= low.loss:
-            high = here
+        point = yield _between(low, high)
+        if _too_high(start, point) or point.loss >= low.loss:
+            high = point
             continue
-        if abs(here.slope) <= -CURVATURE * start.slope:
-            return here
-        if here.slope * (high.length - low.length) >= 0:
+        if abs(point.slope) <= -CURVATURE * start.slope:
+            return point
+        if point.slope * (high.length - low.length) >= 0:
             high = low
-        low = here
+        low = point
     return low
 
 

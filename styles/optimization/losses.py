@@ -1,6 +1,6 @@
 """Style and content losses, as functions of a picture's statistics rather than of its features.
 
-Whoever has the sums of all tiles can say the loss, and what every tile has to be told for its gradient.
+The sums of all tiles give the loss, and the signals that every tile needs for its gradient.
 
 Three conventions are in use; N is channels, M positions, G = F·Fᵀ the unnormalised Gram matrix, and the
 style's Gram matrix is scaled to the picture's number of positions where it appears unnormalised:
@@ -99,7 +99,7 @@ class Convention(StrEnum):
 
 
 class StyleTerm(StrEnum):
-    """What of two feature distributions is compared."""
+    """Statistic of two feature distributions that is compared."""
 
     GRAM = "gram"
     MEAN_STD = "mean-std"
@@ -130,27 +130,27 @@ def statistics_of(sums: LayerSums) -> LayerStatistics:
     return LayerStatistics(sums.total / weight, sums.products / weight)
 
 
-def gram_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
+def gram_loss(actual: LayerStatistics, target: LayerStatistics, convention: Convention) -> Tensor:
     """Distance of Gram matrices (Gatys et al. 2016, equations 3 to 5); a scalar."""
-    distance = (got.gram - wanted.gram).square().sum()
-    channels = len(got.mean)
+    distance = (actual.gram - target.gram).square().sum()
+    channels = len(actual.mean)
     match convention:
         case Convention.PAPER:
             return distance / (4 * channels**2)
         case Convention.ELEMENTS:
             return distance / channels**4
         case Convention.RELATIVE:
-            return distance / wanted.gram.square().sum().clamp_min(TINY)
+            return distance / target.gram.square().sum().clamp_min(TINY)
 
 
-def mean_std_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
+def mean_std_loss(actual: LayerStatistics, target: LayerStatistics, convention: Convention) -> Tensor:
     """Distance of means and standard deviations (Li et al. 2017, Huang and Belongie 2017); a scalar."""
-    means = (got.mean - wanted.mean).square().sum()
-    deviations = (got.deviation - wanted.deviation).square().sum()
+    means = (actual.mean - target.mean).square().sum()
+    deviations = (actual.deviation - target.deviation).square().sum()
     if convention is Convention.RELATIVE:
-        energy = wanted.mean.square().sum() + wanted.deviation.square().sum()
+        energy = target.mean.square().sum() + target.deviation.square().sum()
         return (means + deviations) / energy.clamp_min(TINY)
-    return (means + deviations) / len(got.mean)
+    return (means + deviations) / len(actual.mean)
 
 
 class _TraceOfRoot(torch.autograd.Function):
@@ -170,23 +170,23 @@ class _TraceOfRoot(torch.autograd.Function):
         return above[0] * 0.5 * vectors / roots @ vectors.T
 
 
-def wasserstein_loss(got: LayerStatistics, wanted: LayerStatistics, convention: Convention) -> Tensor:
+def wasserstein_loss(actual: LayerStatistics, target: LayerStatistics, convention: Convention) -> Tensor:
     """Squared 2-Wasserstein distance of the two Gaussians with these moments; a scalar.
 
     |m₁ - m₂|² + tr(C₁ + C₂ - 2·(C₂^½·C₁·C₂^½)^½), the mean over channels (Dowson and Landau 1982; used for
     styles by K. Crowson 2021), or relative to the style's own |m₂|² + tr C₂.
     """
-    floor = COVARIANCE_FLOOR * torch.eye(len(got.mean), dtype=got.mean.dtype)
-    mine, theirs = got.covariance + floor, wanted.covariance + floor
-    values, vectors = torch.linalg.eigh(theirs)
+    floor = COVARIANCE_FLOOR * torch.eye(len(actual.mean), dtype=actual.mean.dtype)
+    actual_covariance, target_covariance = actual.covariance + floor, target.covariance + floor
+    values, vectors = torch.linalg.eigh(target_covariance)
     root = vectors * values.clamp_min(TINY).sqrt() @ vectors.T
-    inner = root @ mine @ root
+    inner = root @ actual_covariance @ root
     cross: Tensor = _TraceOfRoot.apply((inner + inner.T) / 2)
-    means = (got.mean - wanted.mean).square().sum()
-    distance = means + mine.trace() + theirs.trace() - 2 * cross
+    means = (actual.mean - target.mean).square().sum()
+    distance = means + actual_covariance.trace() + target_covariance.trace() - 2 * cross
     if convention is Convention.RELATIVE:
-        return distance / (wanted.mean.square().sum() + theirs.trace())
-    return distance / len(got.mean)
+        return distance / (target.mean.square().sum() + target_covariance.trace())
+    return distance / len(actual.mean)
 
 
 STYLE_LOSSES = {
@@ -197,7 +197,7 @@ STYLE_LOSSES = {
 
 
 def content_factor(convention: Convention, *, elements: int, energy: float) -> float:
-    """What Σ(F - P)² is multiplied with; `elements` is N·M and `energy` ΣP²."""
+    """The factor of Σ(F - P)²; `elements` is N·M and `energy` ΣP²."""
     match convention:
         case Convention.PAPER:
             return 0.5

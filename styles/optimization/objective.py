@@ -41,7 +41,7 @@ class LossParts:
 
 @dataclass(frozen=True, eq=False)
 class LayerGradients:
-    """What a tile needs for its gradient.
+    """Signals that a tile needs for its gradient.
 
     At a position with mask m and features f the gradient by f is m·(matrix·f + vector) for a style layer
     and factor·(f - p) for a content layer. Matrices are C x C, vectors C, float64 on the CPU.
@@ -54,7 +54,7 @@ class LayerGradients:
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Options and targets at one scale; `positions` maps a content layer to C·H·W, `pixels` is 3·H·W."""
+    """Options and targets at one scale; `elements` maps a content layer to C·H·W, `pixels` is 3·H·W."""
 
     options: GatysOptions
     targets: tuple[StyleTarget, ...]

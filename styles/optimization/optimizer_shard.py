@@ -83,7 +83,7 @@ def dot(left: Tensor, right: Tensor) -> float:
 
 
 def in_memory(vector: Tensor) -> Tensor:
-    """Keeps a vector where it is."""
+    """Keep a vector where it is."""
     return vector
 
 
@@ -107,7 +107,7 @@ class OptimizerShard:
         self.newest = self._kept(gradient)
         own = (self.picture - self.origin, gradient - self.gradient, gradient)
         basis = (*self.steps, *self.changes, *own)
-        rows = torch.tensor([[dot(mine, other) for other in basis] for mine in own], dtype=torch.float64)
+        rows = torch.tensor([[dot(vector, other) for other in basis] for vector in own], dtype=torch.float64)
         reach = float(gradient.abs().sum(dtype=torch.float64))
         return DotProducts(rows, dot(gradient, self.direction), reach, gradient.numel())
 

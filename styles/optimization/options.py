@@ -50,7 +50,7 @@ class GatysOptions(BaseModel):
     `alpha` weighs content and `beta` style as in the paper, under `convention`; `steps` are those of the
     smallest scale, of which every larger one does `steps_ratio` times the one before. `averaging` is the
     decay of a running mean of the iterates, 0 for none. `style_scale` is the size of the style picture
-    against that of the content. `rate` of nothing is 1 for L-BFGS and 0.02 for Adam.
+    against that of the content. `rate` of None is 1 for L-BFGS and 0.02 for Adam.
 
     The default term is Wasserstein's: a Gram matrix is mostly the channels' means, and one that is close to
     another, relative to its size, need not look like it. With `term` gram some 40 times this β are needed.

@@ -31,7 +31,7 @@ def as_batch(pixels: Tensor) -> Tensor:
 
 @dataclass(eq=False)
 class TileWork:
-    """`core` lies inside the tile's pixels; `masks` (h x w, 0..1, the tile's size) by region, if confined.
+    """A tile; `core` lies inside its pixels; `masks` (h x w, 0..1, the tile's size) by region, if confined.
 
     Belongs to one thread. Between `forward` and `backward` it holds the features when asked to keep them;
     otherwise `backward` computes them again.
@@ -49,30 +49,30 @@ class TileWork:
         """Remember the content's features over the core; `pixels` float, h x w x 3, sRGB 0..1."""
         layers = tuple(self.options.wanted_content)
         with torch.no_grad():
-            found = self.encoder(as_batch(pixels), layers) if layers else {}
-        self.content = {layer: self._cored(layer, features).clone() for layer, features in found.items()}
+            content = self.encoder(as_batch(pixels), layers) if layers else {}
+        self.content = {layer: self._cored(layer, features).clone() for layer, features in content.items()}
 
     def forward(self, pixels: Tensor, *, keep: bool = False) -> TileSums:
         """Sums over the core of `pixels` (float, h x w x 3, sRGB 0..1)."""
         if keep:
             leaf = pixels.detach().requires_grad_()
-            found = self._features(leaf)
-            self._kept = (leaf, found)
+            features = self._features(leaf)
+            self._kept = (leaf, features)
         else:
             with torch.no_grad():
-                found = self._features(pixels)
+                features = self._features(pixels)
         with torch.no_grad():
-            return self._sums(pixels, found)
+            return self._sums(pixels, features)
 
     def backward(self, pixels: Tensor, gradients: LayerGradients) -> Tensor:
         """The gradient by `pixels`, h x w x 3, halo included, of what this core adds to the loss."""
-        leaf, found = self._kept or (pixels.detach().requires_grad_(), {})
+        leaf, features = self._kept or (pixels.detach().requires_grad_(), {})
         self._kept = None
-        found = found or self._features(leaf)
-        roots = list(found)
+        features = features or self._features(leaf)
+        roots = list(features)
         if roots:
-            pushes = [self._push(layer, found[layer].detach(), gradients) for layer in roots]
-            torch.autograd.backward([found[layer] for layer in roots], pushes)
+            pushes = [self._push(layer, features[layer].detach(), gradients) for layer in roots]
+            torch.autograd.backward([features[layer] for layer in roots], pushes)
         if gradients.variation:
             smooth = variation_sum(leaf, self.core, self.options.tv_power)
             (gradients.variation * smooth).backward()
@@ -93,30 +93,30 @@ class TileWork:
         stride = self.encoder.architecture.stride(layer)
         return F.avg_pool2d(mask[None, None], stride)[0, 0][at_layer(self.core, stride)]
 
-    def _sums(self, pixels: Tensor, found: dict[str, Tensor]) -> TileSums:
+    def _sums(self, pixels: Tensor, features: dict[str, Tensor]) -> TileSums:
         styles = {
-            (region, layer): sums_of(self._cored(layer, found[layer]), self._mask(region, layer))
+            (region, layer): sums_of(self._cored(layer, features[layer]), self._mask(region, layer))
             for region in self.regions
             for layer in self.options.wanted_style
         }
         content = {
-            layer: float((self._cored(layer, found[layer]) - wanted).double().square().sum())
-            for layer, wanted in self.content.items()
+            layer: float((self._cored(layer, features[layer]) - target).double().square().sum())
+            for layer, target in self.content.items()
         }
-        energy = {layer: float(wanted.double().square().sum()) for layer, wanted in self.content.items()}
+        energy = {layer: float(target.double().square().sum()) for layer, target in self.content.items()}
         variation = float(variation_sum(pixels, self.core, self.options.tv_power)) if self.options.tv else 0.0
         return TileSums(styles, content, energy, variation)
 
     def _push(self, layer: str, features: Tensor, gradients: LayerGradients) -> Tensor:
         """The gradient of the loss by a layer's features, zero outside the core."""
         push = torch.zeros_like(features)
-        inside, mine = self._cored(layer, push), self._cored(layer, features)
+        inside, core_features = self._cored(layer, push), self._cored(layer, features)
         for region in self.regions:
             key: LayerKey = (region, layer)
             if key in gradients.styles:
-                inside += self._style_push(mine, gradients.styles[key], self._mask(region, layer))
+                inside += self._style_push(core_features, gradients.styles[key], self._mask(region, layer))
         if layer in gradients.content:
-            inside += gradients.content[layer] * (mine - self.content[layer])
+            inside += gradients.content[layer] * (core_features - self.content[layer])
         return push
 
     @staticmethod

@@ -19,14 +19,14 @@ TORCHVISION_DEVIATION = (0.229, 0.224, 0.225)
 
 
 class Pooling(StrEnum):
-    """What lies between two blocks."""
+    """Pooling between two blocks."""
 
     AVERAGE = "average"
     MAXIMUM = "max"
 
 
 class Preprocessing(StrEnum):
-    """What a weight file expects of pixels; the wrong one gives features without a word of warning.
+    """Pixel format that a weight file expects; the wrong one gives wrong features without a warning.
 
     `caffe`: BGR, times 255, minus the ImageNet mean (the original weights). `torchvision`: RGB, minus a
     mean, over a deviation. `centred`: RGB to -1..1 (the compact encoder).
@@ -38,7 +38,7 @@ class Preprocessing(StrEnum):
 
 
 def preprocessed(pixels: Tensor, kind: Preprocessing) -> Tensor:
-    """sRGB 0..1, N x 3 x H x W -> what the first convolution expects, same shape and type."""
+    """sRGB 0..1, N x 3 x H x W -> input of the first convolution, same shape and type."""
 
     def channels(values: tuple[float, float, float]) -> Tensor:
         return pixels.new_tensor(values).view(1, 3, 1, 1)
@@ -73,14 +73,14 @@ class Encoder(nn.Module):
         super().__init__()
         self.architecture, self.preprocessing, self.pooling = architecture, preprocessing, pooling
         self.identity = identity
-        self.steps = [one for one in architecture.convolutions() if f"conv{one.key}.weight" in weights]
+        self.steps = [step for step in architecture.convolutions() if f"conv{step.key}.weight" in weights]
         for key, tensor in weights.items():
             self.register_buffer(key.replace(".", "_"), tensor.float(), persistent=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The rectified layers these weights reach."""
-        return tuple(f"relu{one.key}" for one in self.steps)
+        return tuple(f"relu{step.key}" for step in self.steps)
 
     def check(self, layers: Collection[str]) -> None:
         """Raise `UnknownLayer` unless the weights reach all of `layers`."""
@@ -89,14 +89,14 @@ class Encoder(nn.Module):
                 raise UnknownLayer(layer, self.layers)
 
     def forward(self, pixels: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu3_1``, ``conv4_2`` …), each N x C x H/stride x W/stride.
+        """Features of `layers` (``relu3_1``, ``conv4_2`` …), each N x C x H/stride x W/stride.
 
         `pixels`: float, N x 3 x H x W, sRGB 0..1. Odd sides lose their last row or column in pooling. Pixels
         go on beyond the border as they end there, as in crowsonkb/style-transfer-pytorch; maps do with zeros.
         """
         # Zeros outside would look like a dark frame, and an optimisation paints one against it.
         features = F.pad(preprocessed(pixels, self.preprocessing), (1, 1, 1, 1), mode="replicate")
-        found = dict[str, Tensor]()
+        outputs = dict[str, Tensor]()
         for step in self.steps:
             if step.opens_block:
                 features = self._pooled(features)
@@ -104,12 +104,12 @@ class Encoder(nn.Module):
             response = F.conv2d(features, weight, bias, padding=0 if step is self.steps[0] else 1)
             features = F.relu(response)
             if f"conv{step.key}" in layers:
-                found[f"conv{step.key}"] = response
+                outputs[f"conv{step.key}"] = response
             if f"relu{step.key}" in layers:
-                found[f"relu{step.key}"] = self._tapped(features, step.key)
-            if len(found) == len(layers):
+                outputs[f"relu{step.key}"] = self._tapped(features, step.key)
+            if len(outputs) == len(layers):
                 break
-        return found
+        return outputs
 
     def _pooled(self, features: Tensor) -> Tensor:
         return F.avg_pool2d(features, 2) if self.pooling is Pooling.AVERAGE else F.max_pool2d(features, 2)
@@ -122,11 +122,11 @@ class Encoder(nn.Module):
 def random_weights(architecture: Architecture, *, seed: int) -> dict[str, Tensor]:
     """Weights as He et al. 2015 draw them: where a training starts, and what tests of exactness use."""
     generator = torch.Generator().manual_seed(seed)
-    made: dict[str, Tensor] = {}
-    for one in architecture.convolutions():
-        scale = (2 / (9 * one.inputs)) ** 0.5
-        made[f"conv{one.key}.weight"] = scale * torch.randn(
-            one.outputs, one.inputs, 3, 3, generator=generator
+    weights: dict[str, Tensor] = {}
+    for conv in architecture.convolutions():
+        scale = (2 / (9 * conv.inputs)) ** 0.5
+        weights[f"conv{conv.key}.weight"] = scale * torch.randn(
+            conv.outputs, conv.inputs, 3, 3, generator=generator
         )
-        made[f"conv{one.key}.bias"] = torch.zeros(one.outputs)
-    return made
+        weights[f"conv{conv.key}.bias"] = torch.zeros(conv.outputs)
+    return weights

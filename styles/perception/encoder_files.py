@@ -34,17 +34,17 @@ def encoder_file(name: str) -> Path:
 
 
 def encoder_version(name: str) -> str:
-    """Changes when the weights behind `name` do: a hash for files that we know, size and time for others."""
+    """Version of the weights behind `name`: a hash for files that we know, size and time for others."""
     path = encoder_file(name)
     if path == torchvision_file():
         return TORCHVISION_FILE  # its name holds its hash
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
-        return str(path)  # whoever reads it will say so
+        return str(path)  # reading it will fail with the reason
     if path == SHIPPED:
-        return _sha256(path, found.st_mtime_ns)
-    return f"{found.st_size}-{found.st_mtime_ns}"
+        return _sha256(path, status.st_mtime_ns)
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 @lru_cache(maxsize=4)

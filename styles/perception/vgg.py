@@ -45,16 +45,16 @@ class Architecture:
     @property
     def layers(self) -> tuple[str, ...]:
         """Every rectified layer, in order."""
-        return tuple(f"relu{one.key}" for one in self.convolutions())
+        return tuple(f"relu{conv.key}" for conv in self.convolutions())
 
     def find(self, layer: str) -> Convolution:
         """The convolution behind a layer name. Raises `UnknownLayer`."""
         match = _LAYER.fullmatch(layer)
         key = f"{match[2]}_{match[3]}" if match else ""
-        found = next((one for one in self.convolutions() if one.key == key), None)
-        if found is None:
+        convolution = next((conv for conv in self.convolutions() if conv.key == key), None)
+        if convolution is None:
             raise UnknownLayer(layer, self.layers)
-        return found
+        return convolution
 
     def stride(self, layer: str) -> int:
         """Pixels between two positions of a layer."""
@@ -63,11 +63,11 @@ class Architecture:
     def field_px(self, layer: str) -> int:
         """Side of the square of pixels that one position of a layer sees: its receptive field."""
         last, side, jump = self.find(layer), 1, 1
-        for one in self.convolutions():
-            if one.opens_block:
+        for conv in self.convolutions():
+            if conv.opens_block:
                 side, jump = side + jump, 2 * jump
             side += 2 * jump
-            if one == last:
+            if conv == last:
                 break
         return side
 
@@ -91,17 +91,17 @@ class Architecture:
 
     def work_per_px(self, layers: tuple[str, ...]) -> float:
         """Multiplications per pixel of one pass forward to the deepest of `layers`."""
-        keys = [one.key for one in self.convolutions()]
+        keys = [conv.key for conv in self.convolutions()]
         last = max(keys.index(self.find(layer).key) for layer in layers)
         used = list(self.convolutions())[: last + 1]
-        return sum(9 * one.inputs * one.outputs / self.stride(f"relu{one.key}") ** 2 for one in used)
+        return sum(9 * conv.inputs * conv.outputs / self.stride(f"relu{conv.key}") ** 2 for conv in used)
 
     def bytes_per_px(self, layers: tuple[str, ...], itemsize: int) -> float:
-        """What the features that a backward pass needs weigh per pixel: every response and every pooling."""
-        keys = [one.key for one in self.convolutions()]
+        """Bytes per pixel of the features that a backward pass needs: every response and every pooling."""
+        keys = [conv.key for conv in self.convolutions()]
         last = max(keys.index(self.find(layer).key) for layer in layers)
         used = list(self.convolutions())[: last + 1]
-        maps = sum(one.outputs / self.stride(f"relu{one.key}") ** 2 for one in used)
+        maps = sum(conv.outputs / self.stride(f"relu{conv.key}") ** 2 for conv in used)
         pooled = sum(
             before.outputs / self.stride(f"relu{after.key}") ** 2
             for before, after in pairwise(used)

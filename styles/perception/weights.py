@@ -35,7 +35,7 @@ KNOWN_PREPROCESSING = {"d01eb7cb": Preprocessing.CAFFE, "dcbb9e9d": Preprocessin
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """What was asked for: `auto`, `compact`, `vgg19` or the path of a file.
+    """The requested encoder: `auto`, `compact`, `vgg19` or the path of a file.
 
     `auto` is the full VGG-19 where torchvision's file lies in its cache, otherwise the compact encoder:
     nothing is fetched unasked. `preprocessing` is for files that do not say what they expect.
@@ -47,7 +47,7 @@ class EncoderChoice:
 
 
 def load_encoder(choice: EncoderChoice) -> Encoder:
-    """The encoder asked for, float32, on the CPU. Raises `BadEncoder`, or `BadOptions` for its pooling."""
+    """The chosen encoder, float32, on the CPU. Raises `BadEncoder`, or `BadOptions` for its pooling."""
     path = resolved(choice)
     encoder = _cached(path, path.stat().st_mtime_ns, choice.preprocessing)
     if encoder.architecture != VGG19 and choice.pooling is Pooling.MAXIMUM:
@@ -91,11 +91,11 @@ def _cached(path: Path, stamp_ns: int, preprocessing: Preprocessing | None) -> E
 
 
 def read_encoder(path: Path, *, preprocessing: Preprocessing | None = None) -> Encoder:
-    """Read a weight file: ours, VGG-19 by convolution names, or torchvision's. Raises `BadEncoder`."""
+    """Read a weight file: compact, VGG-19 by convolution names, or torchvision's. Raises `BadEncoder`."""
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     header, tensors = _read(path)
-    ours = header.get("format") == COMPACT_FORMAT
-    if ours:
+    is_compact = header.get("format") == COMPACT_FORMAT
+    if is_compact:
         expects, architecture = Preprocessing.CENTRED, compact_architecture(path, tensors)
     else:
         tensors, expects = _by_name(path, tensors, sha256)
@@ -117,10 +117,10 @@ def compact_architecture(path: Path, tensors: Mapping[str, Tensor]) -> Architect
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         if path.suffix in (".pth", ".pt"):
-            found = torch.load(path, weights_only=True, map_location="cpu")
-            if not isinstance(found, Mapping):
-                raise BadEncoder(str(path), type(found).__name__, "a mapping of names to tensors")
-            return {}, {key: value for key, value in found.items() if isinstance(value, Tensor)}
+            state = torch.load(path, weights_only=True, map_location="cpu")
+            if not isinstance(state, Mapping):
+                raise BadEncoder(str(path), type(state).__name__, "a mapping of names to tensors")
+            return {}, {key: value for key, value in state.items() if isinstance(value, Tensor)}
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
         return header, load_file(path)
@@ -138,8 +138,8 @@ def _by_name(
         return dict(tensors), Preprocessing.CAFFE
     numbered = dict(zip(_torchvision_keys(), VGG19.convolutions(), strict=True))
     named = {
-        f"conv{one.key}.{part}": tensors[f"{key}.{part}"]
-        for key, one in numbered.items()
+        f"conv{conv.key}.{part}": tensors[f"{key}.{part}"]
+        for key, conv in numbered.items()
         for part in ("weight", "bias")
         if f"{key}.{part}" in tensors
     }
@@ -154,8 +154,8 @@ def _by_name(
 def _torchvision_keys() -> list[str]:
     """``features.0`` … in the order of our convolutions: every ReLU and pooling counts."""
     keys, index = [], 0
-    for one in VGG19.convolutions():
-        index += 1 if one.opens_block else 0
+    for conv in VGG19.convolutions():
+        index += 1 if conv.opens_block else 0
         keys.append(f"features.{index}")
         index += 2
     return keys
@@ -164,13 +164,13 @@ def _torchvision_keys() -> list[str]:
 def checked(path: Path, tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
     """The tensors an encoder uses, every shape right and every number finite. Raises `BadEncoder`."""
     used: dict[str, Tensor] = {}
-    for one in architecture.convolutions():
-        if f"conv{one.key}.weight" not in tensors:
+    for conv in architecture.convolutions():
+        if f"conv{conv.key}.weight" not in tensors:
             break
         shapes = {
-            f"conv{one.key}.weight": (one.outputs, one.inputs, 3, 3),
-            f"conv{one.key}.bias": (one.outputs,),
-            f"tap{one.key}.weight": (one.outputs, one.outputs),
+            f"conv{conv.key}.weight": (conv.outputs, conv.inputs, 3, 3),
+            f"conv{conv.key}.bias": (conv.outputs,),
+            f"tap{conv.key}.weight": (conv.outputs, conv.outputs),
         }
         for key, shape in shapes.items():
             if key not in tensors and key.startswith("tap"):
@@ -183,8 +183,8 @@ def checked(path: Path, tensors: Mapping[str, Tensor], architecture: Architectur
 
 def _sound(path: Path, key: str, tensor: Tensor | None, shape: tuple[int, ...]) -> Tensor:
     if tensor is None or tuple(tensor.shape) != shape:
-        got = "nothing" if tensor is None else "×".join(map(str, tensor.shape))
-        raise BadEncoder(str(path), f"{key} of {got}", f"{key} of {'×'.join(map(str, shape))}")
+        actual = "nothing" if tensor is None else "×".join(map(str, tensor.shape))
+        raise BadEncoder(str(path), f"{key} of {actual}", f"{key} of {'×'.join(map(str, shape))}")
     if not torch.isfinite(tensor).all():
         raise BadEncoder(str(path), f"{key} with NaN or infinite values", "finite numbers")
     return tensor

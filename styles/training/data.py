@@ -34,8 +34,8 @@ def to_unit(pixels: Tensor) -> Tensor:
 def pictures_in(folders: Iterable[Path], *, without: Iterable[str] = ()) -> tuple[Path, ...]:
     """Picture files below `folders`, sorted, less those whose stems are in `without`."""
     left_out = frozenset(without)
-    found = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
-    return tuple(path for path in found if path.stem not in left_out)
+    paths = sorted(p for f in folders for p in f.rglob("*") if p.suffix.lower() in SUFFIXES)
+    return tuple(path for path in paths if path.stem not in left_out)
 
 
 class PhotoCrops:

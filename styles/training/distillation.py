@@ -80,25 +80,28 @@ class Student(nn.Module):
         )
 
     def forward(self, pixels: Tensor, *, apart: bool = False) -> dict[str, Tensor]:
-        """The student's idea of every teacher layer; see `features` for `apart`."""
-        return {layer: self.head(layer)(found) for layer, found in self.features(pixels, apart=apart).items()}
+        """The student's prediction of every teacher layer; see `features` for `apart`."""
+        return {
+            layer: self.head(layer)(features)
+            for layer, features in self.features(pixels, apart=apart).items()
+        }
 
     def head(self, layer: str) -> nn.Conv2d:
         """The linear map onto a teacher layer."""
-        found = self.heads[layer]
-        assert isinstance(found, nn.Conv2d)  # noqa: S101 - as made above
-        return found
+        head = self.heads[layer]
+        assert isinstance(head, nn.Conv2d)  # noqa: S101 - as made above
+        return head
 
     @torch.no_grad()
-    def fit_heads(self, pixels: Tensor, wanted: dict[str, Tensor]) -> None:
+    def fit_heads(self, pixels: Tensor, targets: dict[str, Tensor]) -> None:
         """Set the maps to the least squares solution for one batch: a start that saves hundreds of steps."""
-        for layer, found in self.features(pixels).items():
-            mine = found.permute(1, 0, 2, 3).flatten(1).double()
-            theirs = wanted[layer].permute(1, 0, 2, 3).flatten(1).double()
-            mine = torch.cat([mine, torch.ones_like(mine[:1])])
-            square = mine @ mine.T
+        for layer, features in self.features(pixels).items():
+            student = features.permute(1, 0, 2, 3).flatten(1).double()
+            teacher = targets[layer].permute(1, 0, 2, 3).flatten(1).double()
+            student = torch.cat([student, torch.ones_like(student[:1])])
+            square = student @ student.T
             square += RIDGE * square.trace() / len(square) * torch.eye(len(square))
-            solved = torch.linalg.solve(square, mine @ theirs.T).T.float()
+            solved = torch.linalg.solve(square, student @ teacher.T).T.float()
             head = self.head(layer)
             head.weight.copy_(solved[:, :-1, None, None])
             if head.bias is not None:
@@ -111,18 +114,18 @@ class Student(nn.Module):
         gradients are noise, and would drown what the first ones have to learn.
         """
         features, seen = F.pad(pixels * 2 - 1, (1, 1, 1, 1), mode="replicate"), {}
-        for one in self.architecture.convolutions():
-            if one.opens_block:
+        for conv in self.architecture.convolutions():
+            if conv.opens_block:
                 features = F.avg_pool2d(features, 2)
-            weight, bias = (self.weights[f"conv{one.key}_{part}"] for part in ("weight", "bias"))
-            features = F.relu(F.conv2d(features, weight, bias, padding=0 if one.key == "1_1" else 1))
-            if f"relu{one.key}" in TAPS:
-                seen[f"relu{one.key}"] = features
+            weight, bias = (self.weights[f"conv{conv.key}_{part}"] for part in ("weight", "bias"))
+            features = F.relu(F.conv2d(features, weight, bias, padding=0 if conv.key == "1_1" else 1))
+            if f"relu{conv.key}" in TAPS:
+                seen[f"relu{conv.key}"] = features
                 features = features.detach() if apart else features
         return seen
 
     def shipped(self) -> dict[str, Tensor]:
-        """What an `Encoder` needs: the convolutions, and for each tap the root of what its map measures.
+        """Weights of an `Encoder`: the convolutions, and for each tap the root of what its map measures.
 
         For a map W and features f, |W f| = |K f| with K the symmetric root of the transpose of W times W;
         the same holds for Gram matrices in the Frobenius norm.
@@ -157,11 +160,11 @@ class Teachers(nn.Module):
     def learn_scales(self, pixels: Tensor) -> dict[str, int]:
         """Fix the scales by a batch; returns the channels of every layer."""
         seen = self(pixels)
-        self.scales = {layer: found.square().mean().rsqrt() for layer, found in seen.items()}
+        self.scales = {layer: features.square().mean().rsqrt() for layer, features in seen.items()}
         scaled = self(pixels)
-        self.spreads = {layer: spread(found) for layer, found in scaled.items()}
-        self.energies = {layer: gram(found).square().mean() for layer, found in scaled.items()}
-        return {layer: found.shape[1] for layer, found in seen.items()}
+        self.spreads = {layer: spread(features) for layer, features in scaled.items()}
+        self.energies = {layer: gram(features).square().mean() for layer, features in scaled.items()}
+        return {layer: features.shape[1] for layer, features in seen.items()}
 
 
 def spread(features: Tensor) -> Tensor:
@@ -185,7 +188,7 @@ def unusual(crops: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class Distiller:
-    """Holds what a step needs; `run` yields after every step."""
+    """State of a distillation; `run` yields after every step."""
 
     def __init__(
         self,
@@ -223,7 +226,7 @@ class Distiller:
             state = torch.load(path, weights_only=True)
             self.student.load_state_dict(state["student"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.cycles = state["step"], tuple(Cycle(*one) for one in state["cycles"])
+            self.step, self.cycles = state["step"], tuple(Cycle(*fields) for fields in state["cycles"])
             if self.plan.steps > sum(cycle.steps for cycle in self.cycles):
                 self._begin_cycle()
             else:
@@ -273,14 +276,16 @@ class Distiller:
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):  # four times the speed where the processor has the units
             apart = self.step < APART_SHARE * self.cycles[0].steps
-            wanted, got = self.teachers(pixels), self.student(pixels, apart=apart)
+            targets, outputs = self.teachers(pixels), self.student(pixels, apart=apart)
         losses, parts = [], {}
         for layer in TAPS:
             edge = DEEP_BORDER if layer in DEEP_LAYERS else 0
-            mine, theirs = (one[:, :, edge : one.shape[2] - edge, edge : one.shape[3] - edge].float()
-                            for one in (got[layer], wanted[layer]))  # fmt: skip
-            feature = (mine - theirs).square().mean() / self.teachers.spreads[layer]
-            style = (gram(mine) - gram(theirs)).square().mean() / self.teachers.energies[layer]
+            student, teacher = (
+                tensor[:, :, edge : tensor.shape[2] - edge, edge : tensor.shape[3] - edge].float()
+                for tensor in (outputs[layer], targets[layer])
+            )
+            feature = (student - teacher).square().mean() / self.teachers.spreads[layer]
+            style = (gram(student) - gram(teacher)).square().mean() / self.teachers.energies[layer]
             weight = TRUE_WEIGHT if layer in TRUE_LAYERS else 1.0
             losses.append(weight * (feature + GRAM_WEIGHT * style))
             parts[layer] = float(feature.detach())

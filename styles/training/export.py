@@ -128,7 +128,7 @@ def publish_encoder(
 
 def cycle_words(cycles: Sequence[Cycle]) -> str:
     """Such as "600 steps at a peak rate of 0.0015, then 200 steps at a peak rate of 0.0005"."""
-    return ", then ".join(f"{one.steps} steps at a peak rate of {one.peak_rate:g}" for one in cycles)
+    return ", then ".join(f"{cycle.steps} steps at a peak rate of {cycle.peak_rate:g}" for cycle in cycles)
 
 
 def centre_square(path: Path, side_px: int) -> Tensor:

@@ -29,7 +29,7 @@ TEACHERS = (
 
 @dataclass(frozen=True)
 class LearntStyle:
-    """A style that was written: its card, and where."""
+    """A written style: its card and its file."""
 
     card: StyleCard
     path: Path
@@ -76,8 +76,8 @@ def rebuilt_db(network: UniversalNetwork, pictures: Sequence[Tensor]) -> dict[st
     means = {}
     for level in range(2 if network.shape.is_picture else 1, LEVELS + 1):
         errors = [
-            (network.decode(network.encode(one, level)[-1], level).clamp(0, 1) - one).square().mean()
-            for one in pictures
+            (network.decode(network.encode(picture, level)[-1], level).clamp(0, 1) - picture).square().mean()
+            for picture in pictures
         ]
         means[f"level{level}"] = float(np.mean([-10 * np.log10(float(error)) for error in errors]))
     return means

@@ -32,7 +32,7 @@ FACTORS = (0.25, 4.0)  # how far a painting's weight may be steered
 
 @dataclass(frozen=True)
 class TrainingFiles:
-    """What a training reads, and the folder it keeps its checkpoint in."""
+    """Files that a training reads, and the folder of its checkpoint."""
 
     photos: tuple[Path, ...]
     paintings: Path
@@ -44,7 +44,7 @@ class TrainingFiles:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """One finished step: the unweighted parts of the loss, for whoever shows it."""
+    """One finished step: its number, the stage's kind, and the unweighted parts of the loss."""
 
     step: int
     steps: int
@@ -55,13 +55,13 @@ class TrainingProgress:
 
 def load_paintings(paintings: Sequence[Painting], folder: Path) -> list[Tensor]:
     """The paintings at stroke size, less the grain of the scan: float32, each 3 x H x W, sRGB 0..1."""
-    found = []
+    pictures = []
     for painting in paintings:
         path = folder / painting.image
         if not path.is_file():
             raise MissingPictures(str(folder), f"the painting {painting.image}")
-        found.append(without_grain(painting_pixels(path, painting.short_side_px)[0], painting.median_px))
-    return found
+        pictures.append(without_grain(painting_pixels(path, painting.short_side_px)[0], painting.median_px))
+    return pictures
 
 
 def without_grain(picture: Tensor, side: int) -> Tensor:
@@ -207,13 +207,13 @@ class PaintersTrainer:
     ) -> tuple[Tensor, dict[str, float]]:
         """Painted samples by the perceptual losses, the others by their likeness to the photograph."""
         rows = draw_styles(self.recipe, stage, self.step)
-        made = painted(self.network, seen.given, self._weights(rows))
-        styled, kept = (rows > 0).nonzero().flatten(), (rows == 0).nonzero().flatten()
-        total, parts = made.new_zeros(()), {}
+        output = painted(self.network, seen.given, self._weights(rows))
+        styled, identity = (rows > 0).nonzero().flatten(), (rows == 0).nonzero().flatten()
+        total, parts = output.new_zeros(()), {}
         if len(styled):
             indices = rows[styled] - 1
             anchor = self._anchor(pick(seen.clean, styled), indices, stage)
-            losses = self.loss(pick(made, styled), anchor, indices, generator)
+            losses = self.loss(pick(output, styled), anchor, indices, generator)
             factors = self.factors[indices].to(self.device)
             per_sample = (
                 stage.style_weight * factors * losses.style
@@ -226,17 +226,17 @@ class PaintersTrainer:
             self._remember(indices, losses.style)
             parts = {name: float(value.detach().mean()) for name, value in vars(losses).items()}
             if stage.kind is StageKind.DISTIL:
-                likeness = likeness_of(pick(made, styled), anchor)
+                likeness = likeness_of(pick(output, styled), anchor)
                 total = total + stage.likeness_weight * likeness.sum() / stage.batch
                 parts["likeness"] = float(likeness.detach().mean())
-        if len(kept):
-            likeness = (pick(made, kept) - pick(seen.clean, kept)).abs().mean((1, 2, 3))
+        if len(identity):
+            likeness = (pick(output, identity) - pick(seen.clean, identity)).abs().mean((1, 2, 3))
             total = total + stage.identity_weight * likeness.sum() / stage.batch
             parts["identity"] = float(likeness.detach().mean())
         return total, parts
 
     def _anchor(self, photos: Tensor, paintings: Tensor, stage: TrainingStage) -> Tensor:
-        """What a painted picture's content is compared with."""
+        """The picture that a painted one's content is compared with."""
         if stage.kind is not StageKind.DISTIL or self.painter is None:
             return photos
         return self.painter(photos, paintings.to(self.device), structure=stage.structure)
@@ -244,7 +244,7 @@ class PaintersTrainer:
     def _identity(
         self, seen: Seen, stage: TrainingStage, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """The identity against the photograph, and its mixes with paintings against what lies between.
+        """Loss of the identity against the photograph, and of its mixes with paintings against blends.
 
         Without the second part the identity's row wanders off, and half a strength is no longer half way.
         """
@@ -277,10 +277,10 @@ class PaintersTrainer:
     def _steer(self) -> None:
         """Move each painting's weight towards where its style distance would be its goal."""
         mean = self.distances[0] / self.distances[1]
-        known = self.distances[1] > 0
+        has_distance = self.distances[1] > 0
         goals = torch.tensor(self.recipe.style_goals)
         moved = (self.factors * (mean / goals).sqrt()).clamp(*FACTORS)
-        self.factors = torch.where(known, moved, self.factors)
+        self.factors = torch.where(has_distance, moved, self.factors)
         self.distances.zero_()
 
     @torch.no_grad()
@@ -291,10 +291,10 @@ class PaintersTrainer:
             mean.lerp_(value, 1 - keep)
 
 
-def likeness_of(made: Tensor, wanted: Tensor) -> Tensor:
+def likeness_of(output: Tensor, target: Tensor) -> Tensor:
     """Mean distance of two batches, at full size and without their finest detail, N."""
-    fine = (made - wanted).abs().mean((1, 2, 3))
-    coarse = (F.avg_pool2d(made, 4) - F.avg_pool2d(wanted, 4)).abs().mean((1, 2, 3))
+    fine = (output - target).abs().mean((1, 2, 3))
+    coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(target, 4)).abs().mean((1, 2, 3))
     return 0.5 * (fine + coarse)
 
 

@@ -23,7 +23,7 @@ GAMMAS = (0.7, 1.4)
 
 @dataclass(frozen=True)
 class Seen:
-    """One batch: what the network is given and what its output is compared with, N x 3 x H x W, 0..1.
+    """One batch: the input of the network and the reference of its output, N x 3 x H x W, 0..1.
 
     They differ by noise, which a painting should not repeat.
     """

@@ -94,15 +94,15 @@ class PaintersLoss(nn.Module):
         )
 
     def forward(
-        self, made: Tensor, pixels: Tensor, paintings: Tensor, generator: torch.Generator
+        self, output: Tensor, pixels: Tensor, paintings: Tensor, generator: torch.Generator
     ) -> PaintingLosses:
-        """Losses of `made` for the photographs `pixels` (both float32, N x 3 x H x W, sRGB 0..1).
+        """Losses of `output` for the photographs `pixels` (both float32, N x 3 x H x W, sRGB 0..1).
 
         `paintings`: int64, N, an index into what was learnt. `generator` draws the jitter (CPU).
         """
-        view, original = jittered(made, pixels, generator)
+        view, original = jittered(output, pixels, generator)
         seen = self.seen(view, generator)
-        wanted = StyleSums(
+        target = StyleSums(
             {key: value[paintings] for key, value in self.targets.means.items()},
             {key: value[paintings] for key, value in self.targets.covariances.items()},
         )
@@ -111,11 +111,11 @@ class PaintersLoss(nn.Module):
             [difference(normalised(seen[key]), normalised(expected[key])) for key in CONTENT_KEYS]
         ).mean(0)
         return PaintingLosses(
-            style=self.perceptual.style_distance(sums_of(seen), wanted),
+            style=self.perceptual.style_distance(sums_of(seen), target),
             content=content,
-            variation=variation(made),
-            unrest=unrest(made, pixels),
-            lattice=lattice(made),
+            variation=variation(output),
+            unrest=unrest(output, pixels),
+            lattice=lattice(output),
         )
 
     def seen(self, pixels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -123,32 +123,32 @@ class PaintersLoss(nn.Module):
 
         That view costs more than all others together, and looks for strokes, of which a window has enough.
         """
-        found: dict[str, Tensor] = {}
+        all_features: dict[str, Tensor] = {}
         for level, layers in TRUE_LAYERS.items():
             view = F.avg_pool2d(pixels, 2) if level else windowed(pixels, generator)
             features = self.perceptual.true(view, frozenset(layers))
-            found |= {f"true/{level}/{name}": value for name, value in features.items()}
+            all_features |= {f"true/{level}/{name}": value for name, value in features.items()}
         features = self.perceptual.deep(pixels, frozenset(DEEP_LAYERS))
-        return found | {f"deep/0/{name}": value for name, value in features.items()}
+        return all_features | {f"deep/0/{name}": value for name, value in features.items()}
 
     @torch.no_grad()
     def contents(self, pixels: Tensor) -> dict[str, Tensor]:
         """The features that content is compared by, and no others."""
         true = self.perceptual.true(F.avg_pool2d(pixels, 2), frozenset({FINE_CONTENT, TRUE_CONTENT}))
         deep = self.perceptual.deep(pixels, frozenset({DEEP_CONTENT}))
-        found = (true[FINE_CONTENT], true[TRUE_CONTENT], deep[DEEP_CONTENT])
-        return dict(zip(CONTENT_KEYS, found, strict=True))
+        features = (true[FINE_CONTENT], true[TRUE_CONTENT], deep[DEEP_CONTENT])
+        return dict(zip(CONTENT_KEYS, features, strict=True))
 
 
-def lattice(made: Tensor) -> Tensor:
+def lattice(output: Tensor) -> Tensor:
     """Share of the fine detail that repeats with the network's stride: N x 3 x H x W -> N.
 
     Networks that halve and double leave grids (Odena et al. 2016). Strokes do not keep step with the pixel
     grid: of their detail a sixtieth repeats by chance, of that of an untrained network a seventh.
     """
-    fine = made - F.avg_pool2d(made, LATTICE_PX + 1, 1, LATTICE_PX // 2, count_include_pad=False)
+    fine = output - F.avg_pool2d(output, LATTICE_PX + 1, 1, LATTICE_PX // 2, count_include_pad=False)
     phases = F.pixel_unshuffle(fine, LATTICE_PX)
-    phases = F.avg_pool2d(phases, LATTICE_CELLS, LATTICE_CELLS // 2).unflatten(1, (made.shape[1], -1))
+    phases = F.avg_pool2d(phases, LATTICE_CELLS, LATTICE_CELLS // 2).unflatten(1, (output.shape[1], -1))
     repeated = (phases - phases.mean(2, keepdim=True)).square().mean((1, 2, 3, 4))
     return repeated / (fine.detach().square().mean((1, 2, 3)) + LEAST_DETAIL)
 
@@ -163,15 +163,15 @@ def windowed(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return cut.contiguous(memory_format=torch.channels_last)
 
 
-def difference(got: Tensor, wanted: Tensor) -> Tensor:
+def difference(actual: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference, N x ... -> N; never over the norm, which calm ground hardly has."""
-    return (got - wanted).flatten(1).square().mean(1)
+    return (actual - target).flatten(1).square().mean(1)
 
 
 def sums_of(seen: dict[str, Tensor]) -> StyleSums:
     """As `PerceptualLoss.sums`, for training."""
-    found = {key: ChannelStatistics.apply(features) for key, features in seen.items()}
+    statistics = {key: ChannelStatistics.apply(features) for key, features in seen.items()}
     return StyleSums(
-        {key: mean for key, (mean, _) in found.items()},
-        {key: covariance for key, (_, covariance) in found.items()},
+        {key: mean for key, (mean, _) in statistics.items()},
+        {key: covariance for key, (_, covariance) in statistics.items()},
     )

@@ -43,20 +43,20 @@ class Normalised(torch.autograd.Function):
         scale = gain * inverse + keep_deviation
         mean = spread(near, features).flatten(1).float() + rest
         shift = bias + keep_mean * mean - scale * rest
-        made = torch.addcmul(spread(shift, features), centred, spread(scale, features))
+        output = torch.addcmul(spread(shift, features), centred, spread(scale, features))
         if rectify:
-            made.relu_()
-        ctx.save_for_backward(centred, rows, mean, rest, inverse, made if rectify else centred)
+            output.relu_()
+        ctx.save_for_backward(centred, rows, mean, rest, inverse, output if rectify else centred)
         ctx.rectify = rectify  # type: ignore[attr-defined]
-        return made
+        return output
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, given: Tensor) -> tuple[Tensor, Tensor, None]:
         """With u = (x - m) / d: the gradient of instance normalisation, and that of what is let through."""
-        centred, rows, mean, rest, inverse, made = ctx.saved_tensors  # type: ignore[attr-defined]
+        centred, rows, mean, rest, inverse, output = ctx.saved_tensors  # type: ignore[attr-defined]
         gain, _, keep_deviation, keep_mean = rows
         if ctx.rectify:  # type: ignore[attr-defined]
-            given = torch.ops.aten.threshold_backward(given, made, 0)
+            given = torch.ops.aten.threshold_backward(given, output, 0)
         along = channel_means(given)  # mean of g
         moved = channel_means(given * centred) - along * rest  # mean of g · (x - m)
         # x -> gain·u + bias + keep_deviation·(x - m) + keep_mean·m, differentiated through m and d.
@@ -78,19 +78,19 @@ class Reflected(torch.autograd.Function):
         """See the class."""
         count, channels, height, width = features.shape
         size = (count, channels, height + 2 * border, width + 2 * border)
-        made = torch.empty(
+        output = torch.empty(
             size, dtype=features.dtype, device=features.device, memory_format=torch.channels_last
         )
-        made[:, :, border:-border, border:-border] = features
+        output[:, :, border:-border, border:-border] = features
         for axis, length in ((2, height), (3, width)):
             for inside, outside in borders(length, border):
-                made.narrow(axis, outside, border).copy_(made.narrow(axis, inside, border).flip(axis))
+                output.narrow(axis, outside, border).copy_(output.narrow(axis, inside, border).flip(axis))
         ctx.border = border  # type: ignore[attr-defined]
-        return made
+        return output
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, given: Tensor) -> tuple[Tensor, None]:
-        """What a border has been given belongs to where it was reflected from."""
+        """Add the gradient of a border to the positions it was reflected from."""
         border = ctx.border  # type: ignore[attr-defined]
         given = given.clone(memory_format=torch.channels_last)
         for axis in (3, 2):
@@ -122,19 +122,19 @@ def normalised(stage: Stage, features: Tensor, weights: Tensor) -> Tensor:
         rows = torch.einsum("ns,sqc->qnc", weights, stage.table)
         if len(rows) == 2:  # inside the trunk nothing passes: the missing rows are zero
             rows = torch.cat([rows, torch.zeros_like(rows)])
-    made: Tensor = Normalised.apply(features, rows, stage.shape.role != "close")
-    return made
+    output: Tensor = Normalised.apply(features, rows, stage.shape.role != "close")
+    return output
 
 
 def painted(network: TransformerNetwork, pixels: Tensor, weights: Tensor) -> Tensor:
     """As `network(pixels, weights)`, for training under autocast; sides are multiples of 16."""
-    features, kept = pixels * 2 - 1, pixels
+    features, shortcut = pixels * 2 - 1, pixels
     for stage in network.normalised():
         if stage.shape.role == "open":
-            kept = features
+            shortcut = features
         if stage.shape.scale == 2:
             features = doubled(features, smooth=stage.shape.smooth)
         features = normalised(stage, convolved(stage.conv, features), weights)
         if stage.shape.role == "close":
-            features = features + kept
+            features = features + shortcut
     return torch.sigmoid(convolved(network.last, features).float())

@@ -41,7 +41,7 @@ class PaintingTargets:
                 pixels = painting_pixels(path, side)
                 pixels = pixels.to(network.last.weight.device, memory_format=torch.channels_last)
                 with torch.autocast(pixels.device.type, torch.bfloat16):
-                    levels.append([batch_statistics(one) for one in network.encode(pixels)])
+                    levels.append([batch_statistics(features) for features in network.encode(pixels)])
                     sums.append(loss.sums(loss.seen(pixels)))
         stacked = [
             BatchStatistics(
@@ -82,13 +82,13 @@ class PaintingTargets:
         return torch.randint(self.rows, (count,), generator=generator)
 
     def statistics(self, rows: Tensor, level: int) -> BatchStatistics:
-        """What to impose at `level` (1 to 5)."""
-        found = self._levels[level - 1]
-        rows = rows.to(found.mean.device)
-        return BatchStatistics(found.mean[rows], found.covariance[rows])
+        """Statistics to impose at `level` (1 to 5)."""
+        targets = self._levels[level - 1]
+        rows = rows.to(targets.mean.device)
+        return BatchStatistics(targets.mean[rows], targets.covariance[rows])
 
     def sums(self, rows: Tensor) -> StyleSums:
-        """What the result is judged by."""
+        """Statistics that the result is judged by."""
         means, covariances = self._sums.means, self._sums.covariances
         rows = rows.to(next(iter(means.values())).device)
         return StyleSums(

@@ -42,7 +42,7 @@ class StyleSums:
 
 
 class PerceptualLoss(nn.Module):
-    """What a painted photograph is judged by while training; never what quality is judged by."""
+    """Losses of a painted photograph while training; never a measure of quality."""
 
     def __init__(self, encoder: Path, deep_encoder: Path) -> None:
         super().__init__()
@@ -59,66 +59,66 @@ class PerceptualLoss(nn.Module):
 
         `halvings` are the sizes at which VGG-19 looks.
         """
-        found = dict[str, Tensor]()
+        all_features = dict[str, Tensor]()
         for level in halvings:
             row = TRUE_LAYERS[level]
             view = F.avg_pool2d(pixels, 2) if level else pixels
             features = self.true(view, frozenset(row))
-            found |= {f"true/{level}/{name}": value for name, value in features.items()}
+            all_features |= {f"true/{level}/{name}": value for name, value in features.items()}
         features = self.deep(pixels, frozenset(DEEP_LAYERS))
-        return found | {f"deep/0/{name}": value for name, value in features.items()}
+        return all_features | {f"deep/0/{name}": value for name, value in features.items()}
 
     def sums(self, seen: dict[str, Tensor]) -> StyleSums:
         """Style statistics of features."""
-        found = {key: batch_statistics(features) for key, features in seen.items()}
-        means = {key: one.mean for key, one in found.items()}
-        covariances = {key: one.covariance for key, one in found.items()}
+        statistics = {key: batch_statistics(features) for key, features in seen.items()}
+        means = {key: entry.mean for key, entry in statistics.items()}
+        covariances = {key: entry.covariance for key, entry in statistics.items()}
         return StyleSums(means, covariances)
 
-    def style_distance(self, made: StyleSums, wanted: StyleSums) -> Tensor:
+    def style_distance(self, output: StyleSums, target: StyleSums) -> Tensor:
         """Weighted mean over layers of log(1 + relative distance), N.
 
         The logarithm keeps a calm painting, whose covariances are small, from shouting all others down.
         """
-        total, whole = torch.zeros(1), sum(self.weights[key] for key in made.means)
-        for key in made.means:
+        total, whole = torch.zeros(1), sum(self.weights[key] for key in output.means)
+        for key in output.means:
             weight = self.weights[key]
-            mean = relative(made.means[key], wanted.means[key])
-            covariance = relative(made.covariances[key], wanted.covariances[key])
+            mean = relative(output.means[key], target.means[key])
+            covariance = relative(output.covariances[key], target.covariances[key])
             distance = MEAN_SHARE * mean.log1p() + (1 - MEAN_SHARE) * covariance.log1p()
             total = total.to(mean) + weight * distance
         return total / whole
 
-    def content_distance(self, made: dict[str, Tensor], wanted: dict[str, Tensor]) -> Tensor:
+    def content_distance(self, features: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
         """Mean squared distance of features normalised by channel: colour and contrast may change, N."""
         keys = (f"true/{CONTENT_HALVINGS}/{TRUE_CONTENT}", f"deep/0/{DEEP_CONTENT}")
-        parts = [normalised(made[key]) - normalised(wanted[key]) for key in keys]
+        parts = [normalised(features[key]) - normalised(targets[key]) for key in keys]
         return torch.stack([part.square().mean((1, 2, 3)) for part in parts]).mean(0)
 
     def forward(
-        self, made: Tensor, pixels: Tensor, wanted: StyleSums, generator: torch.Generator
+        self, output: Tensor, pixels: Tensor, target: StyleSums, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Unweighted losses of `made` for the photographs `pixels` (both N x 3 x H x W, sRGB 0..1)."""
-        view, original = jittered(made, pixels, generator)
+        """Unweighted losses of `output` for the photographs `pixels` (both N x 3 x H x W, sRGB 0..1)."""
+        view, original = jittered(output, pixels, generator)
         # Full size costs as much as all else together: it is looked at every other time.
         full = torch.rand((), generator=generator) < FULL_SHARE
         seen = self.seen(view, (0, CONTENT_HALVINGS) if full else (CONTENT_HALVINGS,))
         with torch.no_grad():
             expected = self.seen(original, (CONTENT_HALVINGS,))
-        outside = F.relu(made - 1) + F.relu(-made)
+        outside = F.relu(output - 1) + F.relu(-output)
         return {
-            "style": self.style_distance(self.sums(seen), wanted).mean(),
+            "style": self.style_distance(self.sums(seen), target).mean(),
             "content": self.content_distance(seen, expected).mean(),
-            "variation": variation(made).mean(),
-            "unrest": unrest(made, pixels).mean(),
+            "variation": variation(output).mean(),
+            "unrest": unrest(output, pixels).mean(),
             "range": outside.square().mean(),
         }
 
 
-def relative(got: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance over the squared norm of what is wanted, per sample: N x ... -> N."""
-    difference = (got.float() - wanted.float()).flatten(1).square().sum(1)
-    return difference / wanted.float().flatten(1).square().sum(1).clamp_min(1e-8)
+def relative(actual: Tensor, target: Tensor) -> Tensor:
+    """Squared distance over the squared norm of the target, per sample: N x ... -> N."""
+    difference = (actual.float() - target.float()).flatten(1).square().sum(1)
+    return difference / target.float().flatten(1).square().sum(1).clamp_min(1e-8)
 
 
 def normalised(features: Tensor) -> Tensor:
@@ -129,9 +129,9 @@ def normalised(features: Tensor) -> Tensor:
     return (features - mean) / deviation
 
 
-def jittered(made: Tensor, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def jittered(output: Tensor, pixels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Both pictures through one random scale and shift; noise of its own on the first."""
-    side = min(made.shape[2:])
+    side = min(output.shape[2:])
     draw = torch.rand(3, generator=generator)
     scale = float(SCALES[0] + draw[0] * (SCALES[1] - SCALES[0]))
     top, left = (int(value * SHIFT_PX) for value in draw[1:])
@@ -142,8 +142,8 @@ def jittered(made: Tensor, pixels: Tensor, generator: torch.Generator) -> tuple[
         sized = F.interpolate(cut.float(), size=(size, size), mode="bilinear", antialias=scale < 1)
         return sized.contiguous(memory_format=torch.channels_last)
 
-    noise = NOISE * torch.randn(made.shape[0], 3, size, size, generator=generator).to(made.device)
-    return view(made) + noise, view(pixels)
+    noise = NOISE * torch.randn(output.shape[0], 3, size, size, generator=generator).to(output.device)
+    return view(output) + noise, view(pixels)
 
 
 def variation(pixels: Tensor) -> Tensor:
@@ -152,11 +152,11 @@ def variation(pixels: Tensor) -> Tensor:
     return down + right
 
 
-def unrest(made: Tensor, pixels: Tensor) -> Tensor:
-    """Coarse change of `made` where the photograph is calm, per sample: blobs on skies and walls."""
-    total = torch.zeros(made.shape[0], device=made.device)
+def unrest(output: Tensor, pixels: Tensor) -> Tensor:
+    """Coarse change of `output` where the photograph is calm, per sample: blobs on skies and walls."""
+    total = torch.zeros(output.shape[0], device=output.device)
     for halvings in CALM_HALVINGS:
-        pair = [F.avg_pool2d(image, 1 << halvings) for image in (made, pixels)]
+        pair = [F.avg_pool2d(image, 1 << halvings) for image in (output, pixels)]
         for axis in (2, 3):
             change, reason = (image.diff(dim=axis).abs().mean(1) for image in pair)
             total = total + (change * torch.exp(-reason / CALM)).mean((1, 2))

@@ -32,7 +32,7 @@ class Painting(BaseModel):
 
 
 class StageKind(StrEnum):
-    """What a stretch of training teaches."""
+    """Goal of a stretch of training."""
 
     STYLE = "style"
     DISTIL = "distil"  # as `style`, with the universal network's picture in the photograph's place

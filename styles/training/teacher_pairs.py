@@ -59,10 +59,10 @@ class TeacherPairs:
         path = self.folder / f"{number:06d}.safetensors"
         if not path.is_file():
             self._make(number, path)
-        found = load_file(path)
-        row, deepest, structure = found["asked"].tolist()
+        tensors = load_file(path)
+        row, deepest, structure = tensors["asked"].tolist()
         return TeacherPair(
-            to_unit(found["photo"]), to_unit(found["painted"]), int(row), int(deepest), structure
+            to_unit(tensors["photo"]), to_unit(tensors["painted"]), int(row), int(deepest), structure
         )
 
     def _make(self, number: int, path: Path) -> None:
@@ -76,9 +76,9 @@ class TeacherPairs:
         teacher = self._teacher = self._teacher or WctTeacher(self.teachers)
         with torch.autocast("cpu", enabled=False):  # small components are small beside rounding
             painted = teacher(photo, self._style(row), alpha, deepest=deepest)
-        asked = torch.tensor([row, deepest, structure], dtype=torch.float64)
+        request = torch.tensor([row, deepest, structure], dtype=torch.float64)
         part = path.with_suffix(f".{os.getpid()}.part")
-        save_file({"photo": _bytes(photo[0]), "painted": _bytes(painted[0]), "asked": asked}, part)
+        save_file({"photo": _bytes(photo[0]), "painted": _bytes(painted[0]), "asked": request}, part)
         part.replace(path)
 
     def _learn(self, row: int) -> dict[int, FeatureStatistics]:

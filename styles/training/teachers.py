@@ -34,11 +34,11 @@ class Vgg19(nn.Module):
             self.register_buffer(f"{name}_bias", tensors[f"{name}.bias"].float(), persistent=False)
 
     def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu3_1`` …), each N x C x H/2^k x W/2^k.
+        """Features of `layers` (``relu3_1`` …), each N x C x H/2^k x W/2^k.
 
         `pixels`: float32, N x 3 x H x W, sRGB 0..1.
         """
-        features, block, found = caffe_input(pixels), "1", {}
+        features, block, outputs = caffe_input(pixels), "1", {}
         for name in self.names:
             if name[4] != block:
                 features, block = self.pool(features, 2), name[4]
@@ -46,10 +46,10 @@ class Vgg19(nn.Module):
             features = F.relu(F.conv2d(features, weight, bias, padding=1))
             layer = name.replace("conv", "relu")
             if layer in layers:
-                found[layer] = features
-            if len(found) == len(layers):
+                outputs[layer] = features
+            if len(outputs) == len(layers):
                 break
-        return found
+        return outputs
 
 
 class CompressedVgg19(nn.Module):
@@ -67,12 +67,12 @@ class CompressedVgg19(nn.Module):
                 self.register_buffer(key.replace(".", "_"), tensor.float(), persistent=False)
 
     def forward(self, pixels: Tensor, layers: frozenset[str]) -> dict[str, Tensor]:
-        """Features of the asked `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels.
+        """Features of `layers` (``relu4_1``, ``relu5_1`` …) in the small network's own channels.
 
         ``conv4_1`` is what `relu4_1` was before rectification.
         """
         features = F.conv2d(pixels, self.get_buffer("conv0_weight"), self.get_buffer("conv0_bias"))
-        found: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
         for step in self.ORDER:
             if step == "P":
                 features = F.max_pool2d(features, 2)
@@ -84,10 +84,10 @@ class CompressedVgg19(nn.Module):
             place = f"{step[0]}_{step[1]}"
             for layer, value in ((f"conv{place}", responses), (f"relu{place}", features)):
                 if layer in layers:
-                    found[layer] = value
-            if len(found) == len(layers):
+                    outputs[layer] = value
+            if len(outputs) == len(layers):
                 break
-        return found
+        return outputs
 
 
 def gram(features: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ class Components:
 
     @classmethod
     def of(cls, features: Tensor) -> "Components":
-        """Those of `features`, N x C x h x w; the least are brought to less."""
+        """Components of `features`, N x C x h x w; the least are brought to less."""
         flat = features.double().permute(1, 0, 2, 3).flatten(1)
         mean = flat.mean(1, keepdim=True)
         values, vectors = torch.linalg.eigh((flat - mean) @ (flat - mean).T / flat.shape[1])
@@ -137,7 +137,7 @@ class UniversalTrainer:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.components = [Components(*one) for one in state["components"]]
+            self.components = [Components(*tensors) for tensors in state["components"]]
             self.step = state["step"]
         return self.step
 
@@ -148,7 +148,7 @@ class UniversalTrainer:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "components": [(one.matrix, one.mean) for one in self.components],
+            "components": [(layer.matrix, layer.mean) for layer in self.components],
             "step": self.step,
         }
         part = (self.work / CHECKPOINT).with_suffix(".part")
@@ -189,7 +189,7 @@ class UniversalTrainer:
             self.components = [Components.of(seen[layer]) for layer in TEACHER_LAYERS]
 
     def teacher_pairs(self) -> TeacherPairs:
-        """What the stage `distil` learns from. Raises `MissingPictures` when no teachers were given."""
+        """Pairs that the stage `distil` learns from. Raises `MissingPictures` when no teachers were given."""
         if self.teachers is None:
             raise MissingPictures("a stage `distil`", "the folder of its teachers")
         (crop_px,) = {stage.crop_px for stage in self.recipe.stages if stage.kind == "distil"}
@@ -203,10 +203,10 @@ class UniversalTrainer:
         )
 
     def _targets(self) -> PaintingTargets:
-        """What the paintings ask for, learnt once for the encoder as it is now."""
+        """Targets of the paintings, learnt once for the encoder as it is now."""
         sides, path = self.recipe.painting_sides_px, self.work / TARGETS
         state = b"".join(p.detach().cpu().numpy().tobytes() for p in self.network.openings.parameters())
-        names = f"{[one.name for one in self.paintings]} {sides}"
+        names = f"{[painting.name for painting in self.paintings]} {sides}"
         key = hashlib.blake2b(state + names.encode()).hexdigest()
         targets = PaintingTargets.kept(path, key, self.device)
         if targets is None:
@@ -264,12 +264,12 @@ class UniversalTrainer:
         for level in range(1, LEVELS):
             learnt.append(self.network.deeper(learnt[-1].detach(), level))
         with torch.no_grad():
-            wanted = self._wanted(pixels)
+            targets = self._wanted(pixels)
         colours = [
-            missed(own[:, -COLOURS:], theirs[:, -COLOURS:])
-            for own, theirs in zip(learnt[1:], wanted, strict=True)
+            missed(own[:, -COLOURS:], target[:, -COLOURS:])
+            for own, target in zip(learnt[1:], targets, strict=True)
         ]
-        return {"sight": mean_missed(learnt[1:], wanted), "colours": torch.stack(colours).mean()}
+        return {"sight": mean_missed(learnt[1:], targets), "colours": torch.stack(colours).mean()}
 
     def _undo(self, pixels: Tensor) -> dict[str, Tensor]:
         """Likeness of each decoder block, by itself, to what it undoes."""
@@ -293,16 +293,16 @@ class UniversalTrainer:
             undone.insert(0, decoded)
             current = torch.where(entry >= level, decoded, features[level - 2])
         rebuilt = self.network.shallower(current, 1).float()
-        found = {
+        losses = {
             "blocks": mean_missed(undone, features),
             "pixels": (rebuilt - pixels).square().mean(),
             "edges": (rebuilt - pixels).abs().mean(),
         }
         if stage.weights.get("seen"):
             with torch.no_grad():
-                wanted = self._wanted(pixels)
-            found["seen"] = mean_missed(self._wanted(rebuilt), wanted).log1p()
-        return found
+                targets = self._wanted(pixels)
+            losses["seen"] = mean_missed(self._wanted(rebuilt), targets).log1p()
+        return losses
 
     def _wanted(self, pixels: Tensor) -> list[Tensor]:
         """The teacher's features of levels 2 to 5, in components of equal weight (`Components`).
@@ -312,10 +312,13 @@ class UniversalTrainer:
         """
         with torch.autocast(self.device.type, enabled=False):  # small components are small beside rounding
             seen = self.deep(pixels.float(), frozenset(TEACHER_LAYERS))
-            found = [one(seen[layer]) for layer, one in zip(TEACHER_LAYERS, self.components, strict=True)]
-            for level, features in enumerate(found):
+            levels = [
+                components(seen[layer])
+                for layer, components in zip(TEACHER_LAYERS, self.components, strict=True)
+            ]
+            for level, features in enumerate(levels):
                 features[:, -COLOURS:] = COLOUR_SCALE * (F.avg_pool2d(pixels.float(), 2 << level) - 0.5)
-        return found
+        return levels
 
     def _paint(self, pixels: Tensor, stage: UniversalStage, generator: torch.Generator) -> dict[str, Tensor]:
         """Losses of photographs painted after random paintings, and of photographs rebuilt unchanged."""
@@ -325,15 +328,15 @@ class UniversalTrainer:
         with torch.no_grad():
             features = self.network.encode(pixels)
         deep = torch.rand(count, generator=generator) < stage.deepest_share
-        some = torch.rand(count, generator=generator) < stage.structure_share
-        made = painted(
+        has_structure = torch.rand(count, generator=generator) < stage.structure_share
+        output = painted(
             self.network,
             features,
             [self.targets.statistics(rows, level) for level in range(1, LEVELS + 1)],
             deepest=torch.where(deep, LEVELS, LEVELS - 1).to(self.device),
-            structure=torch.rand(count, generator=generator) * some * stage.structure_most,
+            structure=torch.rand(count, generator=generator) * has_structure * stage.structure_most,
         )
-        losses = self.loss(made, pixels, self.targets.sums(rows), generator)
+        losses = self.loss(output, pixels, self.targets.sums(rows), generator)
         return {**losses, "identity": self._identity(features, pixels)}
 
     def _identity(self, features: Sequence[Tensor], pixels: Tensor) -> Tensor:
@@ -347,33 +350,35 @@ class UniversalTrainer:
         assert self.targets is not None and self.pairs is not None  # noqa: S101 - made on entering the stage
         numbers = torch.randint(stage.pairs, (stage.batch,), generator=generator)
         pairs = [self.pairs.get(number) for number in numbers.tolist()]
-        pixels, wanted = (
+        pixels, target = (
             torch.stack(images).to(self.device, memory_format=torch.channels_last)
             for images in ([pair.photo for pair in pairs], [pair.painted for pair in pairs])
         )
         rows = torch.tensor([pair.row for pair in pairs])
         with torch.no_grad():
             features = self.network.encode(pixels)
-            expected = self.loss.seen(wanted)
-        made = painted(
+            expected = self.loss.seen(target)
+        output = painted(
             self.network,
             features,
             [self.targets.statistics(rows, level) for level in range(1, LEVELS + 1)],
             deepest=torch.tensor([pair.deepest for pair in pairs], device=self.device),
             structure=torch.tensor([pair.structure for pair in pairs]),
         )
-        seen = self.loss.seen(made.contiguous(memory_format=torch.channels_last))
+        seen = self.loss.seen(output.contiguous(memory_format=torch.channels_last))
         return {
-            "pixels": (made - wanted).abs().mean(),
+            "pixels": (output - target).abs().mean(),
             "seen": torch.stack([missed(seen[key], expected[key]) for key in seen]).mean().log1p(),
             "texture": self.loss.style_distance(self.loss.sums(seen), self.loss.sums(expected)).mean(),
             "identity": self._identity(features, pixels),
         }
 
 
-def mean_missed(got: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """The mean of `missed` over as many levels as `got` has."""
-    return torch.stack([missed(one, other) for one, other in zip(got, wanted, strict=False)]).mean()
+def mean_missed(outputs: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """The mean of `missed` over as many levels as `outputs` has."""
+    return torch.stack(
+        [missed(output, target) for output, target in zip(outputs, targets, strict=False)]
+    ).mean()
 
 
 def quiet(network: UniversalNetwork) -> UniversalNetwork:
@@ -384,8 +389,8 @@ def quiet(network: UniversalNetwork) -> UniversalNetwork:
     return network
 
 
-def missed(got: Tensor, wanted: Tensor) -> Tensor:
-    """Share of the variance of `wanted` that `got` misses: N x C x h x w, twice -> a scalar."""
-    wanted = wanted.float()
-    spread = wanted.var((0, 2, 3), unbiased=False).mean()
-    return (got.float() - wanted).square().mean() / spread.clamp_min(1e-9)
+def missed(output: Tensor, target: Tensor) -> Tensor:
+    """Share of the variance of `target` that `output` misses: N x C x h x w, twice -> a scalar."""
+    target = target.float()
+    spread = target.var((0, 2, 3), unbiased=False).mean()
+    return (output.float() - target).square().mean() / spread.clamp_min(1e-9)

@@ -33,11 +33,11 @@ class UniversalPainter:
     @torch.no_grad()
     def __call__(self, pixels: Tensor, paintings: Tensor, *, structure: float) -> Tensor:
         """`pixels` (N x 3 x H x W, 0..1, sides multiples of 16) after the paintings of these indices (N)."""
-        made = painted(
+        output = painted(
             self.network,
             self.network.encode(pixels),
-            [BatchStatistics(one.mean[paintings], one.covariance[paintings]) for one in self.levels],
+            [BatchStatistics(level.mean[paintings], level.covariance[paintings]) for level in self.levels],
             deepest=torch.full_like(paintings, LEVELS),
             structure=torch.full(paintings.shape, structure),
         )
-        return made.clamp(0, 1).contiguous(memory_format=torch.channels_last)
+        return output.clamp(0, 1).contiguous(memory_format=torch.channels_last)

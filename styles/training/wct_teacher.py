@@ -36,7 +36,7 @@ class FeatureStatistics:
 
     @classmethod
     def of(cls, features: Tensor) -> "FeatureStatistics":
-        """Those over the positions of `features`, N x C x h x w."""
+        """Statistics over the positions of `features`, N x C x h x w."""
         flat = features.flatten(2).double()
         mean = flat.mean(2, keepdim=True)
         centred = flat - mean
@@ -44,7 +44,7 @@ class FeatureStatistics:
 
     @classmethod
     def stacked(cls, parts: Sequence["FeatureStatistics"]) -> "FeatureStatistics":
-        """Several as one batch."""
+        """Several statistics as one batch."""
         means, covariances = [part.mean for part in parts], [part.covariance for part in parts]
         return cls(torch.cat(means), torch.cat(covariances))
 

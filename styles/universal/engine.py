@@ -137,29 +137,29 @@ class UniversalEngine:
 
     def thawing_per_px(self, phase: int) -> float:
         """See `Engine.thawing_per_px`: the encoder's maps are made again where structure is kept."""
-        kept = [level for level in range(1, self.level_at(phase)) if self.kept_share(level)]
-        return self._work_to(max(kept, default=0))
+        levels = [level for level in range(1, self.level_at(phase)) if self.kept_share(level)]
+        return self._work_to(max(levels, default=0))
 
     def _work_to(self, level: int) -> float:
         """Multiplications per pixel of the encoder to `level`."""
-        return sum(chain_work(self.encoding(one), max(1, one - 1)) for one in range(1, level + 1))
+        return sum(chain_work(self.encoding(depth), max(1, depth - 1)) for depth in range(1, level + 1))
 
     def encoding(self, level: int) -> list[Operation]:
-        """What makes the features of `level` from those above it (level 1: from pixels)."""
+        """Operations that make the features of `level` from those above it (level 1: from pixels)."""
         opening = self.network.opening(level)
         if level == 1:
             return [Convolution(opening)]
         first, *rest = (*self.network.inner(level - 1), opening)
         begin = Convolution(first, rectified=not self.network.shape.is_picture)
-        return [begin, *(Convolution(one, rectified=True) for one in rest)]
+        return [begin, *(Convolution(conv, rectified=True) for conv in rest)]
 
     def decoding(self, level: int) -> list[Operation]:
-        """What makes the features of `level` - 1 (level 1: pixels) from those of `level`."""
+        """Operations that make the features of `level` - 1 (level 1: pixels) from those of `level`."""
         first = Convolution(self.network.reducer(level))
         if level == 1:
             return [first, Convolution(self.network.last, rectified=True)]
         head, *tail = self.network.refiners(level)
-        rest = [Convolution(one, rectified=True) for one in tail]
+        rest = [Convolution(conv, rectified=True) for conv in tail]
         return [first, Doubling(), Convolution(head), *rest]
 
     def affine(self, phase: int, total: Moments) -> Affine:
@@ -167,8 +167,8 @@ class UniversalEngine:
         level = self.level_at(phase)
         if len(total.total) != self.width(level):
             raise BadStatistics(f"sums of {len(total.total)} channels", f"{self.width(level)}")
-        words = (total.total.tobytes(), total.squares.tobytes(), f"{phase} {total.count}".encode())
-        key = hashlib.blake2b(b"\n".join(words)).hexdigest()
+        parts = (total.total.tobytes(), total.squares.tobytes(), f"{phase} {total.count}".encode())
+        key = hashlib.blake2b(b"\n".join(parts)).hexdigest()
         with self._lock:
             if key not in self._maps:
                 while len(self._maps) >= MAPS_KEPT:

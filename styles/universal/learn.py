@@ -26,7 +26,7 @@ LEAST_DEVIATION = 1 / 512  # of colour: below it a picture is one colour, and no
 
 
 def watched_by_nobody() -> None:
-    """The `tick` of work that nobody watches."""
+    """A `tick` that does nothing."""
 
 
 def learn_statistics(
@@ -48,10 +48,10 @@ def learn_statistics(
     parts: list[list[Moments]] = [[] for _ in range(LEVELS)]
     halo = NetworkReach(LEVELS, network.shape).encoder_halo_px
     for window, core in windows(picture, core_px, halo):
-        for found, moments in zip(parts, tile_moments(network, window, core), strict=True):
-            found.append(moments)
+        for level_parts, moments in zip(parts, tile_moments(network, window, core), strict=True):
+            level_parts.append(moments)
         tick()
-    levels = tuple(level_statistics(summed(found)) for found in parts)
+    levels = tuple(level_statistics(summed(level_parts)) for level_parts in parts)
     check_colours(picture, name)
     return StyleStatistics(levels, identity)
 

@@ -56,17 +56,17 @@ def read_network(path: Path) -> UniversalNetwork:
 def shipped_network(*, own: bool = False) -> tuple[UniversalNetwork, str]:
     """The network that ships and its encoder's hash; with `own`, a copy that may be moved to a device."""
     card = load_network_card(SHIPPED_CARD)
-    found = _checked(FOLDER / card.weights, card.sha256)
-    return (read_network(FOLDER / card.weights) if own else found), card.encoder
+    network = _checked(FOLDER / card.weights, card.sha256)
+    return (read_network(FOLDER / card.weights) if own else network), card.encoder
 
 
 @lru_cache(maxsize=1)
 def _checked(path: Path, sha256: str) -> UniversalNetwork:
     if not path.is_file():
         raise WeightsMismatch(str(path), "no such file", f"sha256 {sha256}")
-    got = hashlib.sha256(path.read_bytes()).hexdigest()
-    if got != sha256:
-        raise WeightsMismatch(str(path), f"sha256 {got}", f"sha256 {sha256}")
+    actual = hashlib.sha256(path.read_bytes()).hexdigest()
+    if actual != sha256:
+        raise WeightsMismatch(str(path), f"sha256 {actual}", f"sha256 {sha256}")
     return read_network(path)
 
 

@@ -193,10 +193,10 @@ class UniversalNetwork(nn.Module):
 
     def encode(self, pixels: Tensor, levels: int = LEVELS) -> list[Tensor]:
         """Features of levels 1 to `levels`."""
-        found = [self.open(pixels)]
+        features = [self.open(pixels)]
         for level in range(1, levels):
-            found.append(self.deeper(found[-1], level))
-        return found
+            features.append(self.deeper(features[-1], level))
+        return features
 
     def shallower(self, features: Tensor, level: int) -> Tensor:
         """Features of `level` - 1 from those of `level` (2 to 5), or pixels (not clamped) from level 1."""
@@ -230,7 +230,7 @@ def _chain(first: int, inner: int, last: int, depth: int) -> nn.ModuleList:
 
 
 def convolution(module: nn.Module) -> nn.Conv2d:
-    """The module as what it was made as, for whoever checks types."""
+    """The module as a convolution, for type checkers."""
     assert isinstance(module, nn.Conv2d)  # noqa: S101 - as made above
     return module
 

@@ -45,9 +45,9 @@ class UniversalRun:
         pixels, rows = (tensor.to(engine.device) for tensor in frozen.tensors)
         run = cls(engine, pixels, core, frozen.phase)
         deepest = engine.level_at(frozen.phase) - 1
-        kept = [level for level in range(1, deepest + 1) if engine.kept_share(level)]
-        if kept:
-            run._encode(max(kept))
+        levels = [level for level in range(1, deepest + 1) if engine.kept_share(level)]
+        if levels:
+            run._encode(max(levels))
         run.features, run.moments = rows[None].permute(0, 3, 1, 2), frozen.moments
         return run
 
@@ -80,13 +80,13 @@ class UniversalRun:
         if strength == 0:
             return self.pixels
         output = torch.empty_like(self.pixels)
-        kept = (1 - strength) ** FADE
+        share = (1 - strength) ** FADE
 
-        def write(block: Block, made: Tensor) -> None:
+        def write(block: Block, window: Tensor) -> None:
             rows, columns = (slice(*part) for part in block)
-            styled = made[0].permute(1, 2, 0).float().clamp_(0, 1)
-            if kept:
-                styled = torch.lerp(styled, self.pixels[rows, columns], kept)
+            styled = window[0].permute(1, 2, 0).float().clamp_(0, 1)
+            if share:
+                styled = torch.lerp(styled, self.pixels[rows, columns], share)
             output[rows, columns] = styled
 
         chain = [self._last_map, *self.engine.decoding(1)]
@@ -119,9 +119,9 @@ class UniversalRun:
             height, width = operation.size(height), operation.size(width)
         output: list[Tensor] = []
 
-        def place(block: Block, made: Tensor) -> None:
+        def place(block: Block, window: Tensor) -> None:
             (y0, y1), (x0, x1) = block
-            output[0][0, y0:y1, x0:x1] = made[0].permute(1, 2, 0)
+            output[0][0, y0:y1, x0:x1] = window[0].permute(1, 2, 0)
 
         channels = channels_of(chain, features.shape[1])
         with torch.inference_mode():

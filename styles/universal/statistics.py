@@ -38,7 +38,7 @@ class StyleStatistics:
 
 
 def level_statistics(moments: Moments) -> LevelStatistics:
-    """Mean and (biased) covariance from summed `product_moments`; `BadStatistics` when they are none."""
+    """Mean and (biased) covariance from summed `product_moments`; `BadStatistics` for other sums."""
     channels = len(moments.total)
     if len(moments.squares) != channels * (channels + 1) // 2:
         raise BadStatistics(f"{len(moments.squares)} sums of products", f"those of {channels} channels")
@@ -80,7 +80,7 @@ def save_statistics(statistics: StyleStatistics, path: Path) -> None:
 
 
 def load_statistics(path: Path) -> StyleStatistics:
-    """Read a statistics file. Raises `WeightsMismatch` for what is none."""
+    """Read a statistics file. Raises `WeightsMismatch` for any other file."""
     try:
         with safe_open(path, framework="np") as file:
             form, network = json.loads((file.metadata() or {}).get(HEADER, '["", ""]'))

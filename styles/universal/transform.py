@@ -57,8 +57,8 @@ def affine_map(
     """
     with threadpool_limits(1, user_api="blas"):
         maps = [_between(content, style, kind) for style in styles]
-        matrix = sum(share * one.matrix for share, one in zip(shares, maps, strict=True))
-        offset = sum(share * one.offset for share, one in zip(shares, maps, strict=True))
+        matrix = sum(share * affine.matrix for share, affine in zip(shares, maps, strict=True))
+        offset = sum(share * affine.offset for share, affine in zip(shares, maps, strict=True))
     return AffineMap(np.asarray(matrix), np.asarray(offset))
 
 

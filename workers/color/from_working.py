@@ -34,7 +34,7 @@ REFINEMENTS = 6
 
 
 class ColourPlan(BaseModel):
-    """How an output's samples are to be written. `profile_path` is None where working sRGB stays."""
+    """Colours and samples of an output. `convert` is None where working sRGB stays."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +48,7 @@ class ColourPlan(BaseModel):
 
 @dataclass(frozen=True)
 class ColourWish:
-    """What was asked of the output's colours."""
+    """The colour settings requested of an output."""
 
     format: PictureFormat
     profile: OutputProfile = OutputProfile.SOURCE
@@ -64,23 +64,23 @@ def stored_space(facts: SourceFacts) -> Space:
 
 
 def plan_colour(facts: SourceFacts, wish: ColourWish, *, profile_path: Path | None) -> ColourPlan:
-    """Decides space, profile and depth of an output, and says in warnings what the source had and it has not.
+    """Space, profile and depth of an output, with a warning for each property of the source that it loses.
 
     `profile_path`: the source's own ICC profile, None when it has none or an unusable one.
     """
-    space, told = _space(facts, wish)
-    sample, told_too = _sample(facts, wish)
-    warnings = (*told, *told_too)
+    space, space_warnings = _space(facts, wish)
+    sample, sample_warnings = _sample(facts, wish)
+    warnings = (*space_warnings, *sample_warnings)
     if wish.profile is OutputProfile.SRGB or space is not stored_space(facts):
         embed = WORKING_SPACE if HOLDS[wish.format].profiles else None
         return ColourPlan(space=space, sample=sample, embed=embed, warnings=warnings, **_range(facts, sample))
-    convert, embed, told = _profile(facts, wish, space, profile_path)
+    convert, embed, profile_warnings = _profile(facts, wish, space, profile_path)
     return ColourPlan(
         space=space,
         sample=sample,
         convert=convert,
         embed=embed,
-        warnings=(*warnings, *told),
+        warnings=(*warnings, *profile_warnings),
         **_range(facts, sample),
     )
 
@@ -103,18 +103,18 @@ def _space(facts: SourceFacts, wish: ColourWish) -> tuple[Space, tuple[str, ...]
 
 
 def _sample(facts: SourceFacts, wish: ColourWish) -> tuple[Sample, tuple[str, ...]]:
-    wanted, holds = _wanted_sample(facts, wish), HOLDS[wish.format].samples
-    if wanted not in holds:
-        kept = Sample.UINT16 if Sample.UINT16 in holds and wanted.bytes > 1 else Sample.UINT8
-        return kept, (_rounded(wish.format, wanted, kept),)
-    if wish.format is PictureFormat.AVIF and wanted is Sample.UINT16:
-        return wanted, ("avif keeps 12 bits a sample: 16 were rounded to 12",)
-    return wanted, ()
+    requested, holds = _wanted_sample(facts, wish), HOLDS[wish.format].samples
+    if requested not in holds:
+        fallback = Sample.UINT16 if Sample.UINT16 in holds and requested.bytes > 1 else Sample.UINT8
+        return fallback, (_rounded(wish.format, requested, fallback),)
+    if wish.format is PictureFormat.AVIF and requested is Sample.UINT16:
+        return requested, ("avif keeps 12 bits a sample: 16 were rounded to 12",)
+    return requested, ()
 
 
-def _rounded(format: PictureFormat, wanted: Sample, kept: Sample) -> str:
-    had = f"{wanted.bytes * 8}{'-bit floats' if wanted is Sample.FLOAT32 else ''}"
-    return f"{format} holds {kept.bytes * 8} bits a sample: {had} were rounded to {kept.bytes * 8}"
+def _rounded(format: PictureFormat, requested: Sample, fallback: Sample) -> str:
+    had = f"{requested.bytes * 8}{'-bit floats' if requested is Sample.FLOAT32 else ''}"
+    return f"{format} holds {fallback.bytes * 8} bits a sample: {had} were rounded to {fallback.bytes * 8}"
 
 
 def _wanted_sample(facts: SourceFacts, wish: ColourWish) -> Sample:
@@ -135,7 +135,7 @@ def _range(facts: SourceFacts, sample: Sample) -> dict[str, tuple[float, float]]
 def _profile(
     facts: SourceFacts, wish: ColourWish, space: Space, path: Path | None
 ) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """The profile to convert to, the one to embed, and what to say about it."""
+    """The profile to convert to, the profile to embed, and warnings."""
     if space is Space.LAB:
         return None, None, ()
     if not HOLDS[wish.format].profiles:
@@ -183,24 +183,26 @@ def _converted(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:
     return through_profile(image, source=WORKING_SPACE, target=target, depth=depth)
 
 
-def _refined(wanted: pyvips.Image, target: str) -> pyvips.Image:
-    """What to ask of a press profile so that it answers with `wanted`: ushort, sRGB.
+def _refined(expected: pyvips.Image, target: str) -> pyvips.Image:
+    """The request to a press profile that it answers with `expected`: ushort, sRGB.
 
     The two directions of such a profile are tables that do not undo each other: straight through, a colour
     comes back up to 10 of 255 off. Each round asks for as much more as the last answer fell short.
     """
-    asked = wanted
+    request = expected
     for _ in range(REFINEMENTS):
-        inks = through_profile(asked, source=WORKING_SPACE, target=target, depth=Depth.UINT16)
+        inks = through_profile(request, source=WORKING_SPACE, target=target, depth=Depth.UINT16)
         answer = through_profile(inks, source=target, target=WORKING_SPACE, depth=Depth.UINT16)
         # Kept in strips: without that each round would compute the one before it twice.
-        asked = (
-            (asked + wanted - answer)
+        request = (
+            (request + expected - answer)
             .cast("ushort")
-            .tilecache(tile_width=wanted.width, tile_height=STRIP_ROWS, max_tiles=STRIPS_KEPT, threaded=True)
+            .tilecache(
+                tile_width=expected.width, tile_height=STRIP_ROWS, max_tiles=STRIPS_KEPT, threaded=True
+            )
         )
-        asked = asked.copy(interpretation="rgb16")
-    return asked
+        request = request.copy(interpretation="rgb16")
+    return request
 
 
 def in_sample(image: pyvips.Image, plan: ColourPlan) -> pyvips.Image:

@@ -24,7 +24,7 @@ BENIGN = "fallback to suggested"  # another rendering intent is used, the profil
 
 @dataclass(frozen=True)
 class ProfileCheck:
-    """How a source's profile will be used, and what is wrong with it if it will not."""
+    """The use of a source's profile, and the problem with an unusable one."""
 
     use: ProfileUse
     problem: str = ""
@@ -38,9 +38,9 @@ class _Complaints(logging.Handler):
         self.words: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        words = record.getMessage().removeprefix("VIPS: ")
-        if not words.startswith(BENIGN):
-            self.words.append(words)
+        message = record.getMessage().removeprefix("VIPS: ")
+        if not message.startswith(BENIGN):
+            self.words.append(message)
 
 
 def check_profile(image: pyvips.Image) -> ProfileCheck:
@@ -88,8 +88,8 @@ def _lattice(channels: int) -> bytes:
 def _same(colours: bytes, moved: bytes, channels: int) -> bool:
     if channels == 4:
         return False
-    wanted = colours if channels == 3 else bytes(grey for grey in colours for _ in range(3))
-    return max(abs(a - b) for a, b in zip(wanted, moved, strict=True)) <= SAME_WITHIN
+    expected = colours if channels == 3 else bytes(grey for grey in colours for _ in range(3))
+    return max(abs(a - b) for a, b in zip(expected, moved, strict=True)) <= SAME_WITHIN
 
 
 def _first_line(error: pyvips.Error) -> str:

@@ -61,14 +61,14 @@ def decode(source: SourceFile, folder: Path, *, reading: DecodeOptions) -> Sourc
             _refuse_full_scratch(facts, folder)
             raise source.damage(error, complaints) from error
     if source.format is Format.TIFF:  # others have raised
-        _refuse_silent_damage(source, [words for words in complaints if words not in about_header])
+        _refuse_silent_damage(source, [message for message in complaints if message not in about_header])
     return facts
 
 
 def _refuse_silent_damage(source: SourceFile, complaints: list[str]) -> None:
     """A TIFF decoder goes on after damage, and only says so."""
     errors = noted_errors()
-    damage = [errors] if errors else [words for words in complaints if not HARMLESS.search(words)]
+    damage = [errors] if errors else [message for message in complaints if not HARMLESS.search(message)]
     if not damage and source.page is not None:
         damage = list(filter(None, [first_damage(source.page)]))
     if damage:
@@ -135,7 +135,7 @@ def write_npy(image: pyvips.Image, path: Path, depth: Depth) -> None:
 
 def _npy_header(image: pyvips.Image, depth: Depth) -> bytes:
     shape = (image.height, image.width) if image.bands == 1 else (image.height, image.width, image.bands)
-    words = f"{{'descr': '{NPY_TYPES[depth]}', 'fortran_order': False, 'shape': {shape}, }}".encode()
-    filled = len(NPY_MAGIC) + 2 + len(words) + 1
-    words += b" " * (-filled % NPY_ALIGNMENT) + b"\n"
-    return NPY_MAGIC + len(words).to_bytes(2, "little") + words
+    header = f"{{'descr': '{NPY_TYPES[depth]}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    filled = len(NPY_MAGIC) + 2 + len(header) + 1
+    header += b" " * (-filled % NPY_ALIGNMENT) + b"\n"
+    return NPY_MAGIC + len(header).to_bytes(2, "little") + header

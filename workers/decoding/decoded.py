@@ -11,7 +11,7 @@ from giornata.workers.source import Depth, ProfileUse, SourceFacts, WorkingFile
 
 
 class DecodedImage(BaseModel):
-    """Where a decoded picture lies. Upright, working sRGB, in the source's own depth."""
+    """Paths and facts of a decoded picture. Upright, working sRGB, in the source's own depth."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class DecodedImage(BaseModel):
 
     @property
     def files(self) -> dict[str, Path]:
-        """Everything it consists of, under the names that `moved` expects."""
+        """Paths of the picture's files, under the names that `moved` expects."""
         paths = {WorkingFile.PIXELS: self.pixels_path, WorkingFile.ALPHA: self.alpha_path}
         paths |= {WorkingFile.PROFILE: self.profile_path, WorkingFile.EXIF: self.exif_path}
         paths |= {WorkingFile.XMP: self.xmp_path, WorkingFile.IPTC: self.iptc_path}
@@ -53,13 +53,13 @@ class DecodedImage(BaseModel):
 
     def moved(self, folder: Path) -> "DecodedImage":
         """The same picture, all of its `files` in `folder`."""
-        there = self.in_folder(folder, facts=self.facts)
-        kept = {
-            name: getattr(there, name)
+        picture = self.in_folder(folder, facts=self.facts)
+        paths = {
+            name: getattr(picture, name)
             for name in ("pixels_path", "alpha_path", "profile_path", "exif_path", "xmp_path", "iptc_path")
             if getattr(self, name) is not None
         }
-        return self.model_copy(update=kept)
+        return self.model_copy(update=paths)
 
     @property
     def pixels(self) -> npt.NDArray[Any]:

@@ -51,14 +51,14 @@ def _refuse_size(source: SourceFile, image: pyvips.Image, limits: Limits) -> Non
             f" {limits.bomb_pixels_per_byte:g} pixels per byte (bomb_pixels_per_byte)"
         )
         raise Rejected(source.name, RejectCode.BOMB, reason)
-    for got, unit, name in (
+    for amount, unit, name in (
         (image.width, "px wide", "max_width_px"),
         (image.height, "px high", "max_height_px"),
         (pixels, "pixels", "max_pixels"),
         (_metadata_bytes(image), "bytes of metadata", "max_metadata_bytes"),
     ):
-        if got > getattr(limits, name):
-            reason = f"{size}: {got} {unit}, the limit is {getattr(limits, name)} ({name})"
+        if amount > getattr(limits, name):
+            reason = f"{size}: {amount} {unit}, the limit is {getattr(limits, name)} ({name})"
             raise Rejected(source.name, RejectCode.TOO_LARGE, reason)
 
 
@@ -91,7 +91,7 @@ def _refuse_samples(source: SourceFile, image: pyvips.Image, reading: DecodeOpti
 def count_pages(
     source: SourceFile, image: pyvips.Image, reading: DecodeOptions
 ) -> tuple[int, tuple[str, ...]]:
-    """How many pages or frames there are, and what to say of it. Raises `Rejected` if they are too many."""
+    """The number of pages or frames, and warnings about them. Raises `Rejected` if they are too many."""
     pages = source.full_pages or (image.get("n-pages") if image.get_typeof("n-pages") != 0 else 1)
     copies = (
         (f"a pyramid: {source.reduced_pages} reduced copies are left out",) if source.reduced_pages else ()
@@ -128,7 +128,7 @@ def _refuse_memory(source: SourceFile, image: pyvips.Image, limits: Limits) -> N
 
 
 def is_interlaced(image: pyvips.Image) -> bool:
-    """Whether all of it must be held before the first row is whole."""
+    """Whether the whole picture must be held before its first row is complete."""
     return any(
         image.get_typeof(field) != 0 and image.get(field) for field in ("interlaced", "jpeg-multiscan")
     )
@@ -167,9 +167,9 @@ def inspect(source: SourceFile, *, reading: DecodeOptions) -> SourceFacts:
         }
     )
     warnings = (*source.notes, *page_warnings, *_warnings(source, image, check, facts), *block_warnings)
-    said = [words for words in complaints if not USUAL.search(words)]
-    told = tuple(f"the decoder says: {words}" for words in said[:MOST_COMPLAINTS])
-    return facts.model_copy(update={"warnings": warnings + told})
+    messages = [message for message in complaints if not USUAL.search(message)]
+    decoder_warnings = tuple(f"the decoder says: {message}" for message in messages[:MOST_COMPLAINTS])
+    return facts.model_copy(update={"warnings": warnings + decoder_warnings})
 
 
 def _check_profile(image: pyvips.Image) -> ProfileCheck:
@@ -188,7 +188,7 @@ def _orientation(image: pyvips.Image) -> int:
 
 
 def _claimed_orientation(source: SourceFile, image: pyvips.Image) -> int:
-    """The number in the file, which libvips does not tell if it means nothing."""
+    """The orientation number in the file, which libvips does not report if it is undefined."""
     if source.page is not None:
         return source.page.value(ORIENTATION, 1)
     if image.get_typeof(CLAIMED_ORIENTATION) == 0:
@@ -198,9 +198,9 @@ def _claimed_orientation(source: SourceFile, image: pyvips.Image) -> int:
 
 
 def _dpi(image: pyvips.Image) -> tuple[float, float] | None:
-    known = image.xres > 0 and image.yres > 0 and image.xres != UNKNOWN_PX_PER_MM
+    has_resolution = image.xres > 0 and image.yres > 0 and image.xres != UNKNOWN_PX_PER_MM
     declared = image.get_typeof("resolution-unit") != 0 or abs(image.xres - ASSUMED_PX_PER_MM) > 1e-3
-    if not (known and declared):
+    if not (has_resolution and declared):
         return _exif_dpi(image)
     return image.xres * MM_PER_INCH, image.yres * MM_PER_INCH
 
@@ -217,9 +217,9 @@ def _exif_dpi(image: pyvips.Image) -> tuple[float, float] | None:
 
 
 def _exif_number(image: pyvips.Image, field: str) -> float:
-    """What libvips writes as `300/1 (300, Rational, 1 components, 8 bytes)`; 0 for what is not there."""
-    words = image.get(field).partition(" ")[0] if image.get_typeof(field) != 0 else ""
-    above, _, below = words.partition("/")
+    """A field that libvips writes as `300/1 (300, Rational, 1 components, 8 bytes)`; 0 without it."""
+    fraction = image.get(field).partition(" ")[0] if image.get_typeof(field) != 0 else ""
+    above, _, below = fraction.partition("/")
     try:
         return float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError):
@@ -272,7 +272,7 @@ def _facts(
 
 
 def _samples(image: pyvips.Image, reading: DecodeOptions, check: ProfileCheck) -> dict[str, object]:
-    """How samples are stored, and the depth they are worked on in."""
+    """Facts about the stored samples, and the depth they are worked on in."""
     stored = STORED[image.format]
     bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") != 0 else 8
     lab = image.interpretation in LABS

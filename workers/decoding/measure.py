@@ -30,7 +30,7 @@ def header_size(path: Path | str, *, sandbox: Sandbox, page: int | None = None) 
 
 
 def _lenient(limits: Limits, page: int | None) -> DecodeOptions:
-    """Whether pages and ranges suit the job is not a question of size."""
+    """Options that accept any pages and ranges, which do not change the size."""
     pages = Pages.FIRST if page is None else Pages.ALL
     return DecodeOptions(pages=pages, page=page, float_range=(0, 1), limits=limits)
 
@@ -84,14 +84,14 @@ class ImageSizer:
         if not self._left:
             return UNMEASURED
         place = self._places.at(source, self._storage)
-        found = place.head(source)
-        if found is None:
+        entry = place.head(source)
+        if entry is None:
             return None
         self._left -= 1
         with tempfile.TemporaryDirectory(prefix="giornata-plan-") as folder:
             path = Path(folder) / base_name(source)
             try:
-                if not self._is_near(place, found, path):
+                if not self._is_near(place, entry, path):
                     return UNMEASURED
             except (ObjectNotFound, Rejected):
                 return None  # gone a moment ago, or no picture
@@ -99,12 +99,12 @@ class ImageSizer:
                 return UNMEASURED  # an estimate is not worth a batch; the worker asks again
             return self._headers(str(path), page)
 
-    def _is_near(self, place: ObjectStore, found: ObjectInfo, path: Path) -> bool:
-        """Bring what the header is read from, which may be all of it where that is not much."""
-        with PartialFile(place, found, path) as copy:
-            if copy_header(copy, source=found.name):
+    def _is_near(self, place: ObjectStore, entry: ObjectInfo, path: Path) -> bool:
+        """Copy the bytes that the header is read from, or all of a small object; False for a large one."""
+        with PartialFile(place, entry, path) as copy:
+            if copy_header(copy, source=entry.name):
                 return True
-        if found.bytes > LARGEST_BYTES:
+        if entry.bytes > LARGEST_BYTES:
             return False
-        place.fetch(found.name, path, stamp=found.stamp, version=found.version)
+        place.fetch(entry.name, path, stamp=entry.stamp, version=entry.version)
         return True

@@ -20,17 +20,17 @@ COMMENT = "png-comment-"
 def metadata_blocks(
     source: SourceFile, image: pyvips.Image, *, most: int
 ) -> tuple[dict[WorkingFile, bytes], tuple[str, ...]]:
-    """The blocks that `source`, opened as `image`, carries, and in words what is wrong with the others."""
-    found = {
+    """The blocks of `source`, opened as `image`, and messages about the damaged ones that are left out."""
+    blocks = {
         WorkingFile.EXIF: _exif(source, image, most),
         WorkingFile.XMP: _blob(image, "xmp-data").rstrip(b"\0"),
         WorkingFile.IPTC: _iptc(source, image, most),
     }
     problems = []
-    if found[WorkingFile.EXIF] and not found[WorkingFile.EXIF].startswith(TIFF_STARTS):
+    if blocks[WorkingFile.EXIF] and not blocks[WorkingFile.EXIF].startswith(TIFF_STARTS):
         problems.append("EXIF left out: it is damaged")
-        del found[WorkingFile.EXIF]
-    return {name: block for name, block in found.items() if block}, tuple(problems)
+        del blocks[WorkingFile.EXIF]
+    return {name: block for name, block in blocks.items() if block}, tuple(problems)
 
 
 def _blob(image: pyvips.Image, field: str) -> bytes:

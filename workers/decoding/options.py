@@ -53,8 +53,8 @@ class Limits(BaseModel):
             return type(self).model_validate({**self.model_dump(), **given})
         except ValidationError as error:
             wrong = error.errors()[0]
-            name, got = ".".join(map(str, wrong["loc"])), wrong["input"]
-            raise BadLimits(f"{name}: {got}", wrong["msg"], tuple(type(self).model_fields)) from error
+            name, value = ".".join(map(str, wrong["loc"])), wrong["input"]
+            raise BadLimits(f"{name}: {value}", wrong["msg"], tuple(type(self).model_fields)) from error
 
     def cpu_budget_s(self, pixels: int) -> float:
         """Processor seconds that a source of so many pixels may use."""
@@ -66,7 +66,7 @@ class Limits(BaseModel):
 
 
 class DecodeOptions(BaseModel):
-    """Travels to the decoding process with every request.
+    """Options of one decoding, sent to the decoding process with every request.
 
     `float_range` is the lowest and the highest value of samples that have no range of their own: floats and
     whole numbers of 32 bits or with a sign. `page` counts the full-size pages from 0: with `pages: all` each
@@ -90,7 +90,7 @@ class DecodeOptions(BaseModel):
 
     @classmethod
     def of(cls, task: RenderTask, *, limits: Limits) -> Self:
-        """What `task` asks for, with the worker's own `limits` where it asks for none. Raises `BadLimits`."""
+        """The options of `task`, with the worker's own `limits` where it sets none. Raises `BadLimits`."""
         return cls(
             pages=task.pages,
             page=task.page,

@@ -37,16 +37,16 @@ class PartialFile:
 
     @property
     def descriptor(self) -> int:
-        """Of the open file."""
+        """Descriptor of the open file."""
         return self._file.fileno()
 
     @property
     def size(self) -> int:
-        """Of the object, in bytes."""
+        """Size of the object in bytes."""
         return self._entry.bytes
 
     def read(self, offset: int, size: int) -> bytes:
-        """Bytes of the object, fewer at its end; missing blocks are brought. Raises `StorageError`."""
+        """Bytes of the object, fewer at its end; missing blocks are fetched. Raises `StorageError`."""
         end = min(offset + size, self._entry.bytes)
         if end <= offset:
             return b""
@@ -59,19 +59,19 @@ class PartialFile:
         return os.pread(self.descriptor, end - offset, offset)
 
     def _missing(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Runs of blocks that are not there yet, by their first and last one."""
+        """Runs of missing blocks, by their first and last block."""
         begun: int | None = None
         for block in range(first, last + 2):
-            wanted = block <= last and block not in self._there
-            if wanted and begun is None:
+            is_missing = block <= last and block not in self._there
+            if is_missing and begun is None:
                 begun = block
-            elif not wanted and begun is not None:
+            elif not is_missing and begun is not None:
                 yield begun, block - 1
                 begun = None
 
 
 def copy_header(copy: PartialFile, *, source: str) -> bool:
-    """Bring what the header of a picture is read from; false where that cannot be told without all of it.
+    """Copy the bytes that a picture's header is read from; False where only the whole object will do.
 
     Raises `Rejected` for what is no picture of a readable format, `StorageError`.
     """
@@ -88,29 +88,30 @@ def copy_header(copy: PartialFile, *, source: str) -> bool:
 
 
 def copy_level(copy: PartialFile, *, page: int, side_px: int, most_bytes: int, source: str) -> bool:
-    """Bring what a TIFF's full-size `page` (from 0) is shown from in a square of `side_px`: of a pyramid, one
-    level. False where that is more than `most_bytes`, or cannot be told.
+    """Copy the bytes that show a TIFF's full-size `page` (from 0) in a square of `side_px`.
+
+    Of a pyramid, one level. False where they are more than `most_bytes`, or unknown.
 
     Raises `Rejected` for what is no picture of a readable format, `StorageError`.
     """
     if identify(copy.read(0, HEAD_BYTES), source=source) is not Format.TIFF:
         return False
     pages = read_pages(copy.read)
-    full = [one for one in pages if not one.reduced]
+    full = [directory for directory in pages if not directory.reduced]
     if page >= len(full):
         return False
     level = level_for(full[page], pages, side_px=side_px)
     runs = data_runs(level)
     if runs is None or sum(size for _, size in runs) > most_bytes:
         return False
-    _bring(copy, [*pages, *(below for one in full for below in levels_of(one, pages))])
+    _bring(copy, [*pages, *(below for directory in full for below in levels_of(directory, pages))])
     for offset, size in joined(runs):
         copy.read(offset, size)
     return True
 
 
 def joined(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Runs of bytes in order, those made one that are nearly side by side, as long as that is not large."""
+    """Runs of bytes in order, close neighbours merged as long as a run is not large."""
     start = end = 0
     for offset, size in sorted(runs):
         if end and (offset > end + BLOCK_BYTES or offset + size - start > MOST_AT_ONCE_BYTES):
@@ -126,7 +127,7 @@ def _bring_directories(copy: PartialFile) -> None:
 
 
 def _bring(copy: PartialFile, pages: Iterable[TiffPage]) -> None:
-    """All that the tags of directories say."""
+    """Copy the values of all tags of the directories."""
     left = MOST_HEADER_BYTES
     for page in pages:
         for entry in page.entries.values():
@@ -135,17 +136,17 @@ def _bring(copy: PartialFile, pages: Iterable[TiffPage]) -> None:
 
 
 def _bring_segments(copy: PartialFile) -> None:
-    """Where the first scan begins is not known before all before it is there."""
-    wanted = BLOCK_BYTES
-    while wanted <= MOST_HEADER_BYTES:
-        copy.read(0, wanted)
-        if wanted >= copy.size or _scan_at(copy) + SOS_BYTES <= wanted:
+    """Copy the start of the file in growing steps, until the head of the first scan is in it."""
+    size = BLOCK_BYTES
+    while size <= MOST_HEADER_BYTES:
+        copy.read(0, size)
+        if size >= copy.size or _scan_at(copy) + SOS_BYTES <= size:
             return
-        wanted *= 4
+        size *= 4
 
 
 def _scan_at(copy: PartialFile) -> int:
-    """Where the first scan begins; the end where that is not seen yet."""
+    """Offset of the first scan; the end of the file where the scan is not copied yet."""
     scans = (segment.at for segment in header_segments(copy.descriptor) if segment.marker == SOS)
     return next(scans, copy.size)
 

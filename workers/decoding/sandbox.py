@@ -40,7 +40,7 @@ LONGEST_WAIT_S = 1_000_000  # more overflows what the system can wait
 
 @dataclass
 class Child:
-    """One running process and how to talk to it."""
+    """One running process with its pipes."""
 
     process: subprocess.Popen[bytes]
     stderr: IO[bytes]
@@ -48,7 +48,7 @@ class Child:
     served: int = 0
 
     def last_words(self) -> str:
-        """The end of what it wrote to its standard error."""
+        """The end of its standard error."""
         self.stderr.seek(0, os.SEEK_END)
         self.stderr.seek(max(0, self.stderr.tell() - LAST_WORDS_BYTES))
         return self.stderr.read().decode(errors="replace").strip()
@@ -72,7 +72,7 @@ class Hung(Exception):
 
 
 def start(memory_mb: int) -> Child:
-    """A fresh process that may use that much. Raises `SandboxUnavailable`."""
+    """Start a process that may use `memory_mb` of memory. Raises `SandboxUnavailable`."""
     stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
     package_root = str(Path(giornata.__file__).parent.parent)
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -95,8 +95,8 @@ def start(memory_mb: int) -> Child:
 
 
 def exchange(child: Child, request: dict[str, Any], *, deadline_s: float) -> dict[str, Any]:
-    """Ask and wait for the answer. Raises `ChildDied`, `Hung`."""
-    assert child.process.stdin is not None  # noqa: S101  opened as a pipe by _start
+    """Send a request and wait for the answer. Raises `ChildDied`, `Hung`."""
+    assert child.process.stdin is not None  # noqa: S101  opened as a pipe by start
     try:
         child.process.stdin.write(json.dumps(request).encode() + b"\n")
         child.process.stdin.flush()
@@ -107,7 +107,7 @@ def exchange(child: Child, request: dict[str, Any], *, deadline_s: float) -> dic
 
 
 def _read_line(child: Child, deadline: float) -> bytes:
-    assert child.process.stdout is not None  # noqa: S101  opened as a pipe by _start
+    assert child.process.stdout is not None  # noqa: S101  opened as a pipe by start
     line = b""
     with selectors.DefaultSelector() as selector:
         selector.register(child.process.stdout, selectors.EVENT_READ)
@@ -158,7 +158,7 @@ class Sandbox:
             self._child = None
 
     def inspect(self, path: Path | str, reading: DecodeOptions | None = None) -> SourceFacts:
-        """What the header of the file at `path` says, `reading` it as a task wants it.
+        """Facts in the header of the file at `path`, read with the options `reading`.
 
         Raises `Rejected` for a file that cannot be rendered, `Unreadable` for storage that failed.
         """

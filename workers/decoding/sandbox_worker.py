@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 
 def main() -> None:
-    """Answers until stdin ends, which it also does when the parent is gone."""
+    """Answers requests until stdin ends, which it also does when the parent is gone."""
     answers = _protect_stdout()
     _limit_memory(int(sys.argv[1]))
     _tame_libvips()
@@ -49,7 +49,7 @@ def _protect_stdout() -> BinaryIO:
 
 
 def _limit_memory(most_mb: int) -> None:
-    """The hard limit, for good: each request sets its own below it."""
+    """Set the hard memory limit for good: each request sets its own below it."""
     resource.setrlimit(resource.RLIMIT_DATA, (most_mb * MEGA,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -61,7 +61,7 @@ def _lower_memory(mb: int) -> None:
 
 
 def _limit_cpu(budget_s: float) -> None:
-    """Only the soft limit, counted from now: the next file raises it again."""
+    """Set the soft limit of processor time, counted from now: the next file raises it again."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used_s = usage.ru_utime + usage.ru_stime
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -47,10 +47,10 @@ RGB = 2  # TIFF 6.0, PhotometricInterpretation
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One descriptor for all, so that nobody swaps the file between two looks.
+    """An open file with one descriptor for all reads, so that nobody swaps the file between two.
 
     `page` is the directory that is meant, of a TIFF only; `full_pages` counts its full-size ones, and
-    `reduced_pages` the copies of them. `notes` say in words what had to be put right to read it.
+    `reduced_pages` the copies of them. `notes` are messages about what was repaired to read it.
     """
 
     name: str
@@ -67,7 +67,7 @@ class SourceFile:
 
     @property
     def is_lab_in_bytes(self) -> bool:
-        """Lab of 8 bits without alpha, which libvips cannot open as what it is."""
+        """Whether it is Lab of 8 bits without alpha, which libvips cannot open as such."""
         return (
             self.page is not None
             and self.page.value(PHOTOMETRIC, -1) == CIELAB
@@ -106,26 +106,26 @@ class SourceFile:
         os.lseek(self.descriptor, 0, os.SEEK_SET)
         return pyvips.Source.new_from_descriptor(self.descriptor)
 
-    def damage(self, error: pyvips.Error, said: Iterable[str] = ()) -> Rejected:
-        """The verdict behind a decoder's complaint; `said` is what it only logged before."""
-        words = plain(error.detail.splitlines()) or plain(said)
+    def damage(self, error: pyvips.Error, complaints: Iterable[str] = ()) -> Rejected:
+        """The rejection for a decoder's error; `complaints` are those that it only logged before."""
+        details = plain(error.detail.splitlines()) or plain(complaints)
         if MISSING_CODEC.search(error.detail):
             return Rejected(
-                self.name, RejectCode.UNSUPPORTED_FORMAT, f"{self.format} of a kind not read: {words}"
+                self.name, RejectCode.UNSUPPORTED_FORMAT, f"{self.format} of a kind not read: {details}"
             )
         if OUT_OF_MEMORY_WORDS.search(error.detail):
-            reason = f"decoding used up its memory, see memory_mb ({words})"
+            reason = f"decoding used up its memory, see memory_mb ({details})"
             return Rejected(self.name, RejectCode.MEMORY, reason)
         # libheif seeks beyond the end of good files too: AVIF's own boxes tell instead.
-        told = self.format is not Format.AVIF and TRUNCATION_WORDS.search(error.detail)
-        if told or self._ends_early():
+        truncation = self.format is not Format.AVIF and TRUNCATION_WORDS.search(error.detail)
+        if truncation or self._ends_early():
             reason = f"the {self.format} data ends early"
-            return Rejected(self.name, RejectCode.TRUNCATED, f"{reason} ({words})" if words else reason)
-        return self.corrupt(words or "no details")
+            return Rejected(self.name, RejectCode.TRUNCATED, f"{reason} ({details})" if details else reason)
+        return self.corrupt(details or "no details")
 
-    def corrupt(self, words: str) -> Rejected:
-        """The verdict on samples that cannot be what was stored."""
-        return Rejected(self.name, RejectCode.CORRUPT, f"damaged {self.format} data ({words})")
+    def corrupt(self, details: str) -> Rejected:
+        """The rejection for damaged samples."""
+        return Rejected(self.name, RejectCode.CORRUPT, f"damaged {self.format} data ({details})")
 
     def _ends_early(self) -> bool:
         """Whether the container says that bytes are missing: PNG's last chunk, RIFF's length, boxes."""
@@ -141,7 +141,7 @@ class SourceFile:
         return False
 
     def _boxes_end(self) -> int:
-        """Where the last top-level box of an ISO media file claims to end (ISO/IEC 14496-12, 4.2)."""
+        """Offset where the last top-level box of an ISO media file claims to end (ISO/IEC 14496-12, 4.2)."""
         end = 0
         while end < self.file_bytes:
             box_bytes = int.from_bytes(os.pread(self.descriptor, 4, end), "big")
@@ -166,7 +166,7 @@ def open_source(name: str, descriptor: int, *, reading: DecodeOptions) -> Source
 
 
 def identify_source(name: str, descriptor: int, *, limits: Limits) -> SourceFile:
-    """Raises `Rejected` for a file that is empty, too long, or not a picture of a readable format."""
+    """The source and its format. Raises `Rejected` for an empty, too long or unreadable file."""
     file_bytes = os.fstat(descriptor).st_size
     if file_bytes > limits.max_file_bytes:
         reason = f"got a file of {file_bytes} bytes, the limit is {limits.max_file_bytes} (max_file_bytes)"
@@ -176,10 +176,10 @@ def identify_source(name: str, descriptor: int, *, limits: Limits) -> SourceFile
 
 
 def _with_page(source: SourceFile, reading: DecodeOptions) -> SourceFile:
-    found = read_pages(from_descriptor(source.descriptor))
-    full = [page for page in found if not page.reduced]
-    _refuse_previews(source, found, full)
-    full = full or found[:1]
+    pages = read_pages(from_descriptor(source.descriptor))
+    full = [page for page in pages if not page.reduced]
+    _refuse_previews(source, pages, full)
+    full = full or pages[:1]
     if not full:
         return source  # libvips says what is wrong with it
     number = (reading.page or 0) if reading.pages is Pages.ALL else 0
@@ -189,13 +189,13 @@ def _with_page(source: SourceFile, reading: DecodeOptions) -> SourceFile:
         )
     page = full[number]
     if reading.level_px is not None:
-        page = level_for(page, found, side_px=reading.level_px)
-    source = replace(source, page=page, full_pages=len(full), reduced_pages=len(found) - len(full))
+        page = level_for(page, pages, side_px=reading.level_px)
+    source = replace(source, page=page, full_pages=len(full), reduced_pages=len(pages) - len(full))
     return replace(source, splice=_as_rgb(page)) if source.is_lab_in_bytes else source
 
 
-def _refuse_previews(source: SourceFile, found: list[TiffPage], full: list[TiffPage]) -> None:
-    if not full and any(SUB_DIRECTORIES in page.entries for page in found):
+def _refuse_previews(source: SourceFile, pages: list[TiffPage], full: list[TiffPage]) -> None:
+    if not full and any(SUB_DIRECTORIES in page.entries for page in pages):
         reason = "holds only reduced copies in the open, as a camera's raw files do; develop it first"
         raise Rejected(source.name, RejectCode.UNSUPPORTED_FORMAT, reason)
 

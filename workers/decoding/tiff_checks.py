@@ -74,7 +74,7 @@ def refuse_tiff(source: SourceFile, page: TiffPage, limits: Limits) -> None:
 
 
 def tiff_flags(page: TiffPage) -> dict[str, bool]:
-    """What the way back to the source needs and libvips does not tell, by the names of the facts."""
+    """Flags that encoding needs and libvips does not report, by the names of the facts."""
     photometric = page.value(PHOTOMETRIC, -1)
     samples, bits = page.value(SAMPLES, 1), page.value(BITS, 1)
     return {
@@ -132,7 +132,7 @@ OUT_BYTES = 1 << 20
 
 
 def first_damage(page: TiffPage) -> str:
-    """What is wrong with the first strip or tile whose sum does not fit, in words; nothing if all fit."""
+    """Message about the first strip or tile whose checksum does not fit; empty if all fit."""
     if page.value(COMPRESSION, 1) not in DEFLATE:
         return ""
     for number, (at, length) in enumerate(page.runs()):

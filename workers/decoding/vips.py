@@ -50,7 +50,7 @@ def workable(image: pyvips.Image, facts: SourceFacts) -> pyvips.Image:
 
 
 def _from_lab(image: pyvips.Image) -> pyvips.Image:
-    """By the profile connection space (ICC.1:2022, D50), which is what scanners and Photoshop mean by Lab."""
+    """Lab to sRGB by the profile connection space (ICC.1:2022, D50), as scanners and Photoshop mean Lab."""
     colour = image.extract_band(0, n=3).copy(interpretation=image.interpretation).colourspace("lab")
     rgb = lab_to_working(colour, depth=Depth.UINT16)
     if image.bands == 3:
@@ -61,10 +61,10 @@ def _from_lab(image: pyvips.Image) -> pyvips.Image:
 
 
 def _ranged(image: pyvips.Image, lowest: float, highest: float) -> pyvips.Image:
-    """Linear from lowest..highest to 0..65535; what lies outside is cut off, what is no number is lowest."""
-    known = (image == image).ifthenelse(image, lowest).cast("double")
+    """Samples mapped linearly from lowest..highest to 0..65535; outside it clipped, NaN as `lowest`."""
+    numbers = (image == image).ifthenelse(image, lowest).cast("double")
     step = LARGEST / (highest - lowest)
-    samples = known.linear(step, 0.5 - lowest * step).cast("ushort")
+    samples = numbers.linear(step, 0.5 - lowest * step).cast("ushort")
     return samples.copy(interpretation=WIDE[COLOURS[image.interpretation]])
 
 
@@ -88,25 +88,25 @@ class _Listener(logging.Handler):
 
 
 def forget_errors() -> None:
-    """Empties libvips' book of errors, which it keeps across files."""
+    """Empties libvips' error buffer, which it keeps across files."""
     pyvips.vips_lib.vips_error_clear()
 
 
 def noted_errors() -> str:
-    """What libvips wrote into its book since then, raised or not; nothing if nothing went wrong."""
+    """Messages in libvips' error buffer since `forget_errors`, raised or not; empty without any."""
     return plain(pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()).decode(errors="replace").splitlines())
 
 
 def plain(lines: Iterable[str]) -> str:
-    """A decoder's complaints as a person would be told them: each once, without the names of its parts."""
-    told: dict[str, None] = {}
+    """A decoder's complaints as text for a person: each once, without the names of its parts."""
+    messages: dict[str, None] = {}
     for line in lines:
-        words = line.strip()
-        while (shorter := SPEAKER.sub("", words)) != words:
-            words = shorter
-        if words and not GAVE_UP.match(words):
-            told[words] = None
-    return "; ".join(list(told)[:MOST_TOLD])[:LONGEST]
+        message = line.strip()
+        while (shorter := SPEAKER.sub("", message)) != message:
+            message = shorter
+        if message and not GAVE_UP.match(message):
+            messages[message] = None
+    return "; ".join(list(messages)[:MOST_TOLD])[:LONGEST]
 
 
 @contextmanager

@@ -42,7 +42,7 @@ Paint = Callable[[DecodedImage, Path], Path]  # a picture, its own folder -> the
 
 
 class Strokes(BaseModel):
-    """How one style's strokes were sized: lies in the record of the picture's preparation.
+    """Sizes of one style's strokes, in the record of the picture's preparation.
 
     `coarse_path` is the finished coarse pass, of `height` x `width` px, when the canvas is a fine pass over
     it that counts by `detail`; without one, the canvas itself has that size.
@@ -80,28 +80,28 @@ def wanted_px(task: RenderTask, brush: Brush, working: DecodedImage) -> float:
 
 
 def delivered_scale(task: RenderTask, working: DecodedImage) -> float:
-    """How many delivered px a px of the working picture becomes."""
+    """Delivered px per px of the working picture."""
     box, shown = to_show((working.width, working.height), task.crop)
     width, height = (working.width, working.height) if box is None else (box.width, box.height)
-    size = shown or target_size(width=width, height=height, wanted=task.size)
+    size = shown or target_size(width=width, height=height, requested=task.size)
     return max(size[0] / width, size[1] / height)
 
 
 def scale_for(native_px: float, wanted_px: float, size: Size) -> float:
-    """How much larger the engine must see the picture, within what is worth painting."""
+    """Scale at which the engine must see the picture, within the limits worth painting."""
     smallest = min(1.0, SMALLEST_SIDE_PX / min(size))
     return min(max(native_px / wanted_px, smallest), LARGEST_SCALE)
 
 
 def detail_share(scale: float) -> float:
-    """How much the fine pass counts: all from half size down, nothing at full size, no jump between."""
+    """Weight of the fine pass: 1 from half size down, 0 at full size, no jump between."""
     return min(1.0, max(0.0, -math.log2(scale)))
 
 
 def sized_strokes(
     working: DecodedImage, folder: Path, *, native_px: float, wanted_px: float, paint: Paint
 ) -> tuple[DecodedImage, Strokes] | None:
-    """What an engine must paint for strokes of `wanted_px`, and how its canvas becomes the picture.
+    """The picture that an engine must paint for strokes of `wanted_px`, and the record of the strokes.
 
     `folder` takes the files; `paint` paints the coarse pass. None: the picture as it is has such strokes.
     Raises `ScratchFull` and what `paint` raises.
@@ -124,20 +124,22 @@ def sized_strokes(
     return fine, strokes.model_copy(update={"coarse_path": canvas_path, "detail": detail_share(scale)})
 
 
-def _bounded(wanted: float, painted: float) -> str:
-    end = "finest" if painted > wanted else "broadest"
-    return f"strokes of {wanted:.3g} px were asked for; {painted:.3g} px are the {end} this picture can have"
+def _bounded(requested: float, painted: float) -> str:
+    end = "finest" if painted > requested else "broadest"
+    return (
+        f"strokes of {requested:.3g} px were asked for; {painted:.3g} px are the {end} this picture can have"
+    )
 
 
 def _resampled(working: DecodedImage, size: Size, path: Path, kernel: Kernel) -> DecodedImage:
     """The picture at another size, 16 bits a sample, in the file `path`."""
     source = working.pixels
     resampler = Resampler((working.height, working.width), size, kernel)
-    made = create_array(path, (*size, 3), np.uint16)
+    pixels = create_array(path, (*size, 3), np.uint16)
     for band in resampler.bands():
-        made[band] = to_depth(resampler.rows(source, band), made.dtype)
-        release_pages(made, source)
-    made.flush()
+        pixels[band] = to_depth(resampler.rows(source, band), pixels.dtype)
+        release_pages(pixels, source)
+    pixels.flush()
     changed = {"pixels_path": path, "height": size[0], "width": size[1], "depth": Depth.UINT16}
     return working.model_copy(update=changed)
 

@@ -59,7 +59,7 @@ def match_colours(
 def recolouring(
     styled: Samples, source: Samples, how: PreserveColour, *, root: Root = Root.SYMMETRIC
 ) -> Recolour:
-    """How a pixel changes, once the statistics of both whole pictures are known; they are read once."""
+    """The change of a pixel by the statistics of both whole pictures, which are read once."""
     match how:
         case PreserveColour.NONE:
             return lambda rows, _: rows
@@ -140,15 +140,15 @@ def histograms(picture: Samples) -> NDArray[np.int64]:
 
 
 def by_histogram(
-    styled: NDArray[np.int64], wanted: NDArray[np.int64], *, like_depth: np.dtype[Any]
+    styled: NDArray[np.int64], target: NDArray[np.int64], *, like_depth: np.dtype[Any]
 ) -> Recolour:
-    """Each channel moved so that its cumulative distribution becomes the wanted one.
+    """Each channel moved so that its cumulative distribution becomes that of `target`.
 
     A level stands for the interval that was rounded to it, evenly filled: 8-bit sources leave no bands in a
     16-bit result, and a picture matched to itself stays as it is.
     """
     half = 0.5 / 255 if like_depth == np.uint8 else 0.5 / (LEVELS - 1)
-    curves = [_level_curve(styled[c], wanted[c], half=half).astype(np.float32) for c in range(3)]
+    curves = [_level_curve(styled[c], target[c], half=half).astype(np.float32) for c in range(3)]
 
     def recolour(rows: Rows, _: Rows) -> Rows:
         levels = sixteen_bit(rows)
@@ -157,12 +157,12 @@ def by_histogram(
     return recolour
 
 
-def _level_curve(styled: NDArray[np.int64], wanted: NDArray[np.int64], *, half: float) -> NDArray[np.float64]:
-    """What each of the 65536 levels becomes: float64 0..1, never falling."""
+def _level_curve(styled: NDArray[np.int64], target: NDArray[np.int64], *, half: float) -> NDArray[np.float64]:
+    """New values of the 65536 levels: float64 0..1, never falling."""
     below = np.cumsum(styled) - styled
     middles = (below + styled / 2) / styled.sum()
-    used = np.flatnonzero(wanted)
-    upto = np.cumsum(wanted[used]) / wanted.sum()
+    used = np.flatnonzero(target)
+    upto = np.cumsum(target[used]) / target.sum()
     shares = np.stack([np.concatenate([[0.0], upto[:-1]]), upto], axis=1).reshape(-1)
     values = (used / (LEVELS - 1))[:, None] + np.array([-half, half])
     return np.clip(np.interp(middles, shares, values.reshape(-1)), 0, 1)
@@ -198,16 +198,16 @@ class ColourSums:
         return cls(count, sums, products)
 
 
-def by_covariance(styled: ColourSums, wanted: ColourSums, *, root: Root = Root.SYMMETRIC) -> Recolour:
-    """The linear map of colours that gives the wanted mean and covariance; beyond 0..1 it is clipped.
+def by_covariance(styled: ColourSums, target: ColourSums, *, root: Root = Root.SYMMETRIC) -> Recolour:
+    """The linear map of colours to the mean and covariance of `target`; beyond 0..1 it is clipped.
 
     The symmetric root is that of Image Analogies (Hertzmann et al. 2001), which Gatys et al. 2016 prefer.
     """
     if root is Root.SYMMETRIC:
-        matrix = _symmetric_root(wanted.covariance) @ _symmetric_root(styled.covariance, inverse=True)
+        matrix = _symmetric_root(target.covariance) @ _symmetric_root(styled.covariance, inverse=True)
     else:
-        matrix = _triangle(wanted.covariance) @ np.linalg.pinv(_triangle(styled.covariance), rcond=1e-4)
-    offset = wanted.mean - matrix @ styled.mean
+        matrix = _triangle(target.covariance) @ np.linalg.pinv(_triangle(styled.covariance), rcond=1e-4)
+    offset = target.mean - matrix @ styled.mean
     rows_of, shift = matrix.astype(np.float32), offset.astype(np.float32)
 
     def recolour(rows: Rows, _: Rows) -> Rows:

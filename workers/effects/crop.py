@@ -35,9 +35,9 @@ ENLARGED = 1.005  # less than that is the rounding of a side
 
 
 def to_style(working: DecodedImage, crop: TaskCrop | None, folder: Path) -> DecodedImage:
-    """What is styled for a crop: the whole picture, no larger than all crops need, or the crop itself.
+    """The picture to style for a crop: the whole, no larger than all crops need, or the crop itself.
 
-    What is made anew is kept in `folder`; a picture that fits is given back as it is.
+    A new picture is kept in `folder`; one that fits is returned as it is.
     """
     if crop is None:
         return working
@@ -45,13 +45,13 @@ def to_style(working: DecodedImage, crop: TaskCrop | None, folder: Path) -> Deco
     if crop.styling is CropStyling.ONCE:
         return _made(working, CropBox(0, 0, *size), master_size(size, crop.all_needs), folder)
     box = crop_box(size, crop)
-    wanted = crop_size(box, crop.need)
-    shown = (box.width, box.height) if enlargement(box, wanted) > 1 else wanted
+    output_size = crop_size(box, crop.need)
+    shown = (box.width, box.height) if enlargement(box, output_size) > 1 else output_size
     return _made(working, box, shown, folder)
 
 
 def to_show(size: Size, crop: TaskCrop | None) -> tuple[CropBox | None, Size | None]:
-    """Which part of a styled picture of `size` an output shows, and in how many px; nothing: the whole."""
+    """The part of a styled picture of `size` that an output shows, and its size in px; None: the whole."""
     if crop is None:
         return None, None
     whole = crop.styling is CropStyling.EACH
@@ -60,20 +60,20 @@ def to_show(size: Size, crop: TaskCrop | None) -> tuple[CropBox | None, Size | N
 
 
 def crop_warnings(working: DecodedImage, crop: TaskCrop | None) -> tuple[str, ...]:
-    """What a person should know about a crop: the source is too small, or the safe area does not fit."""
+    """Warnings about a crop: the source is too small, or the safe area does not fit."""
     if crop is None:
         return ()
     facts = working.facts
     box = crop_box((facts.width, facts.height), crop)
-    wanted, told = crop_size(box, crop.need), []
-    times = enlargement(box, wanted)
+    output_size, warnings = crop_size(box, crop.need), []
+    times = enlargement(box, output_size)
     if times > ENLARGED:
-        told.append(
+        warnings.append(
             f"{crop.label}: enlarged {times:.2f} times, the source has {box.width}×{box.height} px there"
         )
     if any(box.cut):
-        told.append(f"{crop.label}: the safe area is cut by {box.cut[0]}×{box.cut[1]} px of the source")
-    return tuple(told)
+        warnings.append(f"{crop.label}: the safe area is cut by {box.cut[0]}×{box.cut[1]} px of the source")
+    return tuple(warnings)
 
 
 def _made(working: DecodedImage, box: CropBox, size: Size, folder: Path) -> DecodedImage:
@@ -96,7 +96,7 @@ def _written(samples: NDArray[Any], box: CropBox, size: Size, path: Path) -> Pat
         samples.reshape(-1).data, samples.shape[1], samples.shape[0], bands, kind
     )
     image = resize(whole.extract_area(box.left, box.top, box.width, box.height), size).cast(kind)
-    made = np.lib.format.open_memmap(
+    part = np.lib.format.open_memmap(
         path, mode="w+", dtype=samples.dtype, shape=(size[1], size[0], *samples.shape[2:])
     )
     step = max(1, (1 << 20) // size[0])
@@ -104,8 +104,8 @@ def _written(samples: NDArray[Any], box: CropBox, size: Size, path: Path) -> Pat
     for top in range(0, size[1], step):
         rows = min(step, size[1] - top)
         data = region.fetch(0, top, size[0], rows)
-        made[top : top + rows] = np.frombuffer(data, samples.dtype).reshape(rows, *made.shape[1:])
-    made.flush()
+        part[top : top + rows] = np.frombuffer(data, samples.dtype).reshape(rows, *part.shape[1:])
+    part.flush()
     return path
 
 
@@ -137,17 +137,17 @@ SHAPES: dict[Kernel, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 class Taps(NamedTuple):
-    """Which input samples make each output sample: int64 and float32, both outputs x taps."""
+    """Indexes and weights of the inputs of each output sample: int64 and float32, both outputs x taps."""
 
     indexes: NDArray[np.int64]
     weights: NDArray[np.float32]
 
 
-def taps(length: int, wanted: int, kernel: Kernel) -> Taps:
-    """The taps that bring `length` samples to `wanted`; pixel centres keep their place, edges repeat."""
-    ratio = length / wanted
+def taps(length: int, output_length: int, kernel: Kernel) -> Taps:
+    """The taps that bring `length` samples to `output_length`; pixel centres stay, edges repeat."""
+    ratio = length / output_length
     stretch = max(1.0, ratio)
-    centres = (np.arange(wanted) + 0.5) * ratio - 0.5
+    centres = (np.arange(output_length) + 0.5) * ratio - 0.5
     radius = RADIUS_PX[kernel] * stretch
     first = np.floor(centres - radius).astype(np.int64) + 1
     indexes = first[:, None] + np.arange(math.ceil(2 * radius))
@@ -159,10 +159,10 @@ def taps(length: int, wanted: int, kernel: Kernel) -> Taps:
 class Resampler:
     """Brings pictures of one size (height, width) to another."""
 
-    def __init__(self, size: tuple[int, int], wanted: tuple[int, int], kernel: Kernel) -> None:
-        self.size, self.wanted = size, wanted
-        self.down = taps(size[0], wanted[0], kernel)
-        self.across = taps(size[1], wanted[1], kernel)
+    def __init__(self, size: tuple[int, int], output_size: tuple[int, int], kernel: Kernel) -> None:
+        self.size, self.wanted = size, output_size
+        self.down = taps(size[0], output_size[0], kernel)
+        self.across = taps(size[1], output_size[1], kernel)
 
     def bands(self, within: slice | None = None) -> Iterator[slice]:
         """Slices of output rows, of all or of `within`, whose inputs and outputs are `WORK_PX` at most."""

@@ -25,10 +25,10 @@ TAPS_PX = 8  # how far, in coarse pixels, a fine pass looks for its own low wave
 
 
 class Effects(BaseModel):
-    """How one style's canvas becomes part of a picture. All empty: the canvas is the picture.
+    """The effects between one style's canvas and the picture. All empty: the canvas is the picture.
 
-    `painting` is what its tiles are made of where that is not the source. `labels` says where it shows: where
-    they are `label`.
+    `painting` is the picture that its tiles are made of, if that is not the source. The style shows where
+    `labels` are `label`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +58,7 @@ class Effects(BaseModel):
         return task.blend if self.strokes is None else 1.0
 
     def of_region(self, label: int) -> Self:
-        """What is the same for the style of a region."""
+        """These effects for the style of a region, which has its own painting and strokes."""
         return self.model_copy(update={"label": label, "painting": None, "strokes": None})
 
 
@@ -77,7 +77,7 @@ NativePx = Callable[[RenderTask], float]
 
 
 def asked_effects(task: RenderTask) -> bool:
-    """Whether a canvas of this task is not yet the picture."""
+    """Whether the task has effects, so that its canvas is not yet the picture."""
     masked = task.masks.protect is not None or task.masks.apply is not None
     recoloured = task.preserve_colour is not PreserveColour.NONE
     held = task.palette is not None or task.brush is not None
@@ -105,7 +105,7 @@ def prepare_effects(
     native_px: NativePx,
     paint: PaintAside,
 ) -> Effects:
-    """Read masks, size strokes and paint what lies beside the picture's own style, in `folder`.
+    """Read masks, size strokes and paint the styles of regions, in `folder`.
 
     Raises `EffectRefused`, `Rejected` and `Unreadable` for a mask, `ScratchFull`, and what `paint` raises.
     """
@@ -120,20 +120,20 @@ def prepare_effects(
         _region_canvas(task, label, working, folder / f"region-{label}", effects, native_px, paint)
         for label in range(1, len(task.regions) + 1)
     ]
-    strokes = [own.strokes, *(one.strokes for one in canvases)]
-    told = dict.fromkeys(words for one in strokes if one for words in one.warnings)
-    return own.model_copy(update={"canvases": tuple(canvases), "warnings": (*effects.warnings, *told)})
+    all_strokes = [own.strokes, *(canvas.strokes for canvas in canvases)]
+    warnings = dict.fromkeys(warning for strokes in all_strokes if strokes for warning in strokes.warnings)
+    return own.model_copy(update={"canvases": tuple(canvases), "warnings": (*effects.warnings, *warnings)})
 
 
 def _with_masks(
     effects: Effects, task: RenderTask, working: DecodedImage, folder: Path, sandbox: Sandbox
 ) -> Effects:
     size, drawn = (working.height, working.width), (working.facts.height, working.facts.width)
-    kept = protected_plane(task.masks, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop)
-    if kept is None:
+    mask = protected_plane(task.masks, size, sandbox=sandbox, folder=folder, drawn=drawn, crop=task.crop)
+    if mask is None:
         return effects
-    style_weights(kept.inside, feather_px=task.masks.feather_px, target=folder / "weights.npy")
-    return effects.model_copy(update={"weights": folder / "weights.npy", "warnings": kept.warnings})
+    style_weights(mask.inside, feather_px=task.masks.feather_px, target=folder / "weights.npy")
+    return effects.model_copy(update={"weights": folder / "weights.npy", "warnings": mask.warnings})
 
 
 def _with_labels(

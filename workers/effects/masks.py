@@ -72,7 +72,7 @@ def read_mask(
 
 
 def _grey_rows(working: DecodedImage) -> tuple[Callable[[slice], NDArray[Any]], np.dtype[Any]]:
-    """How to read the mask's rows as one channel, and their type."""
+    """A reader of the mask's rows as one channel, and their dtype."""
     alpha, pixels = working.alpha, working.pixels
     if alpha is not None and not _opaque(alpha):
         return lambda band: np.asarray(alpha[band]), alpha.dtype
@@ -97,30 +97,35 @@ def _opaque(alpha: NDArray[Any]) -> bool:
 
 
 def _inside(
-    grey: Callable[[slice], NDArray[Any]], size: Size, wanted: Size, depth: np.dtype[Any], *, target: Path
+    grey: Callable[[slice], NDArray[Any]],
+    size: Size,
+    output_size: Size,
+    depth: np.dtype[Any],
+    *,
+    target: Path,
 ) -> Plane:
-    if size == wanted:
+    if size == output_size:
         half = np.iinfo(depth).max // 2 + 1
-        return written_rows(target, wanted, np.bool_, lambda band: grey(band) >= half)
+        return written_rows(target, output_size, np.bool_, lambda band: grey(band) >= half)
     stored = target.with_suffix(".grey.npy")
     plane = written_rows(stored, size, depth, grey)
-    resampler = Resampler(size, wanted, Kernel.TRIANGLE)
-    made = create_array(target, wanted, np.bool_)
+    resampler = Resampler(size, output_size, Kernel.TRIANGLE)
+    inside = create_array(target, output_size, np.bool_)
     for band in resampler.bands():
-        made[band] = resampler.rows(plane, band) >= np.float32(0.5)
-        release_pages(plane, made)
-    made.flush()
+        inside[band] = resampler.rows(plane, band) >= np.float32(0.5)
+        release_pages(plane, inside)
+    inside.flush()
     stored.unlink()
     return np.load(target, mmap_mode="r")
 
 
-def _complaints(path: str, size: Size, wanted: Size, inside: Plane) -> Iterator[str]:
+def _complaints(path: str, size: Size, expected: Size, inside: Plane) -> Iterator[str]:
     name = Path(path).name
-    if any(abs(a - b) > ROUNDING_PX for a, b in zip(size, wanted, strict=True)):
+    if any(abs(a - b) > ROUNDING_PX for a, b in zip(size, expected, strict=True)):
         # A side may be rounded to whole px either way before it counts as another shape.
-        stretched = abs(size[0] * wanted[1] - size[1] * wanted[0]) > max(*size, *wanted)
+        stretched = abs(size[0] * expected[1] - size[1] * expected[0]) > max(*size, *expected)
         how = "stretched to another shape" if stretched else "resized"
-        sizes = f"{size[1]}×{size[0]} px, the picture {wanted[1]}×{wanted[0]}"
+        sizes = f"{size[1]}×{size[0]} px, the picture {expected[1]}×{expected[0]}"
         yield f"mask {name} has {sizes}: it was {how}"
     filled = sum(int(np.count_nonzero(inside[band])) for band in bands(*inside.shape))
     if filled in (0, inside.size):
@@ -136,7 +141,7 @@ def protected_plane(
     drawn: Size | None = None,
     crop: TaskCrop | None = None,
 ) -> Mask | None:
-    """What must stay untouched: all that `protect` covers, and all that `apply` does not. None: nothing."""
+    """Mask of the protected pixels: all that `protect` covers, and all that `apply` does not. None: none."""
     read = {
         what: read_mask(path, size, sandbox=sandbox, target=folder / f"{what}.npy", drawn=drawn, crop=crop)
         for what, path in (("protect", masks.protect), ("apply", masks.apply))
@@ -144,7 +149,7 @@ def protected_plane(
     }
     if not read:
         return None
-    warnings = tuple(words for mask in read.values() for words in mask.warnings)
+    warnings = tuple(warning for mask in read.values() for warning in mask.warnings)
     inside = written_rows(folder / "protected.npy", size, np.bool_, lambda band: _kept(read, band))
     for what in read:
         (folder / f"{what}.npy").unlink()
@@ -157,7 +162,7 @@ def _kept(read: dict[str, Mask], band: slice) -> Plane:
 
 
 def style_weights(protected: Plane, *, feather_px: float, target: Path) -> NDArray[np.uint16]:
-    """How much of the style shows, kept in the file `target`: a memory map, uint16, H x W.
+    """Weights of the style, kept in the file `target`: a memory map, uint16, H x W.
 
     0 on what is protected and 65535 from `feather_px` off it, between them a cosine ramp of the exact
     distance to the nearest protected pixel.
@@ -174,7 +179,7 @@ def style_weights(protected: Plane, *, feather_px: float, target: Path) -> NDArr
 
 
 def blocks(size: Size, *, reach_px: float) -> Iterator[Box]:
-    """Boxes that cover a picture, at least twice as wide as what must be seen around them."""
+    """Boxes that cover a picture, at least twice as wide as the margin `reach_px` around them."""
     side = max(BLOCK_PX, math.ceil(2 * reach_px))
     for top in range(0, size[0], side):
         for left in range(0, size[1], side):

@@ -114,7 +114,7 @@ class PaletteKeeper:
         return result
 
     def _weights(self, band: slice) -> tuple[Rows, NDArray[np.intp]]:
-        """How strongly each pixel is held, 0..1, and to which colour."""
+        """Weight of each pixel, 0..1, and the index of the colour that it is held to."""
         height = self._source.shape[0]
         near = slice(max(0, band.start - HALO_PX), min(height, band.stop + HALO_PX))
         distance, nearest = self._distances(to_lab(to_float(np.asarray(self._source[near]))))
@@ -127,22 +127,22 @@ class PaletteKeeper:
         return weights[inside], nearest[inside]
 
     def _distances(self, lab: Rows) -> tuple[Rows, NDArray[np.intp]]:
-        """CIEDE2000 to the nearest colour, where it may matter, and which colour that is."""
+        """CIEDE2000 to the nearest colour, where it may matter, and that colour's index."""
         plain = np.stack([np.linalg.norm(lab - colour, axis=-1) for colour in self.colours])
         nearest: NDArray[np.intp] = plain.argmin(axis=0)
-        found = np.full(lab.shape[:2], np.inf, np.float32)
+        distances = np.full(lab.shape[:2], np.inf, np.float32)
         for index, colour in enumerate(self.colours):
             candidates = plain[index] <= STRETCH * FADE * self._tolerance
             if not candidates.any():
                 continue
             exact = delta_e(lab[candidates], np.broadcast_to(colour, lab[candidates].shape))
-            closer = exact < found[candidates]
+            closer = exact < distances[candidates]
             places = tuple(axis[closer] for axis in np.nonzero(candidates))
-            found[places], nearest[places] = exact[closer], index
-        return found, nearest
+            distances[places], nearest[places] = exact[closer], index
+        return distances, nearest
 
     def _pulled(self, styled: Rows, colours: Rows) -> Rows:
-        """Styled colours drawn straight towards the wanted ones until they are within the tolerance."""
+        """Styled colours drawn straight towards `colours` until they are within the tolerance."""
         offset = to_lab(styled) - colours
         limit = self._tolerance * np.float32(MARGIN)
         share = np.ones(len(styled), np.float32)

@@ -32,7 +32,7 @@ def region_labels(
     drawn: Size | None = None,
     crop: TaskCrop | None = None,
 ) -> tuple[Labels, tuple[str, ...]]:
-    """Who owns each pixel: a memory map of uint8, H x W, in `folder`; and warnings about the masks.
+    """The region of each pixel: a memory map of uint8, H x W, in `folder`; and warnings about the masks.
 
     0 is the picture's own style, n the n-th region; where masks overlap the later one lies on top.
     Raises `EffectRefused`, and as `read_mask`.
@@ -54,9 +54,9 @@ def region_labels(
 
 
 def region_share(labels: Labels, label: int, *, feather_px: float, target: Path) -> NDArray[np.uint16]:
-    """How much of a region's style each pixel asks for, kept in the file `target`: uint16, H x W.
+    """Weight of a region's style at each pixel, kept in the file `target`: uint16, H x W.
 
-    Half on the border, all and nothing half a feather to either side. The shares of two neighbours sum to
+    Half on the border, one and zero half a feather to either side. The shares of two neighbours sum to
     one; where three meet, `composed` sees to it.
     """
     size, reach_px = (labels.shape[0], labels.shape[1]), feather_px / 2 + 1

@@ -37,14 +37,14 @@ from giornata.workers.tiling.arrays import releasing_pages
 Size = tuple[int, int]  # width, height in px
 
 
-def target_size(*, width: int, height: int, wanted: int | Size | None) -> Size:
-    """The output's size in px: as it is, with its long side `wanted`, or exactly `wanted`."""
-    if wanted is None:
+def target_size(*, width: int, height: int, requested: int | Size | None) -> Size:
+    """The output's size in px: as it is, with its long side `requested`, or exactly `requested`."""
+    if requested is None:
         return width, height
-    if isinstance(wanted, int):
-        scale = wanted / max(width, height)
+    if isinstance(requested, int):
+        scale = requested / max(width, height)
         return max(1, round(width * scale)), max(1, round(height * scale))
-    return wanted
+    return requested
 
 
 def resize(image: pyvips.Image, size: Size) -> pyvips.Image:
@@ -78,10 +78,10 @@ MEGA = 1_000_000
 
 
 class EncodeOptions(BaseModel):
-    """What the output should be. `size` is the long side in px, or width and height to fill.
+    """Settings of an output. `size` is the long side in px, or width and height to fill.
 
-    `name` is what files inside a folder of tiles are called; `address` is where an IIIF folder will be
-    served. `pyramid` of nothing means above 50 megapixels. `crop` is the part that is written: left, top,
+    `name` is the name of files inside a folder of tiles; `address` is where an IIIF folder will be
+    served. `pyramid` None means above 50 megapixels. `crop` is the part that is written: left, top,
     width and height in px of the canvas.
     """
 
@@ -103,7 +103,7 @@ class EncodeOptions(BaseModel):
 
     @classmethod
     def of(cls, task: RenderTask) -> "EncodeOptions":
-        """What `task` asks for."""
+        """The settings of `task`."""
         same = ("format", "quality", "size", "profile", "depth", "preserve_colour", "compression", "pyramid")
         chosen = {name: getattr(task, name) for name in (*same, "container", "bigtiff")}
         target = Path(task.target)
@@ -154,18 +154,18 @@ def encode(
     """
     options = options.resolved(facts.format)
     width, height = options.crop[2:] if options.crop else (canvas.shape[1], canvas.shape[0])
-    size = target_size(width=width, height=height, wanted=options.size)
+    size = target_size(width=width, height=height, requested=options.size)
     _refuse_size(size, options.format, target)
     wish = ColourWish(options.format, options.profile, options.depth, options.preserve_colour)
     plan = plan_colour(facts, wish, profile_path=profile_path)
-    kept, told = _kept_alpha(alpha, plan, options.format)
-    blocks, told_too = fitting(blocks, options.format)
+    output_alpha, alpha_warnings = _kept_alpha(alpha, plan, options.format)
+    blocks, block_warnings = fitting(blocks, options.format)
     try:
         profile = None if plan.embed is None else pyvips.Operation.call("profile_load", plan.embed)
-        image = _outgoing(canvas, kept, size, plan, options.crop)
+        image = _outgoing(canvas, output_alpha, size, plan, options.crop)
         image = tagged(image, options.format, blocks=blocks, profile=profile, dpi=facts.dpi)
-        warnings = (*plan.warnings, *told, *told_too, *_compression_warning(image, options))
-        with releasing_pages(canvas, kept):
+        warnings = (*plan.warnings, *alpha_warnings, *block_warnings, *_compression_warning(image, options))
+        with releasing_pages(canvas, output_alpha):
             _write(image, target, facts, options, blocks)
         return Encoded(
             path=target,
@@ -190,8 +190,8 @@ def encode(
 def _refuse_size(size: Size, format: PictureFormat, target: Path) -> None:
     if not fits(format, *size):
         roomy = ", ".join(other for other in HOLDS if fits(other, *size))
-        got = f"{size[0]}x{size[1]} px"
-        reason = f"got {got}, {format} holds {limit_words(format)}; needed a smaller size or {roomy}"
+        dimensions = f"{size[0]}x{size[1]} px"
+        reason = f"got {dimensions}, {format} holds {limit_words(format)}; needed a smaller size or {roomy}"
         raise EncodeFailed(str(target), reason)
 
 
@@ -261,8 +261,8 @@ def _write(
 
 
 def _compression_warning(image: pyvips.Image, options: EncodeOptions) -> tuple[str, ...]:
-    wanted = options.compression
-    if options.format is not PictureFormat.TIFF or tiff_compression(image, wanted) is wanted:
+    compression = options.compression
+    if options.format is not PictureFormat.TIFF or tiff_compression(image, compression) is compression:
         return ()
     return ("JPEG inside TIFF holds 8 bits and no transparency: compressed with deflate",)
 

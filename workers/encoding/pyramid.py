@@ -77,11 +77,11 @@ def write_iiif(
 ) -> None:
     """IIIF level 0 files into the empty `folder`: everything that info.json offers lies there as a file."""
     _dzsave(image, folder, "iiif3", quality, tile_size=IIIF_TILE_PX)
-    made = folder / TILE_NAME
-    info = json.loads((made / "info.json").read_text())
-    for path in list(made.iterdir()):
+    tile_folder = folder / TILE_NAME
+    info = json.loads((tile_folder / "info.json").read_text())
+    for path in list(tile_folder.iterdir()):
         path.rename(folder / path.name)
-    made.rmdir()
+    tile_folder.rmdir()
     largest = _write_full(image, folder, quality)
     sizes = _write_sizes(image, folder, quality)
     info["id"] = address or name
@@ -99,7 +99,7 @@ def _dzsave(image: pyvips.Image, folder: Path, layout: str, quality: int, **tile
 
 
 def iiif_sizes(width: int, height: int) -> list[Size]:
-    """What `sizes` lists, rising: halvings from 2048 px down to a thumbnail, rounded up as tiles are."""
+    """The list `sizes`, rising: halvings from 2048 px down to a thumbnail, rounded up as tiles are."""
     sizes, factor = [], 1
     while True:
         size = (-(-width // factor), -(-height // factor))
@@ -139,7 +139,7 @@ def _write_jpeg(image: pyvips.Image, folder: Path, quality: int) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Onto the disk: the files first, then the folders that name them."""
+    """Sync to the disk: the files first, then the folders that name them."""
     for path in (*tree_files(folder), *(path for path in folder.rglob("*") if path.is_dir()), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -149,7 +149,7 @@ def _sync(folder: Path) -> None:
 
 
 def _zip(folder: Path, target: Path, name: str) -> None:
-    """Stored, not compressed: tiles are JPEG already."""
+    """Write a zip, stored and not compressed: tiles are JPEG already."""
     with target.open("w+b") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for path in tree_files(folder):
@@ -166,15 +166,15 @@ MOST_BYTES = 64 << 20  # of one member: a small picture of a pyramid is a tenth 
 
 
 class ZippedFolder:
-    """The read half of an `ObjectStore` for the members of one zip; `folder` is what all of them lie in."""
+    """The read half of an `ObjectStore` for the members of one zip; `folder` holds all of them."""
 
     def __init__(self, place: ObjectStore, name: str) -> None:
         """Reads the directory of the zip `name`. Raises `BadZipFile`, `StorageError`, `OSError`."""
-        found = place.head(name)
-        if found is None:
+        entry = place.head(name)
+        if entry is None:
             raise StorageError(name, "nothing is there")
-        self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, found), BUFFER_BYTES))
-        self._name, self._changed_at = name, found.changed_at
+        self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, entry), BUFFER_BYTES))
+        self._name, self._changed_at = name, entry.changed_at
         first = next(iter(self._archive.namelist()), "")
         self.folder = f"{name}/{first.partition('/')[0]}"
 
@@ -196,8 +196,8 @@ class ZippedFolder:
 
     def read(self, name: str) -> bytes:
         """All of a member. Raises `StorageError` for one that is not there, or is no small picture."""
-        found = self.head(name)
-        if found is None or found.bytes > MOST_BYTES:
+        entry = self.head(name)
+        if entry is None or entry.bytes > MOST_BYTES:
             raise StorageError(name, "nothing of at most 64 MB is there")
         return self._archive.read(self._inside(name))
 
@@ -238,7 +238,7 @@ _SIDE = re.compile(r'\b(Width|Height)="(\d+)"')
 
 
 class TileFolder(Protocol):
-    """What tiles are read from: an `ObjectStore`, or a zip."""
+    """A source of tiles: an `ObjectStore`, or a zip."""
 
     def head(self, name: str) -> ObjectInfo | None: ...
 
@@ -250,7 +250,7 @@ class TileFolder(Protocol):
 def small_copy(place: ObjectStore, target: str, *, side_px: int) -> bytes | None:
     """A JPEG of a picture of tiles of ours, whose long side is about `side_px`, from its folder or zip.
 
-    Nothing where there is none, or no zip any more. Raises `OSError`, `StorageError`.
+    None where there is none, or no zip any more. Raises `OSError`, `StorageError`.
     """
     shelf: TileFolder = place
     folder = target
@@ -270,14 +270,15 @@ def _iiif_size(place: TileFolder, folder: str, side_px: int) -> str | None:
     """The smallest of the offered sizes that is large enough, or the largest."""
     if place.head(f"{folder}/info.json") is None:
         return None
-    sizes = [(one["width"], one["height"]) for one in json.loads(place.read(f"{folder}/info.json"))["sizes"]]
+    offers = json.loads(place.read(f"{folder}/info.json"))["sizes"]
+    sizes = [(offer["width"], offer["height"]) for offer in offers]
     width, height = next((size for size in sorted(sizes) if max(size) >= side_px), max(sizes))
     return f"{folder}/full/{width},{height}/0/default.jpg"
 
 
 def _dzi_level(place: TileFolder, folder: str) -> str | None:
     """The only tile of the largest level that has one; a level is half of the next, the last is all of it."""
-    index = next((one.name for one in place.list(folder, depth=1) if one.name.endswith(".dzi")), None)
+    index = next((entry.name for entry in place.list(folder, depth=1) if entry.name.endswith(".dzi")), None)
     if index is None:
         return None
     side = max(int(px) for _, px in _SIDE.findall(place.read(index).decode()))

@@ -23,7 +23,7 @@ JPEG_BANDS = (1, 3, 4)
 
 @dataclass(frozen=True)
 class SaveOptions:
-    """What the encoders need to know besides the picture."""
+    """Settings of the encoders."""
 
     quality: int = 92
     compression: TiffCompression = TiffCompression.DEFLATE
@@ -48,9 +48,9 @@ def check(image: pyvips.Image, target: Path, format: PictureFormat) -> None:
         source = pyvips.Source.new_from_descriptor(file.fileno())
         written = pyvips.Operation.call(f"{LOADERS.get(format, format)}load_source", source)
     # WebP leaves out an alpha that is opaque everywhere, so bands may differ.
-    got, needed = _shape(written), _shape(image)
-    if got != needed:
-        raise OSError(f"read back as {got}, needed {needed}")
+    shape, expected = _shape(written), _shape(image)
+    if shape != expected:
+        raise OSError(f"read back as {shape}, needed {expected}")
 
 
 def _shape(image: pyvips.Image) -> str:
@@ -62,7 +62,7 @@ def _subsampling(quality: int) -> str:
 
 
 def jpeg_options(image: pyvips.Image, options: SaveOptions) -> dict[str, Any]:
-    """Baseline always: a progressive file needs the whole picture in memory, here and in every reader."""
+    """Options of a baseline JPEG: a progressive one needs the whole picture in memory, also in readers."""
     return {
         "Q": options.quality,
         "interlace": False,
@@ -112,10 +112,10 @@ def _is_big(size_bytes: int, pyramid: bool) -> bool:
     return size_bytes * (4 / 3 if pyramid else 1) > BIG_TIFF_BYTES
 
 
-def tiff_compression(image: pyvips.Image, wanted: TiffCompression) -> TiffCompression:
-    """`wanted`, or deflate for what JPEG inside a TIFF cannot hold: deep samples, Lab, transparency."""
+def tiff_compression(image: pyvips.Image, requested: TiffCompression) -> TiffCompression:
+    """`requested`, or deflate for what JPEG inside a TIFF cannot hold: deep samples, Lab, transparency."""
     holds = image.format == "uchar" and image.bands in JPEG_BANDS and not image.hasalpha()
-    return TiffCompression.DEFLATE if wanted is TiffCompression.JPEG and not holds else wanted
+    return TiffCompression.DEFLATE if requested is TiffCompression.JPEG and not holds else requested
 
 
 def _compression(image: pyvips.Image, options: SaveOptions) -> dict[str, Any]:

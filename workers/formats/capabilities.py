@@ -39,7 +39,7 @@ class Sample(StrEnum):
 
 @dataclass(frozen=True)
 class Holds:
-    """What one format can hold. A limit is None where no picture of ours reaches it.
+    """Capabilities of one format. A limit is None where no picture of ours reaches it.
 
     `pixels` limits formats that are encoded in one piece, so that memory stays below about 2 GB.
     """
@@ -88,8 +88,8 @@ def fits(format: PictureFormat, width: int, height: int) -> bool:
 def limit_words(format: PictureFormat) -> str:
     """The limits of `format` as words for a message."""
     holds = HOLDS[format]
-    words = (
+    limits = (
         f"{holds.side_px} px a side" if holds.side_px else "",
         f"{holds.pixels // 1_000_000} megapixels" if holds.pixels else "",
     )
-    return " and ".join(filter(None, words))
+    return " and ".join(filter(None, limits))

@@ -28,7 +28,7 @@ class ExifEntry:
 
     @property
     def text(self) -> str:
-        """An ASCII value's words; UTF-8 is taken as what most programs write."""
+        """An ASCII value as text; UTF-8 is taken as what most programs write."""
         return self.data.split(b"\0")[0].decode("utf-8", "replace").strip()
 
 
@@ -47,9 +47,9 @@ class ExifTags:
 NO_TAGS = ExifTags({}, {}, {})
 
 
-def text_entry(tag: int, words: str) -> ExifEntry:
+def text_entry(tag: int, text: str) -> ExifEntry:
     """An ASCII tag, ended by a zero as TIFF wants it."""
-    data = words.encode() + b"\0"
+    data = text.encode() + b"\0"
     return ExifEntry(tag, ASCII, len(data), data)
 
 
@@ -80,15 +80,15 @@ def _read(block: bytes, order: str, at: int) -> Directory:
     if not 0 < at <= len(block) - 2:
         return {}
     (entries,) = struct.unpack_from(f"{order}H", block, at)
-    found: Directory = {}
+    directory: Directory = {}
     for index in range(min(entries, MOST_ENTRIES)):
         place = at + 2 + ENTRY_BYTES * index
         if place + ENTRY_BYTES > len(block):
             break
         entry = _entry(block, order, place)
         if entry is not None:
-            found[entry.tag] = entry
-    return found
+            directory[entry.tag] = entry
+    return directory
 
 
 def _entry(block: bytes, order: str, place: int) -> ExifEntry | None:

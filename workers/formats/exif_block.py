@@ -56,7 +56,7 @@ def _nested(page: TiffPage, tag: int) -> TiffPage:
 
 
 def _values(page: TiffPage) -> list[Value]:
-    found, left = [], MOST_DIRECTORY_BYTES
+    values, left = [], MOST_DIRECTORY_BYTES
     for tag, entry in sorted(page.entries.items()):
         size = entry.count * TYPE_BYTES.get(entry.kind, 0)
         usable = entry.kind in CLASSIC_TYPES and 0 < size <= min(MOST_VALUE_BYTES, left)
@@ -64,8 +64,8 @@ def _values(page: TiffPage) -> list[Value]:
             data = page.data(tag, most=size)
             left -= size
             if len(data) == size:
-                found.append(Value(tag, entry.kind, entry.count, data))
-    return found
+                values.append(Value(tag, entry.kind, entry.count, data))
+    return values
 
 
 def _block(order: str, main: list[Value], nested: dict[int, list[Value]]) -> bytes:

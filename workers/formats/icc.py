@@ -115,15 +115,15 @@ def _parametric(tag: bytes) -> Callable[[float], float]:
 
 
 def profile_name(profile: bytes) -> str:
-    """What a profile calls itself, of either version's description tag; `unnamed` without one."""
+    """A profile's own name, of either version's description tag; `unnamed` without one."""
     try:
         tag = dict(_tags(profile))[b"desc"]
         if tag[:4] == b"desc":
             (length,) = struct.unpack_from(">I", tag, 8)
-            words = tag[12 : 12 + length].decode("latin-1")
+            text = tag[12 : 12 + length].decode("latin-1")
         else:
             length, offset = struct.unpack_from(">II", tag, 20)
-            words = tag[offset : offset + length].decode("utf-16-be", "replace")
+            text = tag[offset : offset + length].decode("utf-16-be", "replace")
     except (struct.error, KeyError, ValueError):
         return UNNAMED
-    return "".join(letter for letter in words if letter.isprintable()).strip()[:NAME_LETTERS] or UNNAMED
+    return "".join(letter for letter in text if letter.isprintable()).strip()[:NAME_LETTERS] or UNNAMED

@@ -46,23 +46,24 @@ def _sets(block: bytes) -> Iterator[DataSet]:
 def words(sets: Iterable[DataSet], number: tuple[int, int]) -> tuple[str, ...]:
     """All values of one data set, in the block's own character set: UTF-8 when it says so, else Latin-1."""
     sets = tuple(sets)
-    utf8 = any(one.number == CHARSET and one.data == UTF8 for one in sets)
-    found = (one.data for one in sets if one.number == number)
-    return tuple(data.decode("utf-8" if utf8 else "latin-1", "replace").strip("\0 ") for data in found)
+    utf8 = any(data_set.number == CHARSET and data_set.data == UTF8 for data_set in sets)
+    values = (data_set.data for data_set in sets if data_set.number == number)
+    return tuple(data.decode("utf-8" if utf8 else "latin-1", "replace").strip("\0 ") for data in values)
 
 
 def iim_block(sets: Iterable[DataSet]) -> bytes:
     """The bare block that holds `sets`, in rising order as the standard wants; empty without any."""
-    ordered = sorted(sets, key=lambda one: one.number)
+    ordered = sorted(sets, key=lambda data_set: data_set.number)
     return b"".join(
-        bytes((MARK, *one.number)) + len(one.data).to_bytes(2, "big") + one.data for one in ordered
+        bytes((MARK, *data_set.number)) + len(data_set.data).to_bytes(2, "big") + data_set.data
+        for data_set in ordered
     )
 
 
 def kept_sets(sets: Iterable[DataSet], *, rights_only: bool) -> tuple[DataSet, ...]:
-    """What an output keeps: the descriptive sets or the rights alone, with the character set they are in."""
+    """Data sets that an output keeps: the descriptive or the rights alone, with their character set."""
     sets = tuple(sets)
-    wanted = frozenset({RIGHTS}) if rights_only else DESCRIPTIVE
-    chosen = [one for one in sets if one.number in wanted]
-    charset = [one for one in sets if one.number == CHARSET][:1]
+    numbers = frozenset({RIGHTS}) if rights_only else DESCRIPTIVE
+    chosen = [data_set for data_set in sets if data_set.number in numbers]
+    charset = [data_set for data_set in sets if data_set.number == CHARSET][:1]
     return (*charset, *chosen) if chosen else ()

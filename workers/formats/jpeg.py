@@ -23,7 +23,7 @@ class ByteOverlay:
     replacement: bytes
 
     def bytes_of(self, file_bytes: int) -> int:
-        """How long the view of a file of `file_bytes` is."""
+        """Length of the view of a file of `file_bytes`, in bytes."""
         return file_bytes - self.length + len(self.replacement)
 
     def read(self, descriptor: int, offset: int, size: int) -> bytes:
@@ -87,14 +87,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Tidied:
-    """What has to be exchanged in the file, and in words why."""
+    """The exchange of bytes that repairs a file, and messages that say why."""
 
     splice: ByteOverlay
     notes: tuple[str, ...]
 
 
 def tidy(descriptor: int) -> Tidied | None:
-    """What is to be put right in an open JPEG's header; None when nothing is, or when it cannot be."""
+    """The repair of an open JPEG's header; None when none is needed, or possible."""
     segments: list[Segment] = []
     for segment in header_segments(descriptor):
         if segment.marker == SOS:
@@ -123,16 +123,16 @@ def header_segments(descriptor: int) -> Iterator[Segment]:
 
 
 def _next_marker(descriptor: int, at: int) -> tuple[int, int, int | None]:
-    """How many bytes lie before the next marker, where its data begins, and the marker; None at the end."""
+    """Count of bytes before the next marker, offset of its data, and the marker; None at the end."""
     window = os.pread(descriptor, MOST_STRAY_BYTES + 16, at)
-    found = 0
-    while (found := window.find(b"\xff", found)) >= 0:
-        end = found
+    start = 0
+    while (start := window.find(b"\xff", start)) >= 0:
+        end = start
         while window[end : end + 1] == b"\xff":  # any number of them may fill the space before a marker
             end += 1
         if end < len(window) and window[end]:
-            return found, at + end + 1, window[end]
-        found = end
+            return start, at + end + 1, window[end]
+        start = end
     return len(window), at, None
 
 

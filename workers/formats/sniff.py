@@ -48,9 +48,9 @@ def identify(head: bytes, *, source: str) -> Format:
     """
     if not head:
         raise Rejected(source, RejectCode.EMPTY, "the file holds no bytes")
-    for magic, known in READABLE:
+    for magic, file_format in READABLE:
         if head.startswith(magic):
-            return known
+            return file_format
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return Format.WEBP
     if head[4:8] == b"ftyp":

@@ -33,7 +33,7 @@ BIG = _Layout("<Q", "<Q", "<HHQ8s", 8, 8, LONG8)
 
 
 def add_tags(path: Path, tags: ExifTags, *, iptc: bytes | None) -> None:
-    """Puts `tags` and bare IIM data sets into the first directory of the TIFF at `path`; durable when back.
+    """Puts `tags` and bare IIM data sets into the first directory of the TIFF at `path`, and syncs it.
 
     A tag that is there already is replaced. Raises `OSError` for a file that is not such a TIFF.
     """
@@ -83,7 +83,7 @@ def _append(
     following: bytes,
     old: dict[int, bytes] | None = None,
 ) -> int:
-    """Writes a directory at the end of the file, its long values before it; returns where it begins."""
+    """Writes a directory at the end of the file, its long values before it; returns its offset."""
     raw = dict(old or {})
     for tag, entry in new.items():
         raw[tag] = _stored(file, layout, entry)

@@ -35,7 +35,7 @@ PACKET_END = '\n<?xpacket end="r"?>'
 
 
 class BadPacket(ValueError):
-    """`BadPacket(reason)`: a packet that is not read; the words say why."""
+    """`BadPacket(reason)`: a packet that is not read, and why."""
 
 
 def name(prefixed: str) -> str:
@@ -51,7 +51,7 @@ class Properties:
     elements: Mapping[str, ET.Element]
 
     def text(self, prefixed: str) -> str:
-        """A property's words: its text, or the first item of its array or language alternatives."""
+        """A property's text, or the first item of its array or language alternatives."""
         return next(iter(self.texts(prefixed)), "")
 
     def texts(self, prefixed: str) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class Properties:
         if element is None:
             return ()
         items = [item.text or "" for item in element.iter(name("rdf:li"))] or [element.text or ""]
-        return tuple(words for item in items if (words := item.strip()))
+        return tuple(text for item in items if (text := item.strip()))
 
 
 NO_PROPERTIES = Properties({})
@@ -99,34 +99,34 @@ def _is_top(root: ET.Element, description: ET.Element) -> bool:
 
 def _properties(description: ET.Element) -> dict[str, ET.Element]:
     """Elements, and attributes as elements: XMP allows simple properties either way."""
-    found = {}
+    elements = {}
     for full, value in description.attrib.items():
         if full.startswith("{") and not full.startswith(f"{{{NAMESPACES['rdf']}}}"):
-            found[full] = ET.Element(full)
-            found[full].text = value
-    return found | {child.tag: child for child in description if isinstance(child.tag, str)}
+            elements[full] = ET.Element(full)
+            elements[full].text = value
+    return elements | {child.tag: child for child in description if isinstance(child.tag, str)}
 
 
-def clean(words: str) -> str:
+def clean(text: str) -> str:
     """Text that XML can hold: no control characters, no lone surrogates."""
     return "".join(
         letter
-        for letter in words
+        for letter in text
         if letter in "\t\n" or unicodedata.category(letter) not in ("Cc", "Cs", "Cn", "Co")
     )
 
 
-def simple(prefixed: str, words: str) -> ET.Element:
+def simple(prefixed: str, text: str) -> ET.Element:
     """A property that is one text."""
     element = ET.Element(name(prefixed))
-    element.text = clean(words)
+    element.text = clean(text)
     return element
 
 
 def structure(prefixed: str, fields: Mapping[str, str]) -> ET.Element:
     """A property with named fields."""
     element = ET.Element(name(prefixed), {name("rdf:parseType"): "Resource"})
-    element.extend(simple(field, words) for field, words in fields.items())
+    element.extend(simple(field, text) for field, text in fields.items())
     return element
 
 
@@ -145,7 +145,7 @@ def array(prefixed: str, kind: str, items: Iterable[str | Mapping[str, str]]) ->
 
 
 def write_packet(properties: Iterable[ET.Element]) -> bytes:
-    """One packet, UTF-8, with `properties` in the order of their names: the same bytes for the same words."""
+    """One packet, UTF-8, with `properties` in the order of their names: the same bytes for the same texts."""
     for prefix, uri in NAMESPACES.items():
         ET.register_namespace(prefix, uri)
     root = ET.Element(name("x:xmpmeta"))

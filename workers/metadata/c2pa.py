@@ -43,14 +43,14 @@ class Parent:
 
 
 def media_type(target: Path, format: PictureFormat) -> str | None:
-    """What `target` is to C2PA; None for a folder of tiles, which has no one file to sign."""
+    """The media type of `target` in C2PA; None for a folder of tiles, which has no one file to sign."""
     return ZIP if target.suffix == ".zip" else MEDIA_TYPES.get(format)
 
 
 def give_credentials(
     task: RenderTask, target: Path, *, format: PictureFormat, source_format: Format, making: Derivation
 ) -> tuple[str, ...]:
-    """Signs `target`, the output of `task` under an attempt's name, if it is asked for; what to say of it.
+    """Signs `target`, the output of `task` under an attempt's name, if requested; returns warnings.
 
     Raises `EncodeFailed`, also where this process knows of no key; then there is no manifest.
     """
@@ -69,8 +69,8 @@ def write_credentials(
 ) -> tuple[str, ...]:
     """Writes and signs the manifest of the file `target`, which was made from `parent`.
 
-    `target` is read and not changed. The parent's own credentials, if it has any, go into the manifest; what
-    there is to say is returned. Raises `EncodeFailed`; then there is no manifest.
+    `target` is read and not changed. The parent's own credentials, if it has any, go into the manifest;
+    warnings are returned. Raises `EncodeFailed`; then there is no manifest.
     """
     kind = media_type(target, format)
     path = credentials_of(target)
@@ -102,7 +102,7 @@ def _signed(target: Path, kind: str, parent: Parent, signing: Signing) -> tuple[
 def _builder(
     c2pa: ModuleType, context: Any, described: dict[str, Any], parent: Parent
 ) -> tuple[Any, tuple[str, ...]]:
-    """What signs `described` with its ingredient, and what to say of that."""
+    """The builder that signs `described` with its ingredient, and warnings."""
     ingredient = {"title": parent.making.source_name, "relationship": "parentOf", "label": "source"}
     warnings: tuple[str, ...] = ()
     builder = c2pa.Builder(json.dumps(described), context)
@@ -111,8 +111,8 @@ def _builder(
             builder.add_ingredient(json.dumps(ingredient), parent.kind, source)
     except c2pa.C2paError as error:
         # Pictures that are fine to look at may have a container that the library cannot walk.
-        told = {**described, "ingredients": [{**ingredient, "format": parent.kind}]}
-        builder = c2pa.Builder(json.dumps(told), context)
+        definition = {**described, "ingredients": [{**ingredient, "format": parent.kind}]}
+        builder = c2pa.Builder(json.dumps(definition), context)
         warnings = (f"credentials that the source may have are not passed on: {_words(error)}",)
     builder.set_no_embed()
     return builder, warnings

@@ -47,7 +47,7 @@ REPLACED = ("Iptc4xmpExt:DigitalSourceType",)
 
 @dataclass(frozen=True)
 class SourceMetadata:
-    """What the source's blocks say, as far as they could be read."""
+    """The source's metadata, as far as its blocks could be read."""
 
     properties: Properties = NO_PROPERTIES
     tags: ExifTags = NO_TAGS
@@ -55,7 +55,7 @@ class SourceMetadata:
     warnings: tuple[str, ...] = ()
 
     def _words(self, prefixed: str, number: tuple[int, int], tag: int | None) -> tuple[str, ...]:
-        """From XMP, else IPTC, else EXIF: the order of the Metadata Working Group's guidelines."""
+        """Texts from XMP, else IPTC, else EXIF: the order of the Metadata Working Group's guidelines."""
         exif = (self.tags.main[tag].text,) if tag in self.tags.main else ()
         return self.properties.texts(prefixed) or iim.words(self.sets, number) or tuple(filter(None, exif))
 
@@ -78,7 +78,7 @@ class SourceMetadata:
 
 @dataclass(frozen=True)
 class Derivation:
-    """How an output came to be, in the words that go into its packet.
+    """The origin of an output, in the texts that go into its packet.
 
     `key` tells one output from another and stays the same when it is made again.
     """
@@ -92,17 +92,17 @@ class Derivation:
 
 
 def read_metadata(working: DecodedImage) -> SourceMetadata:
-    """The blocks that decoding left beside the pixels; a packet that cannot be read becomes a warning."""
-    found = SourceMetadata(
+    """The metadata that decoding left beside the pixels; a packet that cannot be read becomes a warning."""
+    metadata = SourceMetadata(
         tags=read_tags(_block(working.exif_path)), sets=read_iim(_block(working.iptc_path))
     )
     packet = _block(working.xmp_path)
     if not packet:
-        return found
+        return metadata
     try:
-        return replace(found, properties=read_packet(packet))
+        return replace(metadata, properties=read_packet(packet))
     except BadPacket as error:
-        return replace(found, warnings=(f"the source's XMP was left out: {error}",))
+        return replace(metadata, warnings=(f"the source's XMP was left out: {error}",))
 
 
 def _block(path: Path | None) -> bytes:
@@ -112,8 +112,8 @@ def _block(path: Path | None) -> bytes:
 def new_blocks(source: SourceMetadata, making: Derivation, policy: MetadataPolicy) -> Blocks:
     """The blocks of an output; `minimal` keeps rights and source type alone."""
     minimal = policy is MetadataPolicy.MINIMAL
-    made = [*_made(making, minimal=minimal), *([] if minimal else [derived_from(source, making)])]
-    elements = {element.tag: element for element in made}
+    additions = [*_made(making, minimal=minimal), *([] if minimal else [derived_from(source, making)])]
+    elements = {element.tag: element for element in additions}
     packet = write_packet((_kept(source, minimal=minimal) | elements).values())
     tags = _rights_tags(source) if minimal else _tags(source)
     return Blocks(
@@ -138,17 +138,17 @@ def _kept(source: SourceMetadata, *, minimal: bool) -> dict[str, Element]:
 
 
 def _filled(source: SourceMetadata, *, minimal: bool) -> dict[str, Element]:
-    """The four that every reader shows, from EXIF and IPTC where the packet has none."""
-    made = []
+    """The four properties that every reader shows, from EXIF and IPTC where the packet has none."""
+    elements = []
     if source.rights:
-        made.append(xmp.array("dc:rights", "Alt", [source.rights]))
+        elements.append(xmp.array("dc:rights", "Alt", [source.rights]))
     if not minimal and source.creators:
-        made.append(xmp.array("dc:creator", "Seq", source.creators))
+        elements.append(xmp.array("dc:creator", "Seq", source.creators))
     if not minimal and source.title:
-        made.append(xmp.array("dc:title", "Alt", [source.title]))
+        elements.append(xmp.array("dc:title", "Alt", [source.title]))
     if not minimal and source.description:
-        made.append(xmp.array("dc:description", "Alt", [source.description]))
-    return {element.tag: element for element in made}
+        elements.append(xmp.array("dc:description", "Alt", [source.description]))
+    return {element.tag: element for element in elements}
 
 
 def _made(making: Derivation, *, minimal: bool) -> list[Element]:

@@ -48,17 +48,17 @@ class ScaleArrays:
         self.picture[box.top : box.bottom, box.left : box.right] = core.cpu().numpy()
 
     def write_gradient(self, tile: Tile, gradient: Tensor) -> None:
-        """Keep what a tile says about its whole input."""
+        """Write the gradient of a tile's whole input."""
         np.save(self._gradient(tile.index), gradient.cpu().numpy())
 
     def gathered(self, tile: Tile) -> Tensor:
-        """The gradient over a tile's core: what all tiles say about it, added in tile order."""
+        """The gradient over a tile's core: those of all tiles that read it, added in tile order."""
         total = np.zeros((tile.core.height, tile.core.width, 3), self.picture.dtype)
         for other in self.grid:
             shared = crossing(tile.core, other.input)
             if shared is not None:
-                said = np.load(self._gradient(other.index), mmap_mode="r")
-                total[shared.within(tile.core)] += said[shared.within(other.input)]
+                gradient = np.load(self._gradient(other.index), mmap_mode="r")
+                total[shared.within(tile.core)] += gradient[shared.within(other.input)]
         return torch.from_numpy(total)
 
     def keep(self, name: str, value: Mapping[str, Any]) -> None:
@@ -69,8 +69,8 @@ class ScaleArrays:
 
     def kept(self, name: str) -> dict[str, Any]:
         """The inverse of `keep`."""
-        found: dict[str, Any] = torch.load(self.folder / f"{name}.pt", weights_only=True)
-        return found
+        record: dict[str, Any] = torch.load(self.folder / f"{name}.pt", weights_only=True)
+        return record
 
     def _gradient(self, index: int) -> Path:
         return self.folder / f"gradient-{index:05d}.npy"
@@ -85,7 +85,7 @@ def padded(pixels: NDArray[Any], whole: Box) -> NDArray[Any]:
 
 
 def crossing(left: Box, right: Box) -> Box | None:
-    """What two boxes have in common, if anything."""
+    """The intersection of two boxes; None when they are apart."""
     box = Box(
         max(left.top, right.top),
         max(left.left, right.left),

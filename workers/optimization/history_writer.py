@@ -32,7 +32,7 @@ class HistoryWriter:
     _at_s: float = field(default=-float("inf"))
 
     def write(self, index: int, done: StepDone, left_s: float) -> None:
-        """Put down a step of the scale `index`, if it is time."""
+        """Write the history after a step of the scale `index`, if it is time."""
         if time.monotonic() - self._at_s < self.every_s:
             return
         write_history(self.work, history_of(self.work, index, done.position, done.seconds, left_s))
@@ -46,16 +46,16 @@ def history_of(
     step_s: float | None = None,
     left_s: float | None = None,
 ) -> LossHistory:
-    """The course with the scale `index` at this position."""
+    """The loss history with the scale `index` at this position."""
     earlier = [
-        [LossParts(**one) for one in torch.load(work.scale_folder(i) / LOSSES, weights_only=True)]
+        [LossParts(**parts) for parts in torch.load(work.scale_folder(i) / LOSSES, weights_only=True)]
         for i in range(index)
     ]
     losses = [*earlier, position.losses]
     most = max(2, SHOWN_POINTS // len(work.scales))
     curves = tuple(
-        _curve(scale.width, scale.height, scale.steps, found, most)
-        for scale, found in zip(work.scales, losses, strict=False)
+        _curve(scale.width, scale.height, scale.steps, scale_losses, most)
+        for scale, scale_losses in zip(work.scales, losses, strict=False)
     )
     rounded = None if left_s is None else round(left_s, 1)
     return LossHistory(scales=len(work.scales), curves=curves, step_s=step_s or None, left_s=rounded)
@@ -75,7 +75,7 @@ def thinned(count: int, most: int) -> tuple[int, ...]:
 
 
 def write_history(work: Optimization, course: LossHistory) -> None:
-    """Put it beside the work, whole or not at all."""
+    """Write the history beside the work, whole or not at all."""
     part = work.folder / f"{HISTORY}.part"
     part.write_text(course.model_dump_json())
     part.replace(work.folder / HISTORY)

@@ -1,7 +1,7 @@
 """The loss history of an optimisation: how far it is and how its loss fell, as a small file beside its work.
 
-Whoever conducts writes it (`history_writer`); anybody who sees the scratch may read it at any time, without
-loading torch. At the end it becomes a fact of the delivered picture.
+The coordinating process writes it (`history_writer`); any process that sees the scratch may read it at any
+time, without loading torch. At the end it becomes a fact of the delivered picture.
 """
 
 import json
@@ -17,7 +17,7 @@ from giornata.jobs.maintenance.gc import PICTURES
 HISTORY = "course.json"
 PARTS = ("total", "content", "style", "variation")
 WORK = "optimisation"  # the folder in a picture's own where its optimisation works
-FACT = "course"  # what it is called among the facts of a delivered picture
+FACT = "course"  # its name among the facts of a delivered picture
 
 
 class ScaleHistory(BaseModel):
@@ -46,7 +46,7 @@ class ScaleHistory(BaseModel):
 
 
 class LossHistory(BaseModel):
-    """All scales so far, the last one at work; `step_s` of nothing means that none is under way."""
+    """All scales so far, the last one at work; `step_s` is None when no step is under way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,7 +62,7 @@ class LossHistory(BaseModel):
 
 
 def read_history(folder: Path) -> LossHistory | None:
-    """The course that lies in a picture's `folder`, if it is an optimisation that has begun."""
+    """The course in a picture's `folder`; None unless it is an optimisation that has begun."""
     try:
         course = LossHistory.model_validate_json((folder / WORK / HISTORY).read_text())
     except (OSError, ValidationError):
@@ -71,7 +71,7 @@ def read_history(folder: Path) -> LossHistory | None:
 
 
 def history_at(scratch: Path | None, item_id: str) -> tuple[Path, LossHistory] | None:
-    """The folder and the course of an item that is being optimised on this machine."""
+    """The folder and the course of an item that is being optimised on this machine; None for others."""
     if scratch is None or not item_id.isalnum():
         return None
     for folder in (scratch / PICTURES).glob(f"{item_id}-*"):
@@ -82,7 +82,7 @@ def history_at(scratch: Path | None, item_id: str) -> tuple[Path, LossHistory] |
 
 
 def history_fact(folder: Path) -> dict[str, str]:
-    """The course in a picture's `folder` as a fact of it; nothing for a picture without."""
+    """The course in a picture's `folder` as a fact of it; empty for a picture without."""
     course = read_history(folder)
     return {} if course is None else {FACT: course.model_dump_json(exclude={"step_s", "left_s"})}
 
@@ -96,7 +96,7 @@ def history_from(facts: Mapping[str, object]) -> LossHistory | None:
 
 
 def live_picture(folder: Path, side_px: int) -> Image.Image | None:
-    """The picture in a picture's `folder` as it is now, 8 bit RGB; nothing while there is none."""
+    """The picture in a picture's `folder` as it is now, 8 bit RGB; None while there is none."""
     course = read_history(folder)
     if course is None:
         return None

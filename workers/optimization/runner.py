@@ -52,11 +52,11 @@ class OptimizationPosition:
 def position_of(work: Optimization) -> OptimizationPosition:
     """The newest checkpoint of the first scale that is not done."""
     scale = work.finished()
-    kept = sorted((work.folder / CHECKPOINTS).glob(f"{scale:02d}-*[0-9]"))
-    if not kept:
+    checkpoints = sorted((work.folder / CHECKPOINTS).glob(f"{scale:02d}-*[0-9]"))
+    if not checkpoints:
         return OptimizationPosition(scale)
     return OptimizationPosition(
-        scale, kept[-1], position_from(torch.load(kept[-1] / POSITION, weights_only=True))
+        scale, checkpoints[-1], position_from(torch.load(checkpoints[-1] / POSITION, weights_only=True))
     )
 
 
@@ -120,7 +120,7 @@ class SuperstepDriver:
         self._asked: Superstep | StepDone | None = None
 
     def next(self, answer: Any = None) -> Superstep | StepDone | Position:
-        """What comes next: a superstep to run, a step that is done, or the position at the end of the scale.
+        """The next event: a superstep to run, a step that is done, or the position at the end of the scale.
 
         `answer` is what the last superstep returned: `LossParts` for REDUCE, `DotProducts` by tile for DOT.
         """
@@ -182,11 +182,13 @@ def _shallow(progress: OptimizationProgress) -> dict[str, Any]:
 
 
 def progress_of(work: Optimization, index: int, done: StepDone) -> OptimizationProgress:
-    """A step in the words of `OptimizationProgress`."""
+    """The `OptimizationProgress` of a step."""
     scale = work.scales[index]
     area = scale.width * scale.height
     to_come = area * (scale.steps - done.position.step)
-    to_come += sum(one.width * one.height * one.steps for one in work.scales[index + 1 :])
+    to_come += sum(
+        later_scale.width * later_scale.height * later_scale.steps for later_scale in work.scales[index + 1 :]
+    )
     return OptimizationProgress(
         scale=index + 1,
         scales=len(work.scales),

@@ -1,7 +1,7 @@
 """One optimisation on scratch: what it is made of, and how each of its scales is laid out.
 
 `Optimization` is small and valid on every process that sees the scratch; `open_scale` gives any of them an
-easel for its tiles.
+optimizer for its tiles.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ class Optimization(BaseModel):
         return encoder
 
     def scale_folder(self, index: int) -> Path:
-        """Where a scale works."""
+        """The folder of a scale."""
         return self.folder / f"scale-{index:02d}"
 
     def grid(self, index: int, encoder: Encoder) -> TileGrid:
@@ -88,7 +88,7 @@ class Optimization(BaseModel):
         return grid_of(encoder, self.options, scale.width, scale.height, core_px=core_px)
 
     def core_for(self, long_px: int) -> int:
-        """The core of tiles of a picture whose longer side is this."""
+        """The core of tiles of a picture whose longer side is `long_px`."""
         return min(self.core_px, usual_core(long_px)) if self.usual_cores else self.core_px
 
     @property
@@ -101,14 +101,14 @@ class Optimization(BaseModel):
         return sum((self.scale_folder(index) / DONE).is_file() for index in range(len(self.scales)))
 
     def finished_picture(self, index: int) -> NDArray[np.float32]:
-        """What a finished scale came to: float32, height x width x 3, not clipped."""
+        """The picture of a finished scale: float32, height x width x 3, not clipped."""
         scale = self.scales[index]
-        made: NDArray[np.float32] = np.load(self.scale_folder(index) / "picture.npy", mmap_mode="r")
-        return made[: scale.height, : scale.width]
+        picture: NDArray[np.float32] = np.load(self.scale_folder(index) / "picture.npy", mmap_mode="r")
+        return picture[: scale.height, : scale.width]
 
 
 def usual_core(long_px: int) -> int:
-    """The core of tiles of a picture when nobody asks for another: some for every thread of a small machine.
+    """The usual core of tiles of a picture: several tiles for every thread of a small machine.
 
     It follows from the picture alone, for another cut rounds otherwise and ends in another picture.
     """
@@ -156,7 +156,7 @@ def open_scale(
     tick: Callable[[], None] = silent,
     lanes: int = 1,
 ) -> TileOptimizer:
-    """An easel for any tiles of a scale that has been laid out."""
+    """The optimizer of any tiles of a scale that has been laid out."""
     grid, folder = work.grid(index, encoder), work.scale_folder(index)
     arrays = ScaleArrays(folder, grid)
     objective = Objective(work.options, _targets(arrays), _elements(work, grid, encoder), _pixels(grid))
@@ -213,8 +213,8 @@ def style_statistics(
     for part in run_parallel(grid, look, lanes=lanes, tick=tick):
         for layer, sums in part.items():
             total[layer] = total[layer] + sums if layer in total else sums
-    found = {layer: statistics_of(sums) for layer, sums in total.items()}
-    return {layer: (one.mean, one.gram) for layer, one in found.items()}
+    statistics = {layer: statistics_of(sums) for layer, sums in total.items()}
+    return {layer: (moments.mean, moments.gram) for layer, moments in statistics.items()}
 
 
 def _style_sums(
@@ -233,9 +233,9 @@ def resized(pixels: NDArray[Any], scale: Scale) -> NDArray[np.float32]:
         return small
     image = pyvips.Image.new_from_array(np.ascontiguousarray(small))
     sized = image.resize(scale.width / width, vscale=scale.height / height, kernel="lanczos3")
-    made = np.asarray(sized.numpy(), np.float32)
+    samples = np.asarray(sized.numpy(), np.float32)
     # Rounding inside may leave a row or column too many or too few.
-    return np.ascontiguousarray(read_box(made, Box(0, 0, scale.height, scale.width)))
+    return np.ascontiguousarray(read_box(samples, Box(0, 0, scale.height, scale.width)))
 
 
 def _start(work: Optimization, index: int, content: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -259,21 +259,23 @@ def _mask(path: Path, scale: Scale, grid: TileGrid) -> NDArray[np.float32]:
 
 
 def _targets(arrays: ScaleArrays) -> tuple[StyleTarget, ...]:
-    kept = arrays.kept(TARGETS)
-    whole = sum(share for share, _, _ in kept.values()) or 1.0
+    targets = arrays.kept(TARGETS)
+    whole = sum(share for share, _, _ in targets.values()) or 1.0
     return tuple(
-        StyleTarget(share / whole, region, {layer: LayerStatistics(*one) for layer, one in found.items()})
-        for share, region, found in kept.values()
+        StyleTarget(
+            share / whole, region, {layer: LayerStatistics(*moments) for layer, moments in statistics.items()}
+        )
+        for share, region, statistics in targets.values()
     )
 
 
 def _elements(work: Optimization, grid: TileGrid, encoder: Encoder) -> dict[str, int]:
     """C·H·W by content layer."""
-    made = {}
+    counts = {}
     for layer in work.options.wanted_content:
         cells = grid.padded_height * grid.padded_width // encoder.architecture.stride(layer) ** 2
-        made[layer] = cells * encoder.architecture.find(layer).outputs
-    return made
+        counts[layer] = cells * encoder.architecture.find(layer).outputs
+    return counts
 
 
 def _pixels(grid: TileGrid) -> int:

@@ -83,8 +83,8 @@ def refuse_effects(task: RenderTask) -> None:
 
 def optimization_options(task: RenderTask) -> GatysOptions:
     """The engine's options of a task; less strength is less β. Raises `BadOptions`."""
-    told = _told(task).settings
-    options = GatysOptions.model_validate({"seed": task.seed % 2**32, **told})
+    settings = _told(task).settings
+    options = GatysOptions.model_validate({"seed": task.seed % 2**32, **settings})
     options = options.model_copy(update={"beta": options.beta * task.strength})
     options.check()
     return options
@@ -107,12 +107,12 @@ def create_optimization(
     if record.is_file():
         return Optimization.model_validate_json(record.read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    told, options = _told(task), optimization_options(task)
-    encoder = load_encoder(EncoderChoice(told.encoder, options.pooling))
+    request, options = _told(task), optimization_options(task)
+    encoder = load_encoder(EncoderChoice(request.encoder, options.pooling))
     encoder.check(options.layers)
     stride = encoder.architecture.common_stride(options.layers)
     size = (painting.width, painting.height)
-    previous = resources.sandbox.decode(told.previous, folder / "previous") if told.previous else None
+    previous = resources.sandbox.decode(request.previous, folder / "previous") if request.previous else None
     work = Optimization(
         folder=folder,
         content_path=painting.pixels_path,
@@ -122,7 +122,7 @@ def create_optimization(
         scales=scales_of(*size, options, least_px=LEAST_CELLS * stride),
         core_px=task.tile_px or fitting_core(encoder, options, resources.memory_bytes),
         usual_cores=task.tile_px is None,
-        encoder=told.encoder,
+        encoder=request.encoder,
         device=resources.device,
         memory_bytes=resources.memory_bytes,
     )

@@ -91,14 +91,14 @@ class TileOptimizer:
             self._rest(self._shard(tile))
 
     def _each(self, tiles: Iterable[int], work: Callable[[Tile], T]) -> list[T]:
-        # Of tiles that are at work together, what is not kept must fit as well.
+        # Features of tiles at work together that are not kept must fit as well.
         room = max(1, int(self.memory_bytes / 2 / max(1.0, self._largest_bytes)))
         lanes = min(self.lanes, room) if self.device == "cpu" else 1
         return run_parallel([self.arrays.grid[index] for index in tiles], work, lanes=lanes, tick=self.tick)
 
     @cached_property
     def _largest_bytes(self) -> float:
-        """What the features of the largest tile weigh."""
+        """Bytes of the features of the largest tile."""
         weight = self.encoder.architecture.bytes_per_px(self.objective.options.layers, 4)
         return weight * max(tile.input.height * tile.input.width for tile in self.arrays.grid)
 
@@ -124,15 +124,15 @@ class TileOptimizer:
         if tile.index not in self._shards:
             keep = self._keeper(tile) or in_memory
             if self.checkpoint is None:
-                made = OptimizerShard(
+                shard = OptimizerShard(
                     self.arrays.tile_of(self.arrays.picture, tile.core).to(self.device), keep
                 )
             else:
                 path = self.checkpoint / state_name(tile.index)
-                made = OptimizerShard.restored(
+                shard = OptimizerShard.restored(
                     torch.load(path, weights_only=True, map_location=self.device), keep
                 )
-            self._shards[tile.index] = made
+            self._shards[tile.index] = shard
         return self._shards[tile.index]
 
     def _keeper(self, tile: Tile) -> Callable[[Tensor], Tensor] | None:
@@ -186,15 +186,15 @@ def state_name(index: int) -> str:
 
 
 def sums_name(index: int) -> str:
-    """What a tile's sums are kept under."""
+    """The name that a tile's sums are kept under."""
     return f"sums-{index:05d}"
 
 
 def sums_record(sums: TileSums) -> dict[str, object]:
     """Sums as plain values and tensors."""
     styles = {
-        f"{region}/{layer}": (one.weight, one.total, one.products)
-        for (region, layer), one in sums.styles.items()
+        f"{region}/{layer}": (layer_sums.weight, layer_sums.total, layer_sums.products)
+        for (region, layer), layer_sums in sums.styles.items()
     }
     return {
         "styles": styles,

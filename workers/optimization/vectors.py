@@ -55,7 +55,7 @@ class MappedVectors:
         return mapped
 
     def rest(self, vectors: Iterable[Tensor]) -> None:
-        """Give the pages of these back until they are used again; vectors of others are left alone."""
+        """Give back the pages of these vectors until they are used again; other vectors are left alone."""
         for vector in vectors:
             if self._own.get(vector.data_ptr()) is vector:
                 size = vector.numel() * vector.itemsize
@@ -76,7 +76,7 @@ class VectorRoom:
     _mapped: MappedVectors | None = None
 
     def keeper(self, needed_bytes: int) -> Callable[[Tensor], Tensor] | None:
-        """How the vectors of one more tile are kept; nothing for memory. Raises `ScratchFull`."""
+        """The keeper of the vectors of one more tile; None for memory. Raises `ScratchFull`."""
         self._taken += needed_bytes
         if self._taken <= self.memory_bytes or self.device != "cpu":
             return None
@@ -89,6 +89,6 @@ class VectorRoom:
         return self._mapped.keep
 
     def rest(self, vectors: Iterable[Tensor]) -> None:
-        """The vectors of a tile are not needed for a while."""
+        """Give back the pages of a tile's vectors, which are not needed for a while."""
         if self._mapped is not None:
             self._mapped.rest(vectors)

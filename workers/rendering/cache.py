@@ -47,7 +47,7 @@ class StyledImageCache:
             yield held
 
     def mark_distributed(self, key: str, item_id: str, folder: Path) -> None:
-        """Say that many workers make this master together, for one item, for as long as `folder` is there."""
+        """Mark a master as made by many workers together, for one item, for as long as `folder` exists."""
         with self._lock(f"{key}.spread") as place:
             place.write(f"{item_id}\n{folder}".encode())
 
@@ -61,17 +61,17 @@ class StyledImageCache:
 
     @contextmanager
     def use(self, key: str) -> Iterator[Path | None]:
-        """The folder of a master, which stays while it is used; nothing when there is none."""
+        """The folder of a master, which stays while it is used; None when there is no such master."""
         with self._lock(f"{key}.use") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH)
             folder = self.root / key
-            found = (folder / RECORD).is_file()
-            if found:
+            has_record = (folder / RECORD).is_file()
+            if has_record:
                 os.utime(folder)
-            yield folder if found else None
+            yield folder if has_record else None
 
     def keep(self, key: str, files: dict[str, Path], record: Callable[[Path], str]) -> bool:
-        """Keep links to `files` under their new names, and what `record` says of their folder.
+        """Keep links to `files` under their new names, and the text that `record` makes of their folder.
 
         False when another process was faster, there is no room, or scratch knows no links. The files may go
         on being read, and must not be written any more.
@@ -94,14 +94,14 @@ class StyledImageCache:
 
     def _make_room(self, needed_bytes: int) -> bool:
         self.root.mkdir(parents=True, exist_ok=True)
-        known = sorted(
+        masters = sorted(
             (path for path in self.root.iterdir() if (path / RECORD).is_file()),
             key=lambda path: path.stat().st_mtime,
         )
-        sizes = {path: sum(map(_size, path.rglob("*"))) for path in known}
+        sizes = {path: sum(map(_size, path.rglob("*"))) for path in masters}
         free = shutil.disk_usage(self.root).free + sum(sizes.values())
         room = min(self.room_bytes, int(free * ROOM_SHARE))
-        for path in known:
+        for path in masters:
             if sum(sizes.values()) + needed_bytes <= room:
                 break
             if self._drop(path):
@@ -137,7 +137,7 @@ def _size(path: Path) -> int:
 
 
 def reference_task(task: RenderTask) -> RenderTask:
-    """What is decoded to find a reference's totals: the whole picture, as large as it would be styled."""
+    """The task to decode for a reference's totals: the whole picture, as large as it would be styled."""
     crop = task.crop and task.crop.model_copy(update={"styling": CropStyling.ONCE})
     other = {"source": str(task.reference), "page": task.reference_page, "crop": crop, "min_ssim": None}
     return task.model_copy(update=other)
@@ -147,25 +147,25 @@ def totals_key(task: RenderTask) -> str:
     """40 hexadecimal digits of all that a reference's totals depend on, the version of its file included."""
     needs = [need.model_dump_json() for need in task.crop.all_needs] if task.crop else []
     mix = json.dumps(sorted(task.mix.items()))
-    words = (
+    lines = (
         *(task.reference or "", _stamp(str(task.reference)), mix, task.engine_version, *needs),
         f"{task.strength!r} {task.precision} {task.device} {task.brush!r} {task.float_range}",
         f"{task.pages} {task.reference_page}",
         *((task.universal.model_dump_json(),) if task.universal else ()),
     )
-    return hashlib.blake2b("\n".join(words).encode(), digest_size=20).hexdigest()
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=20).hexdigest()
 
 
 def _stamp(path: str) -> str:
     try:
         facts = Path(path).stat()
     except OSError:
-        return ""  # whoever reads it will say so
+        return ""  # reading it will raise the error
     return f"{facts.st_size}-{facts.st_mtime_ns}"
 
 
 def kept_totals(folder: Path, key: str) -> Totals | None:
-    """Totals that were found before, bit for bit; nothing when they were not."""
+    """Totals that were kept before, bit for bit; None when there are none."""
     try:
         return from_lists(json.loads((folder / f"{key}.json").read_text()))
     except FileNotFoundError:
@@ -173,7 +173,7 @@ def kept_totals(folder: Path, key: str) -> Totals | None:
 
 
 def keep_totals(folder: Path, key: str, totals: Totals) -> Totals:
-    """Keep totals for others, and give back those that count: the first ones that were kept."""
+    """Keep totals for other processes, and return those that count: the first ones that were kept."""
     folder.mkdir(parents=True, exist_ok=True)
     part, place = folder / f"{key}.{os.getpid()}.part", folder / f"{key}.json"
     part.write_text(json.dumps([total.as_lists() for total in totals]))

@@ -28,7 +28,7 @@ from giornata.workers.tiling.features import FeatureFiles
 from giornata.workers.tiling.grid import TileGrid
 from giornata.workers.tiling.statistics_log import StatisticsLog
 
-STYLE_IMAGES = "style-images"  # the folder of what they were learnt to be, for all sessions of a machine
+STYLE_IMAGES = "style-images"  # the folder of their statistics, for all sessions of a machine
 
 
 class RenderContext:
@@ -107,7 +107,7 @@ class RenderContext:
         )
 
     def statistics_log(self, prepared: PreparedImage) -> StatisticsLog | None:
-        """What is known of an image whose work lasts; None for one whose work does not."""
+        """The statistics log of an image whose work lasts; None for other images."""
         return StatisticsLog(prepared.folder / "book") if prepared.lasting else None
 
     def canvas(self, prepared: PreparedImage, grid: TileGrid) -> Canvas:

@@ -69,11 +69,11 @@ class Engines:
         for name in task.mix:
             network = self.library.find(name).card.network
             if network is not None and network != load_network_card().encoder:
-                got, needed = (
+                actual, needed = (
                     f"style {name}, learnt by another network",
                     f"giornata styles add --name {name} --force",
                 )
-                raise EffectRefused("styling", got, needed)
+                raise EffectRefused("styling", actual, needed)
 
     def is_universal(self, task: RenderTask) -> bool:
         """Whether the universal engine paints a task's own style. Raises `UnknownStyle`, `StyleError`."""
@@ -96,7 +96,7 @@ class Engines:
         return self._strokes[key]
 
     def record(self, task: RenderTask) -> UniversalRecord | None:
-        """What the universal engine worked with; None where another one did."""
+        """The record of what the universal engine worked with; None for another engine."""
         if task.engine is EngineKind.OPTIMIZATION or not self.is_universal(task):
             return None
         options, universal = self._options(task), images_of(task)
@@ -104,8 +104,10 @@ class Engines:
         return UniversalRecord(
             network_sha256=load_network_card().sha256,
             images=tuple(
-                StyleImageRecord(name=file_name(one.path), sha256=image_sha256(Path(one.path)), share=share)
-                for one, share in zip(images, shares_of(universal), strict=True)
+                StyleImageRecord(
+                    name=file_name(image.path), sha256=image_sha256(Path(image.path)), share=share
+                )
+                for image, share in zip(images, shares_of(universal), strict=True)
             ),
             size_px=universal.size_px if universal else None,
             levels=options.levels,
@@ -114,7 +116,7 @@ class Engines:
         )
 
     def _options(self, task: RenderTask) -> UniversalOptions:
-        """What the task says, or else the cards of its styles."""
+        """The options of the task, or else of the cards of its styles."""
         usual = card_options([self.library.find(name).card for name in task.mix])
         universal = task.universal or TaskUniversal()
         given: dict[str, Any] = {"levels": universal.levels, "structure": universal.structure}

@@ -47,7 +47,7 @@ def apply_effects(
     """The finished picture: uint8 or uint16 as the source, H x W x 3, working sRGB.
 
     `canvas` is the picture's own style, all tiles in it, as `effects` were prepared for. `folder` takes the
-    result and what is needed on the way. With no effect asked for, the canvas is returned as it is. Asking
+    result and intermediate files. With no effect asked for, the canvas is returned as it is. Asking
     again gives the same picture. `tick` is called after every band. Raises `ScratchFull`.
     """
     if not asked_effects(task):
@@ -61,10 +61,12 @@ def apply_effects(
 
     def rows(band: slice) -> Samples:
         original = np.asarray(source[band])
-        made = recolour(styled(band), to_float(original))
-        made = made if keeper is None else keeper.held(band, made)
+        pixels = recolour(styled(band), to_float(original))
+        pixels = pixels if keeper is None else keeper.held(band, pixels)
         release_pages(source, canvas, painted, weights)
-        return to_depth(made, source.dtype) if weights is None else composited(made, original, weights[band])
+        return (
+            to_depth(pixels, source.dtype) if weights is None else composited(pixels, original, weights[band])
+        )
 
     return written_rows(folder / FINISHED, source.shape, source.dtype, rows, tick=tick)
 
@@ -87,24 +89,28 @@ def _painted(
     if not effects.canvases:
         styled = own
     else:
-        others = [
+        region_rows = [
             _style_rows(
-                np.load(one.path, mmap_mode="r"), one.strokes, source, task.blend, folder / f"region-{n}"
+                np.load(region.path, mmap_mode="r"),
+                region.strokes,
+                source,
+                task.blend,
+                folder / f"region-{n}",
             )
-            for n, one in enumerate(effects.canvases, start=1)
+            for n, region in enumerate(effects.canvases, start=1)
         ]
         shares = [np.load(path, mmap_mode="r") for path in effects.shares]
 
         def styled(band: slice) -> Rows:
-            return composed([own, *others], shares, band)
+            return composed([own, *region_rows], shares, band)
 
     counted = task.preserve_colour in (PreserveColour.HISTOGRAM, PreserveColour.COVARIANCE)
     if counted and (effects.canvases or effects.strokes):
         # Read twice, so it is made once.
-        made = written_rows(
+        samples = written_rows(
             folder / "painted.npy", source.shape, np.uint16, lambda b: to_depth(styled(b), SIXTEEN), tick=tick
         )
-        return as_rows(made), made
+        return as_rows(samples), samples
     return styled, canvas
 
 
@@ -123,7 +129,7 @@ def _style_rows(
 
 
 def finish(context: RenderContext, task: RenderTask, painted: PaintedImage) -> StyledImage:
-    """Blend the strips, apply the effects, measure; paint weaker what is less faithful than was asked.
+    """Blend the strips, apply the effects, measure; paint an unfaithful picture again, weaker.
 
     Leaves the result to other outputs of the same image. Raises `IncompleteCanvas`, `EffectRefused`,
     `QualityRefused`.

@@ -67,6 +67,6 @@ class Heartbeat:
                 self._dropped.popitem(last=False)
 
     def beat(self) -> Beat:
-        """What there is to tell now."""
+        """The worker's beat at this moment."""
         with self._lock:
             return Beat(key=self._key, steps=self._steps, quiet_s=time.monotonic() - self._at)

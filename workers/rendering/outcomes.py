@@ -105,8 +105,8 @@ def ended(
 def failed(claim: Claim, error: BaseException, *, seconds: float = 0.0, worker: str = "") -> Outcome:
     """The report of an attempt that raised `error`; its traceback is the log."""
     kind = classify(error)
-    known = isinstance(error, (RenderError, StorageError, OSError, *ASKED))
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    is_expected = isinstance(error, (RenderError, StorageError, OSError, *ASKED))
+    reason = str(error) if is_expected else f"{type(error).__name__}: {error}"
     log = "".join(traceback.format_exception(error))
     report = ended(claim, kind, reason, seconds=seconds, worker=worker, log=log)
     if isinstance(error, OutOfMemory):

@@ -57,8 +57,8 @@ def fit_bytes(write: Callable[[int], int], *, quality: int, max_bytes: int) -> i
         else:
             too_high = written
     if best < lowest:
-        got = f"{size} bytes at quality {written}"
-        raise EffectRefused(f"fitting into {max_bytes} bytes", got, "more bytes or fewer px")
+        actual = f"{size} bytes at quality {written}"
+        raise EffectRefused(f"fitting into {max_bytes} bytes", actual, "more bytes or fewer px")
     if written != best:
         write(best)
     return best
@@ -69,13 +69,13 @@ TOOL = f"Giornata {__version__}"
 
 @dataclass(frozen=True)
 class WrittenOutput:
-    """An output that was written, and what its record needs to know of it."""
+    """An output that was written, and the data that its record needs."""
 
     encoded: Encoded
     source_sha256: str
     warnings: tuple[str, ...]
     xmp: str | None  # where the output could not hold it
-    quality: int | None = None  # what formats that lose something were written at
+    quality: int | None = None  # of formats that lose something
 
 
 def derivation_of(task: RenderTask, source_sha256: str) -> Derivation:
@@ -97,16 +97,16 @@ def _parameters(task: RenderTask) -> str:
     styles = " + ".join(
         name if len(parts) == 1 else f"{weight:g} {name}" for name, weight in sorted(parts.items())
     )
-    words = [styles, f"strength {task.strength:g}", f"statistics {task.statistics}"]
-    words += [f"blend {task.blend:g}"] if task.blend < 1 else []
-    words += [f"brush {task.brush.value:g} {task.brush.unit}"] if task.brush else []
-    return ", ".join(words)
+    parameters = [styles, f"strength {task.strength:g}", f"statistics {task.statistics}"]
+    parameters += [f"blend {task.blend:g}"] if task.blend < 1 else []
+    parameters += [f"brush {task.brush.value:g} {task.brush.unit}"] if task.brush else []
+    return ", ".join(parameters)
 
 
 def write_output(task: RenderTask, *, decoded: DecodedImage, pixels: Samples, target: Path) -> WrittenOutput:
     """Writes `pixels` (uint8 or uint16, H x W x 3, working sRGB) to `target`, an attempt's own name.
 
-    Raises `EncodeFailed`, and `Unreadable` when the source is gone; then nothing is left at `target`.
+    Raises `EncodeFailed`, and `Unreadable` when the source is gone; then no file is left at `target`.
     """
     try:
         source_sha256 = file_sha256(Path(task.source))
@@ -141,7 +141,7 @@ def write_output(task: RenderTask, *, decoded: DecodedImage, pixels: Samples, ta
 
 
 def _options(task: RenderTask, decoded: DecodedImage) -> EncodeOptions:
-    """What `task` asks for, of a picture of this size."""
+    """The encode options of `task`, for a picture of this size."""
     box, size = to_show((decoded.width, decoded.height), task.crop)
     crop = (box.left, box.top, box.width, box.height) if box else None
     return EncodeOptions.of(task).model_copy(update={"crop": crop, "size": size or task.size})

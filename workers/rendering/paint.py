@@ -107,9 +107,9 @@ def _totals_of_reference(context: RenderContext, task: RenderTask) -> Totals:
     """Computed once for all images of this session that borrow them: they have one mapping."""
     folder, key = context.settings.scratch / "totals", totals_key(task)
     with context.styled_images.build_lock(f"totals-{key}", context.tick):
-        kept = kept_totals(folder, key)
-        if kept is not None:
-            return kept
+        totals = kept_totals(folder, key)
+        if totals is not None:
+            return totals
         with context.folder() as scratch:
             # With the brush, so that both are painted at one scale; without masks, which are not its own.
             plain = bare(reference_task(task)).model_copy(update={"brush": task.brush})

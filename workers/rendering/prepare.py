@@ -80,7 +80,7 @@ def with_effects(
     strength: float | None,
     paint_aside: PaintAside,
 ) -> PreparedImage:
-    """An empty canvas in `folder`, and beside it what the effects of `task` need at this strength."""
+    """An empty canvas in `folder`, and beside it the files that effects of `task` need at this strength."""
     if strength is not None:
         task = task.model_copy(update={"strength": strength})
     effects = prepare_effects(
@@ -103,7 +103,7 @@ def lay_out(
     effects: Effects,
     depth: Depth,
 ) -> PreparedImage:
-    """An empty canvas of this depth in `folder` for what is to be painted, and what its tiles need."""
+    """An empty canvas of this depth in `folder` for the painting, and the plan that its tiles need."""
     painting, engine = effects.painting or decoded, context.engine(task)
     grid = context.grid_of(task, engine, painting.width, painting.height)
     canvas = new_canvas(folder / "canvas.npy", painting.height, painting.width, np.dtype(depth.value))
@@ -118,7 +118,7 @@ def lay_out(
 
 
 def forget_tiles(folder: Path) -> None:
-    """Remove what only the tiles of a painted canvas needed."""
+    """Remove the files that only the tiles of a painted canvas needed."""
     for name in ("strips", "features"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -142,7 +142,7 @@ def _is_large(context: RenderContext, task: RenderTask) -> bool:
 
 
 def _faithful_strength(context: RenderContext, task: RenderTask, decoded: DecodedImage) -> float | None:
-    """The strength at which a small copy is as close to its source as was asked; None if not asked."""
+    """The strength at which a small copy is as close to its source as requested; None without a request."""
     if task.min_ssim is None:
         return None
     source = reduced(decoded.pixels, TRIAL_PX)

@@ -34,12 +34,12 @@ class PreparedImage(BaseModel):
 
     @property
     def painting(self) -> DecodedImage:
-        """What the tiles are made of: the image itself, unless its strokes are sized."""
+        """The image that is cut into tiles: the decoded one, unless its strokes are sized."""
         return self.effects.painting or self.decoded
 
     @property
     def strips(self) -> Path:
-        """The folder of what neighbouring tiles share, and of who painted them."""
+        """The folder of the strips that neighbouring tiles share, and of the names of their painters."""
         return self.folder / "strips"
 
     def task_of(self, task: RenderTask) -> RenderTask:

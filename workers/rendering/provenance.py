@@ -171,8 +171,8 @@ class Provenance(_Record):
 @lru_cache(maxsize=1)
 def schema() -> dict[str, Any]:
     """The published JSON Schema (2020-12) of the record."""
-    found: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
-    return found
+    document: dict[str, Any] = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
+    return document
 
 
 def provenance_text(provenance: Provenance) -> str:
@@ -313,8 +313,10 @@ def file_name(path: str) -> str:
 
 
 def _source_record(facts: SourceFacts, sha256: str) -> SourceRecord:
-    said = facts.model_dump(mode="json", exclude={"source", "file_bytes", "warnings"})
-    return SourceRecord(name=file_name(facts.source), sha256=sha256, bytes=facts.file_bytes, facts=said)
+    header_facts = facts.model_dump(mode="json", exclude={"source", "file_bytes", "warnings"})
+    return SourceRecord(
+        name=file_name(facts.source), sha256=sha256, bytes=facts.file_bytes, facts=header_facts
+    )
 
 
 def _inputs(task: RenderTask) -> dict[str, str]:

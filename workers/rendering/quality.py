@@ -36,26 +36,26 @@ Floats = NDArray[np.float32]
 BESIDE_PX = 8  # on both sides of a border: the same motif, without the seam
 
 
-def psnr_db(got: Floats, wanted: Floats) -> float:
+def psnr_db(picture: Floats, expected: Floats) -> float:
     """Peak signal-to-noise ratio of two pictures 0..1 of the same shape, in dB; infinite when identical."""
-    error = float(np.mean((got.astype(np.float64) - wanted.astype(np.float64)) ** 2))
+    error = float(np.mean((picture.astype(np.float64) - expected.astype(np.float64)) ** 2))
     return float("inf") if error == 0 else -10 * float(np.log10(error))
 
 
-def largest_difference(got: Floats, wanted: Floats) -> float:
+def largest_difference(picture: Floats, expected: Floats) -> float:
     """The largest difference on any channel, in units of 1/255."""
-    return float(np.abs(got - wanted).max()) * 255
+    return float(np.abs(picture - expected).max()) * 255
 
 
-def seam_step(picture: Floats, wanted: Floats, grid: TileGrid) -> float:
-    """How much more `picture` departs from `wanted` in its jumps across core borders than beside them.
+def seam_step(picture: Floats, expected: Floats, grid: TileGrid) -> float:
+    """How much more `picture` departs from `expected` in its jumps across core borders than beside them.
 
     Both float32, H x W x 3, 0..1; the result is in units of 1/255 and near zero when seams do not show. The
     jump of the whole render is subtracted first, so that an edge of the motif is not taken for a seam.
     """
     steps = []
     for axis, cuts, length in ((0, grid.rows, grid.height), (1, grid.columns, grid.width)):
-        excess = np.abs(np.diff(picture - wanted, axis=axis)).mean(axis=(1 - axis, 2))
+        excess = np.abs(np.diff(picture - expected, axis=axis)).mean(axis=(1 - axis, 2))
         for border in (cut - 1 for cut in cuts[1:-1] if cut < length):
             beside = [*excess[border - BESIDE_PX : border], *excess[border + 1 : border + 1 + BESIDE_PX]]
             steps.append(float(excess[border] - np.mean(beside)))
@@ -91,10 +91,10 @@ def ssim(first: Floats, second: Floats) -> float:
 
 
 def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = gaussian_filter(
+    means: NDArray[np.float64] = gaussian_filter(
         values, WINDOW_DEVIATION_PX, truncate=TRUNCATE, mode="reflect"
     )
-    return found
+    return means
 
 
 Samples = NDArray[Any]
@@ -179,26 +179,26 @@ def output_complaints(checks: TaskChecks | None, encoded: Encoded, decoded: Deco
     """A sentence for each way in which a written file is not as its source."""
     facts = decoded.facts
     if checks and checks.size and (encoded.width, encoded.height) != (facts.width, facts.height):
-        got = f"{encoded.width}×{encoded.height} px"
-        yield f"got {got}, needed the source's {facts.width}×{facts.height} px"
+        size = f"{encoded.width}×{encoded.height} px"
+        yield f"got {size}, needed the source's {facts.width}×{facts.height} px"
     if checks and checks.profile and facts.profile is ProfileUse.UNUSABLE:
         yield "the source's colour profile is broken and could not be kept"
     elif checks and checks.profile and decoded.profile_path is not None:
-        wanted = profile_name(decoded.profile_path.read_bytes())
-        if encoded.profile != wanted:
-            yield f"got the profile {encoded.profile or 'none'}, needed the source's: {wanted}"
+        profile = profile_name(decoded.profile_path.read_bytes())
+        if encoded.profile != profile:
+            yield f"got the profile {encoded.profile or 'none'}, needed the source's: {profile}"
 
 
 def refuse(source: str, complaints: Iterable[str], target: Path | None = None) -> None:
-    """Raise `QualityRefused` when there are any, after removing what was written at `target`."""
-    found = tuple(complaints)
-    if not found:
+    """Raise `QualityRefused` when there are complaints, after removing the output at `target`."""
+    reasons = tuple(complaints)
+    if not reasons:
         return
     if target is not None and target.is_dir():
         shutil.rmtree(target, ignore_errors=True)
     elif target is not None:
         target.unlink(missing_ok=True)
-    raise QualityRefused(source, found)
+    raise QualityRefused(source, reasons)
 
 
 STEPS = 5  # halvings: the strength is found to a thirty-second
@@ -221,8 +221,8 @@ def faithful_strength(
     low, high = 0.0, strength
     best = similarity(low)
     if best < floor:
-        got = f"a similarity of {best:.3f} at strength 0"
-        raise EffectRefused(f"keeping a similarity of {floor:g}", got, "a lower one")
+        actual = f"a similarity of {best:.3f} at strength 0"
+        raise EffectRefused(f"keeping a similarity of {floor:g}", actual, "a lower one")
     for _ in range(STEPS):
         middle = (low + high) / 2
         reached = similarity(middle)

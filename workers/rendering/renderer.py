@@ -42,7 +42,7 @@ from giornata.workers.tiling.feature_plan import FeaturePlacement, FeaturePlan
 
 @dataclass
 class OpenWorkDir:
-    """The folder an image is worked on in; `keep` leaves it to whoever goes on with the work."""
+    """The folder an image is worked on in; `keep` leaves it to the process that goes on with the work."""
 
     folder: Path
     lasting: bool
@@ -204,7 +204,7 @@ class Renderer:
     def shared(self, task: RenderTask) -> Iterator[StyledImage | None]:
         """The styled image that another output of the same one has left; None when this is the first.
 
-        Who gets None should make it: until the end of the `with` the others wait for it. Raises
+        A caller that gets None should make it: until the end of the `with` the others wait for it. Raises
         `Cancelled`, and `AlreadyInProgress` when several workers are making it together.
         """
         if task.siblings == 1:
@@ -259,5 +259,5 @@ def _result(
 
 
 def _slow(plan: FeaturePlan) -> tuple[str, ...]:
-    """What somebody who waits should know."""
+    """A warning about features that are computed again for every phase."""
     return (f"slow: {plan.words}",) if plan.keep is FeaturePlacement.RECOMPUTE else ()

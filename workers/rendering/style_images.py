@@ -50,7 +50,7 @@ def learn_style_image(
 
 @dataclass(frozen=True)
 class StyleImages:
-    """What images were learnt to be, in the folder `root`, which the processes of one machine share.
+    """Statistics learnt of style images, in the folder `root`, which the processes of one machine share.
 
     `tick` is called while working and waiting; what it raises ends that.
     """
@@ -60,11 +60,11 @@ class StyleImages:
     tick: Callable[[], None] = field(default=lambda: None)
 
     def statistics(self, universal: TaskUniversal) -> tuple[StyleStatistics, ...]:
-        """Those of every image of a style, in order. Raises as `learn_style_image`."""
+        """The statistics of every image of a style, in order. Raises as `learn_style_image`."""
         return tuple(self._statistics(Path(image.path), universal.size_px) for image in universal.images)
 
     def keys(self, universal: TaskUniversal) -> tuple[str, ...]:
-        """What tells the images from all others, and what they are learnt with. Raises `Rejected`."""
+        """Keys of the images, which change with the network they are learnt with. Raises `Rejected`."""
         return tuple(self._key(Path(image.path), universal.size_px) for image in universal.images)
 
     def _key(self, path: Path, size_px: int) -> str:
@@ -81,13 +81,13 @@ class StyleImages:
         return _loaded(place)
 
     def _learn(self, path: Path, size_px: int, place: Path) -> None:
-        found = learn_style_image(
+        statistics = learn_style_image(
             path, size_px=size_px, sandbox=self.sandbox, scratch=self.root, tick=self.tick
         )
-        # What is kept is rounded, and what is used is what was kept: the first picture is like all others.
-        keep_statistics(found, place)
-        kept = sorted(self.root.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
-        for old in kept[:-KEPT]:
+        # Kept statistics are rounded, and used as they were kept: the first picture is like all others.
+        keep_statistics(statistics, place)
+        files = sorted(self.root.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)
+        for old in files[:-KEPT]:
             old.unlink(missing_ok=True)
 
 
@@ -115,5 +115,5 @@ def _sha256(path: Path, size: int, changed_ns: int) -> str:
 
 @lru_cache(maxsize=16)
 def _loaded(place: Path) -> StyleStatistics:
-    # The hash of the image is the file's name: what is there never changes.
+    # The hash of the image is the file's name: its content never changes.
     return load_statistics(place)

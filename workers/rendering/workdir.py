@@ -34,7 +34,7 @@ class WorkDirs:
     def enter(self, task: RenderTask, fingerprint: str) -> Path | None:
         """The folder of `task`, now ours; None when another living process has it.
 
-        What is in there was made for the same `fingerprint`; anything else has been removed.
+        Its files were made for the same `fingerprint`; all others have been removed.
         """
         folder = self.root / folder_name(task)
         with self._alone():
@@ -44,9 +44,9 @@ class WorkDirs:
             if owner and owner.get("fingerprint") != fingerprint:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(exist_ok=True)
-            words = {"item_id": task.item_id, "target": task.target, "fingerprint": fingerprint}
+            record = {"item_id": task.item_id, "target": task.target, "fingerprint": fingerprint}
             part = folder / f"{OWNER}.part"
-            part.write_text(json.dumps({**_identity(self.pid), **words}))
+            part.write_text(json.dumps({**_identity(self.pid), **record}))
             part.replace(folder / OWNER)
         return folder
 
@@ -66,20 +66,20 @@ def fingerprint_of(task: RenderTask, *made_with: str) -> str:
     masks = (task.masks.protect, task.masks.apply, *(region.mask for region in task.regions))
     read = [_stamp(path) for path in (task.source, task.reference, *masks) if path]
     tiles = f"{task.tile_px} {task.overlap_px}"
-    words = (task.content_key(), tiles, *read, *made_with, torch.__version__, VERSION, boot_id())
-    return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
+    parts = (task.content_key(), tiles, *read, *made_with, torch.__version__, VERSION, boot_id())
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def _stamp(path: str) -> str:
     try:
         facts = Path(path).stat()
     except OSError:
-        return path  # whoever reads it will say so
+        return path  # reading it will raise the error
     return f"{path} {facts.st_size} {facts.st_mtime_ns} {facts.st_ino}"
 
 
 def folder_name(task: RenderTask) -> str:
-    """Item and content; the item comes first, so that all an item ever had can be found."""
+    """The folder name of item and content; the item comes first, so that all its folders can be found."""
     return f"{task.item_id}-{task.content_key()[:KEY_DIGITS]}"
 
 
@@ -91,16 +91,16 @@ def is_running(owner: dict[str, object]) -> bool:
 
 
 def boot_id() -> str:
-    """What tells one start of the machine from the next; empty where the system does not say."""
+    """The system's identifier of this start of the machine; empty where it has none."""
     return BOOT.read_text().strip() if BOOT.exists() else ""
 
 
 def _owner(folder: Path) -> dict[str, object]:
     try:
-        found: dict[str, object] = json.loads((folder / OWNER).read_text())
+        owner: dict[str, object] = json.loads((folder / OWNER).read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return {}
-    return found
+    return owner
 
 
 def _identity(pid: int) -> dict[str, object]:

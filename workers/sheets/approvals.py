@@ -1,4 +1,4 @@
-"""`approvals.csv`, beside the contact sheets: a line for each output, for whoever says yes or no to it."""
+"""`approvals.csv`, beside the contact sheets: a line for each output, for people who say yes or no to it."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ FORMULAS = ("=", "+", "-", "@")  # what spreadsheets run
 
 
 class Approvals:
-    """Gathers the lines of a job; `earlier` ones are those of the file that is there, with people's words.
+    """Gathers the lines of a job; `earlier` ones are those of the existing file, with people's comments.
 
     A comment stays with its file. A status is about what was seen: another picture has none yet.
     """
@@ -46,12 +46,12 @@ class Approvals:
         self._writer.writerow(row)
 
     def close(self) -> None:
-        """No more lines."""
+        """Close the file: no more lines."""
         self._file.close()
 
 
 def read_approvals(place: ObjectStore, name: str) -> dict[str, dict[str, str]]:
-    """The lines that are there, by file, also as a spreadsheet saves them; none where there is no such file.
+    """The lines of an existing file, by output, also as a spreadsheet saves them; empty where there is none.
 
     Raises `TargetTaken` when it is something else, `OSError`, `StorageError`.
     """
@@ -70,10 +70,10 @@ def read_approvals(place: ObjectStore, name: str) -> dict[str, dict[str, str]]:
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[str, dict[str, str]]]:
     for row in reader:
-        kept = {name: value or "" for name, value in row.items() if name}
-        yield kept["file"], kept
+        cells = {name: value or "" for name, value in row.items() if name}
+        yield cells["file"], cells
 
 
 def _plain(text: str) -> str:
-    """Words that a spreadsheet does not take for a formula."""
+    """Text that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(FORMULAS) else text

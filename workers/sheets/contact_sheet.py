@@ -68,8 +68,8 @@ def _place(
     for column, (picture, caption) in enumerate(row):
         left = GAP_PX + column * (cell_px + GAP_PX)
         sheet.paste(picture, (left + (cell_px - picture.width) // 2, top + height - picture.height))
-        words = _fitted(caption, font, cell_px)
-        ImageDraw.Draw(sheet).text((left + cell_px / 2, top + height + 4), words, INK, font, anchor="ma")
+        label = _fitted(caption, font, cell_px)
+        ImageDraw.Draw(sheet).text((left + cell_px / 2, top + height + 4), label, INK, font, anchor="ma")
 
 
 def _frame(cell_px: int) -> Image.Image:
@@ -89,12 +89,12 @@ def thumbnail(path: Path, *, side_px: int) -> Image.Image:
     return Image.fromarray(samples)
 
 
-def _fitted(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
-    """`words`, shortened in the middle until they fit: file names differ at both ends."""
-    shown, kept = words, len(words)
-    while font.getlength(shown) > width_px and kept > 2:
-        kept -= 1
-        shown = f"{words[: (kept + 1) // 2]}…{words[len(words) - kept // 2 :]}"
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int) -> str:
+    """`text`, shortened in the middle until it fits: file names differ at both ends."""
+    shown, length = text, len(text)
+    while font.getlength(shown) > width_px and length > 2:
+        length -= 1
+        shown = f"{text[: (length + 1) // 2]}…{text[len(text) - length // 2 :]}"
     return shown
 
 
@@ -114,9 +114,9 @@ _THERE = (ItemState.DONE, ItemState.SKIPPED)
 
 
 def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
-    """Write a sheet for every picture of a job to `contact-sheets/` at its destination; how many.
+    """Write a sheet for every picture of a job to `contact-sheets/` at its destination; returns how many.
 
-    Beside them goes `approvals.csv`, in which what people wrote before stays. Raises `TargetTaken` when
+    Beside them goes `approvals.csv`, in which people's earlier comments stay. Raises `TargetTaken` when
     something of that name was not written here, `EncodeFailed`, `OSError`, `StorageError`.
     """
     record = store.jobs.get(job_id)
@@ -162,7 +162,7 @@ def sheet_name(source: str) -> str:
 
 
 def caption_of(item: ItemRecord, destination: str) -> str:
-    """The name people know it by, less its suffix, and what became of it when it was not delivered."""
+    """An output's name less its suffix, and its state when it was not delivered."""
     name = item.target.removeprefix(f"{destination}/").rsplit(".", 1)[0]
     return name if item.state in _THERE else f"{item.state}: {name}"
 
@@ -172,7 +172,7 @@ def _entry(item: ItemRecord, destination: str, place: ObjectStore, folder: Path)
 
 
 def _shown(item: ItemRecord, place: ObjectStore, folder: Path) -> Path | None:
-    """The picture that stands for an output, as a local file: itself, or of one of tiles a small copy."""
+    """The picture that stands for an output, as a local file: itself, or a small copy of one of tiles."""
     if item.facts.get("format", "") in FOLDER_FORMATS:
         small = small_copy(place, item.target, side_px=CELL_PX)
         if small is None:
@@ -184,7 +184,7 @@ def _shown(item: ItemRecord, place: ObjectStore, folder: Path) -> Path | None:
 
 
 def _near(target: str, place: ObjectStore, folder: Path) -> Path | None:
-    """An output as a local file; nothing when it is gone."""
+    """An output as a local file; None when it is gone."""
     if place.head(target) is None:
         return None
     if not is_url(target):

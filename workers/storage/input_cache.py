@@ -19,7 +19,7 @@ from giornata.workers.errors import RenderError, ScratchFull
 from giornata.workers.storage.router import StorageRouter
 
 KEPT_BYTES = 20 << 30  # of fetched files; beyond that the longest unused go
-IN_USE_S = 900.0  # what was asked for so recently may be being read
+IN_USE_S = 900.0  # files that were fetched or used so recently may be being read
 SPARE_BYTES = 1 << 28  # of the disk, for everybody else
 
 
@@ -54,15 +54,15 @@ class InputCache:
         )
 
     def with_styles(self, task: RenderTask) -> RenderTask:
-        """The task with its style images as local files, for who works on tiles that are decoded already."""
+        """The task with its style images as local files, for a worker on tiles that are decoded already."""
         return task.model_copy(update=self._near_styles(task))
 
     def _near_styles(self, task: RenderTask) -> dict[str, object]:
         def near(name: str) -> str:
             return str(self._fetched(task, name)) if is_url(name) else name
 
-        told = {"optimise": task.optimise, "universal": task.universal}
-        return {name: group.elsewhere(near) for name, group in told.items() if group}
+        groups = {"optimise": task.optimise, "universal": task.universal}
+        return {name: group.elsewhere(near) for name, group in groups.items() if group}
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -70,19 +70,19 @@ class InputCache:
         try:
             yield
         except RenderError as error:
-            told = tuple(self._names.get(str(part), part) for part in error.args)
-            if told == error.args:
+            arguments = tuple(self._names.get(str(part), part) for part in error.args)
+            if arguments == error.args:
                 raise
-            raise type(error)(*told) from error
+            raise type(error)(*arguments) from error
 
     def _fetched(self, task: RenderTask, name: str) -> Path:
         stamp, version = task.stamp_of(name), task.source_version if name == task.source else ""
         place = self._places.bucket(name, task.storage)
         if not stamp:
-            found = place.head(name)
-            stamp, version = (found.stamp, found.version) if found else ("", "")
-        words = f"{task.storage.endpoint_url}\n{name}\n{stamp}"
-        folder = self._root / hashlib.blake2b(words.encode(), digest_size=12).hexdigest()
+            info = place.head(name)
+            stamp, version = (info.stamp, info.version) if info else ("", "")
+        key = f"{task.storage.endpoint_url}\n{name}\n{stamp}"
+        folder = self._root / hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
         path = folder / base_name(name)
         self._names[str(path)] = name
         with self._alone(folder):
@@ -91,7 +91,7 @@ class InputCache:
                 part = folder / ".part"
                 place.fetch(name, part, stamp=stamp, version=version)
                 part.replace(path)
-            os.utime(folder)  # whoever makes room takes what was not asked for lately
+            os.utime(folder)  # `_make_room` removes folders that were not used lately
         return path
 
     @contextmanager
@@ -101,19 +101,19 @@ class InputCache:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _make_room(self, wanted: int, ours: Path) -> None:
-        others = sorted((one for one in self._root.iterdir() if one != ours), key=_used_at)
-        held = sum(map(_weight, others))
-        for folder in others:
+    def _make_room(self, needed_bytes: int, own_folder: Path) -> None:
+        folders = sorted((path for path in self._root.iterdir() if path != own_folder), key=_used_at)
+        held = sum(map(_weight, folders))
+        for folder in folders:
             free = shutil.disk_usage(self._root).free
-            if held + wanted <= self._kept_bytes and free >= wanted + SPARE_BYTES:
+            if held + needed_bytes <= self._kept_bytes and free >= needed_bytes + SPARE_BYTES:
                 return
             if time.time() - _used_at(folder) > IN_USE_S:
                 held -= _weight(folder)
                 shutil.rmtree(folder, ignore_errors=True)
         free = shutil.disk_usage(self._root).free
-        if free < wanted + SPARE_BYTES:
-            raise ScratchFull(str(self._root), wanted + SPARE_BYTES, free)
+        if free < needed_bytes + SPARE_BYTES:
+            raise ScratchFull(str(self._root), needed_bytes + SPARE_BYTES, free)
 
 
 def _used_at(folder: Path) -> float:

@@ -57,9 +57,9 @@ class RoutingPublisher:
 
 
 def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Retrying = at_once) -> RoutingPublisher:
-    """A publisher for every place; `recorded` knows what was put at a name, and may be replaced.
+    """A publisher for every place; `recorded` knows the outputs at a name that may be replaced.
 
-    `ask` is how it makes what only reads.
+    `ask` makes the requests that only read.
     """
     places = StorageRouter(ask=ask)
     return RoutingPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)

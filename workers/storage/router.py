@@ -15,7 +15,7 @@ from giornata.workers.storage.s3_store import S3Store
 class StorageRouter:
     """The `Places` of a process that may speak to buckets; `tick` is called as bytes move.
 
-    `ask` is how reads are made: those of a program that has nobody else to wait for it are made again.
+    `ask` makes the requests that only read: for a program that nothing else waits for, it repeats them.
     """
 
     def __init__(self, *, tick: Callable[[], None] = lambda: None, ask: Retrying = at_once) -> None:
@@ -29,8 +29,8 @@ class StorageRouter:
 
     def bucket(self, name: str, storage: Storage) -> S3Store:
         """The place of an object. Raises `UnsupportedUrl`, `StorageError`."""
-        if words := wrong_url(name):
-            raise UnsupportedUrl(name, words)
+        if reason := wrong_url(name):
+            raise UnsupportedUrl(name, reason)
         reach = storage.reach
         with self._lock:  # clients take a moment to make, and are shared by threads
             if reach not in self._buckets:

@@ -119,7 +119,7 @@ def translated(name: str) -> Iterator[None]:
 
 
 def refusal(name: str, error: boto.ClientError) -> StorageError:
-    """Our error for what a service answered."""
+    """Our error for a service's answer."""
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -142,8 +142,8 @@ def _refusal(name: str, code: str, status: int) -> StorageError:
             name, f"the bucket is in another region ({code or status}); set storage.region"
         )
     if status in (401, 403):
-        words = f"access was refused ({code or status}); allow it for these credentials and the job goes on"
-        return StorageAccessDenied(name, words)
+        reason = f"access was refused ({code or status}); allow it for these credentials and the job goes on"
+        return StorageAccessDenied(name, reason)
     if code == "NoSuchBucket":
         return ObjectNotFound(name, "there is no such bucket")
     if code in _CHANGED or status in (412, 416):

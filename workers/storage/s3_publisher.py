@@ -105,8 +105,8 @@ class Mover:
         Raises `TargetTaken`, `StorageError`.
         """
         place = self._place
-        there = place.facts(target) if over else None
-        etag = str(there["ETag"]) if there else ""
+        existing = place.facts(target) if over else None
+        etag = str(existing["ETag"]) if existing else ""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             if self._rule is Conditional.COPY and size <= COPIED_BYTES:
@@ -122,23 +122,25 @@ class Mover:
     def _look_and_copy(self, source: str, target: str, *, size: int, over: str) -> None:
         """For endpoints without conditions; two that deliver at the same moment are told apart afterwards."""
         place = self._place
-        there = place.facts(target)
-        if (there["ETag"] if there else "") != over:
+        existing = place.facts(target)
+        if (existing["ETag"] if existing else "") != over:
             raise ObjectChanged(target, "an object of that name exists")
         copy(place.client, source, target, size, **carried(self._storage))
-        sent, found = place.facts(source), place.facts(target)
-        if sent and (found is None or found["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
+        sent, delivery = place.facts(source), place.facts(target)
+        if sent and (delivery is None or delivery["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
             raise ObjectChanged(target, "somebody else delivered it at the same moment")
 
     def _headers(self, source: str, target: str) -> dict[str, Any]:
-        """What a copy made of parts does not take over by itself."""
-        found = self._place.facts(source) or {}
-        kept: dict[str, Any] = {name: found[name] for name in ("CacheControl", "Metadata") if name in found}
-        return {**kept, "ContentType": found.get("ContentType") or content_type(base_name(target))}
+        """The headers that a copy made of parts does not take over by itself."""
+        facts = self._place.facts(source) or {}
+        headers: dict[str, Any] = {
+            name: facts[name] for name in ("CacheControl", "Metadata") if name in facts
+        }
+        return {**headers, "ContentType": facts.get("ContentType") or content_type(base_name(target))}
 
 
 def carried(storage: Storage, *, in_parts: bool = False) -> dict[str, Any]:
-    """What a final object has and an attempt does not: what costs by the day, or by the change."""
+    """The options of a final object that an attempt lacks: those that cost by the day, or by the change."""
     given = {
         "StorageClass": storage.storage_class,
         "ServerSideEncryption": storage.encryption and storage.encryption.value,
@@ -158,14 +160,14 @@ PAID_AT_ONCE = 20
 
 @dataclass
 class Shared:
-    """What the publishers of one process know together: how endpoints behave, and what is still to go."""
+    """The shared state of a process's publishers: rules of endpoints, and names still to be removed."""
 
     rules: dict[tuple[Storage, str], Conditional] = field(default_factory=dict)
     owed: deque[tuple[Storage, str]] = field(default_factory=lambda: deque(maxlen=MOST_OWED))
 
 
 class S3Publisher:
-    """A `Publisher` for the buckets of one storage; `recorded` knows what we put at a name."""
+    """A `Publisher` for the buckets of one storage; `recorded` knows our deliveries at a name."""
 
     def __init__(self, places: StorageRouter, storage: Storage, recorded: Recorded, shared: Shared) -> None:
         self.places = places
@@ -178,9 +180,9 @@ class S3Publisher:
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
 
-        Its companions go to their names just before; of a folder, what leads to the rest comes last, and of
-        an earlier delivery goes first: who looks finds a whole picture or none. Raises `TargetTaken`,
-        `StorageError`.
+        Its companions go to their names just before; of a folder, the object that leads to the rest comes
+        last, and of an earlier delivery goes first: a reader finds a whole picture or none. Raises
+        `TargetTaken`, `StorageError`.
         """
         source, target = claim.temporary, claim.task.target
         place = self._place(target)
@@ -190,7 +192,7 @@ class S3Publisher:
         self._publish_companions(place, claim)
         mover = Mover(place, self._storage, self._rule(place, target))
         if folder and over:
-            self._clear(place, target, but={target + one.name[len(source) :] for one in sent[:-1]})
+            self._clear(place, target, but={target + entry.name[len(source) :] for entry in sent[:-1]})
 
         def move(entry: ObjectInfo) -> None:
             mover.move(entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
@@ -210,8 +212,9 @@ class S3Publisher:
             place.abort(target)
             # A companion without its picture was on its way.
             bare = (target,) if deliverable_head(place, target) is None else ()
-            for companion in (one for name in (claim.temporary, *bare) for one in companion_names(name)):
-                place.remove(companion)
+            for name in (claim.temporary, *bare):
+                for companion in companion_names(name):
+                    place.remove(companion)
         except StorageError:
             sent = (claim.temporary, *companion_names(claim.temporary))
             self._shared.owed.extend((self._storage, name) for name in sent)
@@ -222,8 +225,8 @@ class S3Publisher:
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        found = deliverable_head(self._place(target), target)
-        return found.bytes if found else None
+        info = deliverable_head(self._place(target), target)
+        return info.bytes if info else None
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`: all of it is read again."""
@@ -233,61 +236,61 @@ class S3Publisher:
         return self.places.bucket(name, self._storage)
 
     def _sent(self, place: S3Store, claim: Claim, outcome: Outcome) -> list[ObjectInfo]:
-        """The objects of an attempt, what leads to the others last.
+        """The objects of an attempt, the one that leads to the others last.
 
         Raises `StorageError` when not all are there.
         """
         source = claim.temporary
-        found = place.facts(source)
-        if found is not None:
-            if (found["ContentLength"], found["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
-                words = f"got {found['ContentLength']} bytes or other ones, reported {outcome.bytes}"
-                raise StorageError(source, words)
-            return [ObjectInfo(source, found["ContentLength"], 0.0)]
+        facts = place.facts(source)
+        if facts is not None:
+            if (facts["ContentLength"], facts["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
+                reason = f"got {facts['ContentLength']} bytes or other ones, reported {outcome.bytes}"
+                raise StorageError(source, reason)
+            return [ObjectInfo(source, facts["ContentLength"], 0.0)]
         inside = tree(place, source)
         if not inside:
             raise ObjectNotFound(source, "what was sent is not there any more")
-        held = sum(one.bytes for one in inside)
+        held = sum(entry.bytes for entry in inside)
         if held != outcome.bytes:
             raise StorageError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
-        return sorted(inside, key=lambda one: -one.name.count("/"))
+        return sorted(inside, key=lambda entry: -entry.name.count("/"))
 
     def _clear(self, place: S3Store, target: str, *, but: set[str]) -> None:
-        """Take away of an earlier delivery what leads to the rest, and then what nothing is moved over."""
-        stale = [one.name for one in tree(place, target) if one.name not in but]
+        """Remove an earlier delivery's objects that are not in `but`, those that lead to the rest first."""
+        stale = [entry.name for entry in tree(place, target) if entry.name not in but]
         for name in sorted(stale, key=lambda name: name.count("/")):
             place.remove(name)
 
     def _ours(self, place: S3Store, claim: Claim, *, folder: bool) -> bool:
-        """Whether what stands at the target is ours and may be replaced. Raises `TargetTaken` for others'."""
+        """Whether the object at the target is ours and may be replaced. Raises `TargetTaken` if not."""
         target = claim.task.target
-        there = deliverable_head(place, target) if claim.replace or folder else None
-        if there is None:
+        existing = deliverable_head(place, target) if claim.replace or folder else None
+        if existing is None:
             return False
         if folder and _is_of_item(place, target, claim.task.item_id):
             return True  # what a crash in the middle left, or an earlier delivery of ours
-        ours = self._recorded(target) if claim.replace else ()
-        sizes = {size for size, _ in ours}
-        if there.bytes not in sizes or (there.bytes, self._hash_of(place, target)) not in ours:
+        deliveries = self._recorded(target) if claim.replace else ()
+        sizes = {size for size, _ in deliveries}
+        if existing.bytes not in sizes or (existing.bytes, self._hash_of(place, target)) not in deliveries:
             raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
         return True
 
     def _hash_of(self, place: S3Store, target: str) -> str:
-        found = place.facts(target)
-        return str(found["Metadata"].get(SHA256)) if found else deliverable_sha256(place, target)
+        facts = place.facts(target)
+        return str(facts["Metadata"].get(SHA256)) if facts else deliverable_sha256(place, target)
 
     def _publish_companions(self, place: S3Store, claim: Claim) -> None:
         """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
         target = claim.task.target
         if not claim.replace and place.head(target) is not None:
             raise TargetTaken(target, "an object of that name exists and is left as it is")
-        asked = (claim.task.sidecar, claim.task.credentials)
-        names = zip(companion_names(claim.temporary), companion_names(target), asked, strict=True)
-        for ours, final, wanted in names:
-            found = place.head(ours) if wanted else None
-            if found is not None:
-                copy(place.client, ours, final, found.bytes, **carried(self._storage))
-                self._drop(place, ours)
+        flags = (claim.task.sidecar, claim.task.credentials)
+        names = zip(companion_names(claim.temporary), companion_names(target), flags, strict=True)
+        for temporary, final, requested in names:
+            info = place.head(temporary) if requested else None
+            if info is not None:
+                copy(place.client, temporary, final, info.bytes, **carried(self._storage))
+                self._drop(place, temporary)
             elif claim.replace:
                 place.remove(final)
 
@@ -298,7 +301,7 @@ class S3Publisher:
             self._shared.owed.append((self._storage, name))
 
     def _pay(self) -> None:
-        """Remove what could not be removed before: the storage answers again."""
+        """Remove the objects that could not be removed before: the storage answers again."""
         for _ in range(min(PAID_AT_ONCE, len(self._shared.owed))):
             storage, name = self._shared.owed.popleft()
             try:
@@ -308,7 +311,7 @@ class S3Publisher:
                 return
 
     def _rule(self, place: S3Store, target: str) -> Conditional:
-        """What the endpoint can do, tried once on an object of our own beside the target."""
+        """The rule of the endpoint, tried once on an object of our own beside the target."""
         key = (place.storage, split(target)[0])
         if key not in self._shared.rules:
             name = probe_name(target)
@@ -321,5 +324,5 @@ class S3Publisher:
 
 def _is_of_item(place: S3Store, folder: str, item_id: str) -> bool:
     """Whether all objects of a folder were made for this item, by what they carry."""
-    found = each(lambda one: place.facts(one.name), tree(place, folder))
-    return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in found)
+    objects = each(lambda entry: place.facts(entry.name), tree(place, folder))
+    return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in objects)

@@ -30,67 +30,67 @@ class S3Listing:
         """All objects under a prefix, by key, or level by level where there is a `depth`."""
         inner = []
         for page in self._pages(bucket, prefix, **({"Delimiter": "/"} if depth else {})):
-            yield from (_entry(bucket, one) for one in page.get("Contents", ()))
-            inner += [one["Prefix"] for one in page.get("CommonPrefixes", ())]
+            yield from (_entry(bucket, item) for item in page.get("Contents", ()))
+            inner += [group["Prefix"] for group in page.get("CommonPrefixes", ())]
         if depth and depth > 1:
-            for one in inner:
-                yield from self.below(bucket, one, depth - 1)
+            for folder in inner:
+                yield from self.below(bucket, folder, depth - 1)
 
     def answers(self, folder: str, names: Sequence[str]) -> dict[str, ObjectInfo | None]:
-        """What a listing says of sorted names of one folder, as far as it comes in a fair number of pages."""
+        """Entries of sorted names of one folder, as far as a listing comes in a fair number of pages."""
         bucket, above = split(folder)
         first, last = split(names[0])[1], split(names[-1])[1]
-        found: dict[str, ObjectInfo | None] = dict.fromkeys(names)
+        entries: dict[str, ObjectInfo | None] = dict.fromkeys(names)
         pages = self._pages(bucket, f"{above}/" if above else "", Delimiter="/", StartAfter=first[:-1])
         reached = ""
         for page in islice(pages, 2 + len(names) // FEW):
-            for one in page.get("Contents", ()):
-                reached = one["Key"]
-                if (name := joined(bucket, reached)) in found:
-                    found[name] = _entry(bucket, one)
+            for item in page.get("Contents", ()):
+                reached = item["Key"]
+                if (name := joined(bucket, reached)) in entries:
+                    entries[name] = _entry(bucket, item)
             if reached >= last or not page.get("IsTruncated"):
-                return found
-        return {name: seen for name, seen in found.items() if split(name)[1] <= reached}
+                return entries
+        return {name: seen for name, seen in entries.items() if split(name)[1] <= reached}
 
     def attempted(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """Folders that attempts were filling."""
         last = ""
-        for found in self.below(bucket, prefix):
-            parts = split(found.name)[1].split("/")
+        for entry in self.below(bucket, prefix):
+            parts = split(entry.name)[1].split("/")
             cut = next((number for number, part in enumerate(parts[:-1], 1) if part.startswith(PREFIX)), 0)
             name = joined(bucket, "/".join(parts[:cut]))
             if cut and name != last:
                 last = name
-                yield ObjectInfo(name, found.bytes, found.changed_at)
+                yield ObjectInfo(name, entry.bytes, entry.changed_at)
 
     def uploads(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """Multipart uploads that have not ended, with their id for a version."""
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         with translated(joined(bucket, prefix)):
             for page in pages:
-                for found in page.get("Uploads", ()):
-                    begun_s = found["Initiated"].timestamp()
-                    yield ObjectInfo(joined(bucket, found["Key"]), 0, begun_s, version=found["UploadId"])
+                for item in page.get("Uploads", ()):
+                    begun_s = item["Initiated"].timestamp()
+                    yield ObjectInfo(joined(bucket, item["Key"]), 0, begun_s, version=item["UploadId"])
 
-    def _pages(self, bucket: str, prefix: str, **words: Any) -> Iterator[dict[str, Any]]:
-        """Page by page, each asked for when it is wanted: a page that fails does not lose those before it."""
+    def _pages(self, bucket: str, prefix: str, **options: Any) -> Iterator[dict[str, Any]]:
+        """Page by page, each requested when it is needed: a page that fails does not lose those before it."""
         while True:
-            page = self._ask(lambda words=words: self._page(bucket, prefix, words))  # type: ignore[misc]
+            page = self._ask(lambda options=options: self._page(bucket, prefix, options))  # type: ignore[misc]
             yield page
             if not page.get("IsTruncated"):
                 return
-            words["ContinuationToken"] = page["NextContinuationToken"]
+            options["ContinuationToken"] = page["NextContinuationToken"]
 
-    def _page(self, bucket: str, prefix: str, words: dict[str, Any]) -> dict[str, Any]:
+    def _page(self, bucket: str, prefix: str, options: dict[str, Any]) -> dict[str, Any]:
         with translated(joined(bucket, prefix)):
-            page: dict[str, Any] = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **words)
+            page: dict[str, Any] = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **options)
         return page
 
 
-def _entry(bucket: str, found: dict[str, Any]) -> ObjectInfo:
-    etag = found["ETag"].strip('"')
-    changed_at = found["LastModified"].timestamp()
-    return ObjectInfo(joined(bucket, found["Key"]), found["Size"], changed_at, f"{found['Size']}-{etag}")
+def _entry(bucket: str, item: dict[str, Any]) -> ObjectInfo:
+    etag = item["ETag"].strip('"')
+    changed_at = item["LastModified"].timestamp()
+    return ObjectInfo(joined(bucket, item["Key"]), item["Size"], changed_at, f"{item['Size']}-{etag}")
 
 
 ASKERS = 16  # questions about single objects at once
@@ -99,7 +99,7 @@ ASKERS = 16  # questions about single objects at once
 class S3Store:
     """A `Place` for the buckets of one storage, safe to share between threads.
 
-    `tick` hears of bytes; `ask` makes what only reads again where the storage asks to slow down.
+    `tick` hears of bytes; `ask` repeats requests that only read where the storage asks to slow down.
     """
 
     def __init__(
@@ -122,22 +122,22 @@ class S3Store:
 
     def head(self, name: str) -> ObjectInfo | None:
         """See `Place.head`."""
-        found = self.facts(name)
-        return _headed(name, found) if found else None
+        facts = self.facts(name)
+        return _headed(name, facts) if facts else None
 
     def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """See `Place.heads`: where many are wanted of one folder, that folder is listed."""
-        known: dict[str, ObjectInfo | None] = {}
+        entries: dict[str, ObjectInfo | None] = {}
         folders: dict[str, list[str]] = defaultdict(list)
         for name in names:
             folders[name.rpartition("/")[0]].append(name)
-        for folder, wanted in folders.items():
-            if len(wanted) > FEW:
-                known |= self._listing.answers(folder, sorted(wanted))
-        rest = [name for name in dict.fromkeys(names) if name not in known]
+        for folder, requested in folders.items():
+            if len(requested) > FEW:
+                entries |= self._listing.answers(folder, sorted(requested))
+        rest = [name for name in dict.fromkeys(names) if name not in entries]
         with ThreadPoolExecutor(ASKERS) as pool:
-            known |= zip(rest, pool.map(self.head, rest), strict=True)
-        return [known[name] for name in names]
+            entries |= zip(rest, pool.map(self.head, rest), strict=True)
+        return [entries[name] for name in names]
 
     def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """See `Place.read`."""
@@ -165,7 +165,7 @@ class S3Store:
         self.send(path, name)
 
     def send(self, path: Path, name: str, **more: Any) -> str:
-        """The same, with headers; the sha256 of what was sent."""
+        """Send a file with headers; returns its sha256."""
         return upload(self.client, path, name, tick=self._tick, **more)
 
     def delete(self, name: str) -> None:
@@ -186,7 +186,7 @@ class S3Store:
         """See `Place.move_aside`."""
         folder, _, last = name.rpartition("/")
         free = (f"{folder}/{safe_component(f'{last}.damaged-{number}')}" for number in count(1))
-        aside = next(one for one in free if not self._objects_of(one))
+        aside = next(candidate for candidate in free if not self._objects_of(candidate))
         for entry in (objects := self._objects_of(name)):
             copy(self.client, entry.name, aside + entry.name[len(name) :], entry.bytes)
         if not objects:
@@ -198,8 +198,8 @@ class S3Store:
 
     def _objects_of(self, name: str) -> Sequence[ObjectInfo]:
         """The object of that name, or all objects of the folder."""
-        found = self.head(name)
-        return [found] if found else [*self.list(name, hidden=True)]
+        entry = self.head(name)
+        return [entry] if entry else [*self.list(name, hidden=True)]
 
     def uploads(self, folder: str) -> Iterator[ObjectInfo]:
         """See `Place.uploads`; and folders that attempts were filling."""
@@ -208,11 +208,11 @@ class S3Store:
         yield from self._listing.attempted(bucket, root)
 
     def abort(self, name: str) -> None:
-        """See `Place.abort`; of a folder, all that was being sent into it."""
+        """See `Place.abort`; of a folder, all uploads into it."""
         abort(self.client, name, below=True)
 
     def facts(self, name: str) -> dict[str, Any] | None:
-        """What the service says of an object; nothing when it is not there."""
+        """The service's answer about an object; None when it is not there."""
         try:
             return self._ask(lambda: self._facts(name))
         except ObjectNotFound:
@@ -221,15 +221,15 @@ class S3Store:
     def _facts(self, name: str) -> dict[str, Any]:
         bucket, key = split(name)
         with translated(name):
-            found: dict[str, Any] = self.client.head_object(Bucket=bucket, Key=key)
-        return found
+            answer: dict[str, Any] = self.client.head_object(Bucket=bucket, Key=key)
+        return answer
 
     def _pin(self, name: str, stamp: str, version: str) -> Pin:
         if not stamp:
-            found = self.head(name)
-            if found is None:
+            entry = self.head(name)
+            if entry is None:
                 raise ObjectNotFound(name, "nothing is there")
-            stamp, version = found.stamp, found.version
+            stamp, version = entry.stamp, entry.version
         size, _, etag = stamp.partition("-")
         return Pin(name, int(size), etag, version)
 
@@ -239,9 +239,9 @@ def _prefix(folder: str) -> tuple[str, str]:
     return bucket, key.rstrip("/") + "/" if key else ""
 
 
-def _headed(name: str, found: dict[str, Any]) -> ObjectInfo:
-    size, etag = found["ContentLength"], found["ETag"].strip('"')
-    version = found.get("VersionId") or ""
+def _headed(name: str, facts: dict[str, Any]) -> ObjectInfo:
+    size, etag = facts["ContentLength"], facts["ETag"].strip('"')
+    version = facts.get("VersionId") or ""
     return ObjectInfo(
-        name, size, found["LastModified"].timestamp(), f"{size}-{etag}", "" if version == "null" else version
+        name, size, facts["LastModified"].timestamp(), f"{size}-{etag}", "" if version == "null" else version
     )

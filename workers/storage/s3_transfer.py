@@ -64,7 +64,7 @@ class S3Reader:
         return self._again(lambda: self._range(pin, start, length))
 
     def latest(self, name: str, start: int, length: int | None) -> bytes:
-        """One range of whatever version is there, up to its end where there is no length."""
+        """One range of the version that is there, up to its end where there is no length."""
         bucket, key = split(name)
         last = "" if length is None else str(start + length - 1)
 
@@ -77,7 +77,7 @@ class S3Reader:
         return self._again(request)
 
     def _again(self, request: Callable[[], bytes]) -> bytes:
-        """What broke off in the middle is read again."""
+        """The bytes of a request, which is made again when it broke off in the middle."""
         for attempt in range(TRIES):
             try:
                 data = self._ask(request)
@@ -118,8 +118,8 @@ def _check(pin: Pin, answer: dict[str, Any], *, ranged: bool) -> None:
 
 
 def _changed(name: str) -> ObjectChanged:
-    words = "it has changed since the job was listed; submit the job again for the new version"
-    return ObjectChanged(name, words)
+    reason = "it has changed since the job was listed; submit the job again for the new version"
+    return ObjectChanged(name, reason)
 
 
 SINGLE_BYTES = 16 * MIB  # more is sent in parts
@@ -128,7 +128,7 @@ MOST_PARTS = 10_000
 COPIED_BYTES = 5 << 30  # what one request can copy
 HELD_BYTES = 64 * MIB  # of parts in memory at once
 SENDERS = 4
-ITEM = "giornata-item"  # the name under which it carries the item it was made for
+ITEM = "giornata-item"  # the name under which an object carries the item it was made for
 SHA256 = "giornata-sha256"  # the name under which an object carries its hash
 
 
@@ -141,9 +141,9 @@ def upload(
     metadata: Mapping[str, str] | None = None,
     **more: Any,
 ) -> str:
-    """Send a file; its sha256, which the object carries too and each request is checked by.
+    """Send a file; returns its sha256, which the object carries too and each request is checked by.
 
-    Raises `StorageError`; then nothing new is at `name`, and no part of it is kept there.
+    Raises `StorageError`; then no new object is at `name`, and no part of it is kept there.
     """
     size = path.stat().st_size
     sha256 = _sha256(path)
@@ -195,10 +195,10 @@ def copy_in_parts(
             last = min(size, start + COPIED_BYTES) - 1
             ranged = {"CopySourceRange": f"bytes={start}-{last}"} if size > COPIED_BYTES else {}
             with translated(target):
-                found = client.upload_part_copy(
+                answer = client.upload_part_copy(
                     **request, UploadId=upload_id, PartNumber=number, CopySource=_place(source), **ranged
                 )
-            parts.append({"PartNumber": number, "ETag": found["CopyPartResult"]["ETag"]})
+            parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
         with translated(target):
             client.complete_multipart_upload(
                 **request, UploadId=upload_id, MultipartUpload={"Parts": parts}, **condition
@@ -210,10 +210,10 @@ def abort(client: S3Client, name: str, *, but: str = "", below: bool = False) ->
     bucket, key = split(name)
     with translated(name):
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=key)
-        for found in [one for page in pages for one in page.get("Uploads", ())]:
-            known = found["Key"] == key or (below and found["Key"].startswith(f"{key}/"))
-            if known and found["UploadId"] != but:
-                client.abort_multipart_upload(Bucket=bucket, Key=found["Key"], UploadId=found["UploadId"])
+        for entry in [item for page in pages for item in page.get("Uploads", ())]:
+            is_match = entry["Key"] == key or (below and entry["Key"].startswith(f"{key}/"))
+            if is_match and entry["UploadId"] != but:
+                client.abort_multipart_upload(Bucket=bucket, Key=entry["Key"], UploadId=entry["UploadId"])
 
 
 @contextmanager
@@ -269,9 +269,9 @@ def _in_parts(
 def _check_whole(client: S3Client, name: str, size: int, sha256: str) -> None:
     bucket, key = split(name)
     with translated(name):
-        found = client.head_object(Bucket=bucket, Key=key)
-    if found["ContentLength"] != size or found["Metadata"].get(SHA256) != sha256:
-        raise StorageUnavailable(name, f"got {found['ContentLength']} bytes there, sent {size}")
+        answer = client.head_object(Bucket=bucket, Key=key)
+    if answer["ContentLength"] != size or answer["Metadata"].get(SHA256) != sha256:
+        raise StorageUnavailable(name, f"got {answer['ContentLength']} bytes there, sent {size}")
 
 
 def _place(name: str) -> dict[str, str]:

@@ -22,12 +22,12 @@ def send_deliverable(place: S3Store, path: Path, name: str, **headers: Any) -> N
     """Send a file, or a folder as many objects, and what lies beside it. Raises `StorageError`."""
     if path.is_dir():
         files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
-        each(lambda one: place.send(*one, **headers), files)
+        each(lambda pair: place.send(*pair, **headers), files)
     else:
         place.send(path, name, **headers)
-    for companion, theirs in zip(companions_of(path), companion_names(name), strict=True):
+    for companion, companion_name in zip(companions_of(path), companion_names(name), strict=True):
         if companion.is_file():
-            place.send(companion, theirs, **headers)
+            place.send(companion, companion_name, **headers)
 
 
 def seems_a_folder(name: str) -> bool:
@@ -41,22 +41,22 @@ def tree(place: S3Store, name: str) -> list[ObjectInfo]:
 
 
 def deliverable_head(place: S3Store, name: str) -> ObjectInfo | None:
-    """What is known of a deliverable without reading it. Raises `StorageError`."""
-    found = place.head(name)
-    if found is not None:
-        return found
+    """A deliverable's size and time, without reading it; None if there is none. Raises `StorageError`."""
+    info = place.head(name)
+    if info is not None:
+        return info
     inside = tree(place, name)
     if not inside:
         return None
-    return ObjectInfo(name, sum(one.bytes for one in inside), max(one.changed_at for one in inside))
+    return ObjectInfo(name, sum(entry.bytes for entry in inside), max(entry.changed_at for entry in inside))
 
 
 def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
-    """The same of many, of which only those are looked for as folders whose names say so."""
-    found = place.heads(names)
+    """The heads of many deliverables; only names that seem to be folders' are looked for as folders."""
+    heads = place.heads(names)
     return [
         seen or (deliverable_head(place, name) if seems_a_folder(name) else None)
-        for name, seen in zip(names, found, strict=True)
+        for name, seen in zip(names, heads, strict=True)
     ]
 
 
@@ -66,13 +66,13 @@ def deliverable_sha256(place: S3Store, name: str) -> str:
     if not inside:
         return place.sha256(name)
     digest = hashlib.sha256()
-    for entry, sha256 in zip(inside, each(lambda one: place.sha256(one.name), inside), strict=True):
+    for entry, sha256 in zip(inside, each(lambda item: place.sha256(item.name), inside), strict=True):
         relative = entry.name[len(name) + 1 :]
         digest.update(f"{sha256}  {relative}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
-def each(act: Callable[[T], R], things: Iterable[T]) -> list[R]:
-    """Do it for each, several at once; the first error is raised when all have ended."""
+def each(act: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Results of `act` for each item, several at once; the first error is raised when all have ended."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(act, things))
+        return list(pool.map(act, items))

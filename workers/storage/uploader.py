@@ -21,7 +21,7 @@ class Uploader:
         self._places = places
 
     def path(self, claim: Claim, folder: Path) -> Path:
-        """Where to write the output of an attempt that is worked on in `folder`."""
+        """The path of the output of an attempt that is worked on in `folder`."""
         if not is_url(claim.temporary):
             return Path(claim.temporary)
         return folder / OUTBOX / base_name(claim.temporary)
@@ -38,7 +38,7 @@ class Uploader:
         discard(path, path)
 
     def discard(self, claim: Claim) -> None:
-        """Remove what an attempt wrote, as far as that can be done now."""
+        """Remove the output of an attempt, as far as that can be done now."""
         if not is_url(claim.temporary):
             discard(Path(claim.temporary), Path(claim.task.target))
             return

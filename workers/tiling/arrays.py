@@ -81,17 +81,17 @@ def create_array(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any] | type
     `ScratchFull`.
     """
     path.unlink(missing_ok=True)
-    made: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    pixels: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     try:
         with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, made.offset + made.nbytes)
+            os.posix_fallocate(file.fileno(), 0, pixels.offset + pixels.nbytes)
     except OSError as error:
         path.unlink(missing_ok=True)
         if error.errno in FULL:
             free = shutil.disk_usage(path.parent).free
-            raise ScratchFull(str(path.parent), made.nbytes, free) from error
+            raise ScratchFull(str(path.parent), pixels.nbytes, free) from error
         raise
-    return made
+    return pixels
 
 
 def written_rows(
@@ -106,12 +106,12 @@ def written_rows(
 
     Returns the read-only memory map. `tick` is called after every band. Raises `ScratchFull`.
     """
-    made = create_array(path, shape, dtype)
+    pixels = create_array(path, shape, dtype)
     for band in bands(*shape[:2]):
-        made[band] = rows(band)
-        release_pages(made)
+        pixels[band] = rows(band)
+        release_pages(pixels)
         tick()
-    made.flush()
+    pixels.flush()
     return np.load(path, mmap_mode="r")
 
 

@@ -84,9 +84,9 @@ def new_canvas(path: Path, height: int, width: int, dtype: np.dtype | type) -> P
     Its space is taken at once: a full disk would end a process that writes through a map. Raises
     `ScratchFull`.
     """
-    made = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(height, width, 3))
-    needed = made.offset + made.nbytes
-    del made
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(height, width, 3))
+    needed = pixels.offset + pixels.nbytes
+    del pixels
     with path.open("r+b") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, needed)
@@ -191,7 +191,7 @@ class Canvas:
 
 
 def cell_name(rows: Segment, columns: Segment) -> str:
-    """What a shared piece is called in a tile's strip file."""
+    """The name of a shared piece in a tile's strip file."""
     return f"r{rows.start}c{columns.start}"
 
 
@@ -211,14 +211,14 @@ class PaintedTile(BaseModel):
 
 def tile_records(strips: Path) -> tuple[PaintedTile, ...]:
     """The tiles whose strips lie in a folder, in the order they came. Raises `OSError`, `ValueError`."""
-    found = sorted((path.stat().st_mtime, path) for path in strips.glob(f"{STRIPS}*.npz"))
+    files = sorted((path.stat().st_mtime, path) for path in strips.glob(f"{STRIPS}*.npz"))
     before: dict[str, float] = {}
     tiles = []
-    for at, path in found:
+    for at, path in files:
         with np.load(path) as pieces:
             worker = str(pieces[WORKER]) if WORKER in pieces else ""
         took_s = round(at - before[worker], 2) if worker in before else None
         index = int(path.stem.removeprefix(STRIPS))
-        tiles.append(PaintedTile(index=index, worker=worker, at_s=round(at - found[0][0], 2), took_s=took_s))
+        tiles.append(PaintedTile(index=index, worker=worker, at_s=round(at - files[0][0], 2), took_s=took_s))
         before[worker] = at
     return tuple(tiles)

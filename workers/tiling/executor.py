@@ -80,8 +80,8 @@ class TileExecutor:
 
     def partial(self, tile: Tile, totals: Totals) -> Moments:
         """The tile's moments for the phase that follows `totals`; asking again gives the same answer."""
-        known = self.log.moments(len(totals), tile.index) if self.log else None
-        return known or self._computed(tile, totals)
+        moments = self.log.moments(len(totals), tile.index) if self.log else None
+        return moments or self._computed(tile, totals)
 
     def _computed(self, tile: Tile, totals: Totals) -> Moments:
         phase, run = len(totals), self._at_phase(tile, totals)
@@ -141,7 +141,7 @@ class TileExecutor:
 def exact_totals(
     executor: TileExecutor, tiles: Iterable[Tile], *, on_phase: Callable[[int], None] | None = None
 ) -> Totals:
-    """Every phase's totals over all tiles, summed in tile order; the desk's book may know some already."""
+    """Every phase's totals over all tiles, summed in tile order; the log may hold some already."""
     order = sorted(tiles, key=lambda tile: tile.index)
     totals: Totals = executor.log.totals() if executor.log else ()
     for phase in range(len(totals), executor.engine.phases):

@@ -86,7 +86,7 @@ class FeatureFiles:
         return True
 
     def load(self, index: int, phase: int) -> TileSnapshot | None:
-        """The newest a tile was frozen at, `phase` at most, if it was."""
+        """The newest snapshot of a tile, of `phase` at most; None when there is none."""
         for at in sorted(self.phases, reverse=True):
             if at <= phase:
                 try:
@@ -97,7 +97,7 @@ class FeatureFiles:
         return None
 
     def drop(self, index: int, *, before: int) -> None:
-        """Remove what a tile was frozen at before phase `before`."""
+        """Remove the snapshots of a tile before phase `before`."""
         for phase in self.phases:
             if phase < before:
                 self._file(index, phase).unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def room_for_features(
 
 
 def needed_bytes(grid: TileGrid, *, sample_bytes: int) -> int:
-    """What canvas and strips of a picture take on scratch."""
+    """Bytes of the canvas and strips of a picture on scratch."""
     canvas = grid.width * grid.height * 3 * sample_bytes
     return canvas + _shared_pixels(grid, grid) * FLOAT_PIXEL_BYTES
 
@@ -175,7 +175,7 @@ def input_pixels(grid: TileGrid) -> int:
 
 
 def _shared_pixels(grid: TileGrid, tiles: Iterable[Tile]) -> int:
-    """At most what all tiles write into strips."""
+    """At most the pixels that all tiles write into strips."""
     if not grid.overlap_px:
         return 0
     return sum(

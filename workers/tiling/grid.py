@@ -99,8 +99,8 @@ class TileGrid:
             needed = f"a multiple of {self.stride} px, at most {MAX_CORE_PX}"
             raise BadTiling(f"tile {self.core_px} px", needed)
         if self.halo_px % self.stride or self.overlap_px % (2 * self.stride):
-            got = f"halo {self.halo_px} px, overlap {self.overlap_px} px"
-            raise BadTiling(got, f"multiples of {self.stride} and {2 * self.stride} px")
+            margins = f"halo {self.halo_px} px, overlap {self.overlap_px} px"
+            raise BadTiling(margins, f"multiples of {self.stride} and {2 * self.stride} px")
         divided = [side for side in (self.rows, self.columns) if len(side) > 2]
         narrowest = min((b - a for side in divided for a, b in pairwise(side)), default=self.core_px)
         if self.overlap_px > narrowest:

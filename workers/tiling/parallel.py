@@ -15,24 +15,24 @@ R = TypeVar("R")
 def run_parallel(
     items: Iterable[T], work: Callable[[T], R], *, lanes: int, tick: Callable[[], None]
 ) -> list[R]:
-    """What `work` makes of each item, in order, `lanes` of them at a time.
+    """Results of `work` for each item, in order, `lanes` of them at a time.
 
     `tick` is called here after every one; what it or `work` raises ends the rest.
     """
-    found: list[R] = []
+    results: list[R] = []
     if lanes <= 1:
         with one_thread():
             for item in items:
-                found.append(work(item))
+                results.append(work(item))
                 tick()
-        return found
+        return results
     with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         waiting = [pool.submit(work, item) for item in items]
         try:
-            for one in waiting:
-                found.append(one.result())
+            for future in waiting:
+                results.append(future.result())
                 tick()
         finally:
-            for one in waiting:
-                one.cancel()
-    return found
+            for future in waiting:
+                future.cancel()
+    return results

@@ -27,7 +27,7 @@ class StatisticsLog:
         self._read_to: dict[Path, int] = {}
 
     def totals(self) -> Totals:
-        """Those of the phases that are over, in order."""
+        """Totals of the phases that are over, in order."""
         try:
             return from_lists(json.loads((self.folder / "totals.json").read_text()))
         except FileNotFoundError:
@@ -40,19 +40,19 @@ class StatisticsLog:
         part.replace(self.folder / "totals.json")
 
     def learn(self, totals: Totals) -> None:
-        """Store totals that this process was told, unless as many are known."""
+        """Store totals from another process, unless as many are known."""
         if len(totals) > len(self.totals()):
             self.keep_totals(totals)
 
     def moments(self, phase: int, index: int) -> Moments | None:
-        """What some process has found for a tile in this phase, if any has."""
+        """Moments of a tile in this phase, computed by any process; None when there are none."""
         if phase != self._phase:
             self._phase, self._known, self._read_to = phase, {}, {}
             self.look()
         return self._known.get(index)
 
     def look(self) -> None:
-        """Read what other processes have found for the phase at hand since the last look."""
+        """Read the moments that other processes recorded for the phase at hand since the last look."""
         for path in self.folder.glob(f"moments-{self._phase:02d}-*.log"):
             with path.open("rb") as file:
                 file.seek(self._read_to.get(path, 0))
@@ -69,17 +69,17 @@ class StatisticsLog:
             file.write(record)
 
     def _take(self, data: bytes) -> int:
-        """Take whole records in; the bytes they had."""
+        """Read whole records; returns the bytes they had."""
         at = 0
         while at + HEAD_WORDS * WORD_BYTES <= len(data):
             index, count, channels, products = (
                 int(word) for word in np.frombuffer(data, np.int64, HEAD_WORDS, at)
             )
-            words = channels + products
-            end = at + (HEAD_WORDS + words) * WORD_BYTES
+            word_count = channels + products
+            end = at + (HEAD_WORDS + word_count) * WORD_BYTES
             if end > len(data):
                 break
-            sums = np.frombuffer(data, np.float64, words, at + HEAD_WORDS * WORD_BYTES).copy()
+            sums = np.frombuffer(data, np.float64, word_count, at + HEAD_WORDS * WORD_BYTES).copy()
             self._known[index] = Moments(count, sums[:channels], sums[channels:])
             at = end
         return at

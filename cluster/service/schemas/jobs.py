@@ -76,15 +76,16 @@ def shown_spec(spec: JobSpec) -> JobSpec:
     if not spec.notify:
         return spec
     notify = tuple(
-        one.model_copy(update={"url": "/".join([*one.url.split("/")[:3], "…"])}) for one in spec.notify
+        webhook.model_copy(update={"url": "/".join([*webhook.url.split("/")[:3], "…"])})
+        for webhook in spec.notify
     )
     return spec.model_copy(update={"notify": notify})
 
 
 def job_fields(line: JobLine, rates: RatesView) -> dict[str, object]:
     """The fields of a `JobView`."""
-    numbers, kept = line.snapshot, JobView.model_fields.keys()
-    own = {name: getattr(line, name) for name in line.__dataclass_fields__ if name in kept}
+    numbers, names = line.snapshot, JobView.model_fields.keys()
+    own = {name: getattr(line, name) for name in line.__dataclass_fields__ if name in names}
     summed = ("counts", "total", "settled", "lost", "pixels_done", "busy_s", "stale_reports", "name", "state")
     return {**own, **{name: getattr(numbers, name) for name in summed}, "rates": rates}
 

@@ -47,7 +47,7 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changed(place: Place, url: 
 
 def test_a_cut_stream_goes_on_where_it_was_and_an_old_one_begins_again(place: Place) -> None:
     job_id = place.listed()
-    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.05, kept=3)) as url:
+    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.05, backlog=3)) as url:
         time.sleep(0.3)
         with listening(f"{url}/api/stream") as told:
             number, _, _ = next(told)

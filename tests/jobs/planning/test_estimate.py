@@ -121,9 +121,9 @@ def test_a_file_that_is_not_ours_is_never_in_the_way_unseen(
     (tmp_path / "out" / "a_wave.jpg").write_bytes(b"someone's")
     with pytest.raises(PlanRefused, match="exists and was not made here"):
         planned(spec_of(policy={"on_existing": "replace"}), tmp_path)
-    assert planned(spec_of(), tmp_path, ours=lambda target: True).delivered == 1
+    assert planned(spec_of(), tmp_path, is_ours=lambda target: True).delivered == 1
     with pytest.raises(PlanRefused, match="on_existing is fail"):
-        planned(spec_of(policy={"on_existing": "fail"}), tmp_path, ours=lambda target: True)
+        planned(spec_of(policy={"on_existing": "fail"}), tmp_path, is_ours=lambda target: True)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ sides = st.integers(1, 400)
 @settings(max_examples=60, deadline=None)
 @given(width=sides, height=sides, wanted=st.one_of(st.none(), sides, st.tuples(sides, sides)))
 def test_every_size_is_met_exactly(width: int, height: int, wanted: int | tuple[int, int] | None) -> None:
-    size = target_size(width=width, height=height, wanted=wanted)
+    size = target_size(width=width, height=height, requested=wanted)
     made = resize(image(noise(width=width, height=height)), size)
     assert (made.width, made.height) == size
     assert made.numpy().shape == (size[1], size[0], 3)
