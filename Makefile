@@ -33,7 +33,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python infra/lint/pronouns.py jobs styles workers cluster
+	$(BIN)/python infra/lint/pronouns.py giornata/*.py jobs styles workers cluster
 
 docs: setup
 	$(BIN)/python infra/docs/reference.py docs/reference

@@ -1,4 +1,4 @@
-"""`create_app`: the HTTP interface of a desk: routes, the gate before them, problems for what goes wrong."""
+"""`create_app`: the HTTP interface of a job service: routes, middleware, answers to errors."""
 
 import asyncio
 import contextlib
@@ -12,17 +12,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from giornata import __version__
-from giornata.cluster.dashboard import job_pages as routes_pages
-from giornata.cluster.dashboard import live_routes as routes_optimising
-from giornata.cluster.dashboard import output_routes as routes_delivered
-from giornata.cluster.dashboard import preview_routes as routes_previews
-from giornata.cluster.dashboard import session_routes as routes_session
-from giornata.cluster.dashboard import static_files as routes_files
-from giornata.cluster.dashboard import style_routes as routes_styles
-from giornata.cluster.dashboard import submit_routes as routes_submit
+from giornata.cluster.dashboard import (
+    job_pages,
+    live_routes,
+    output_routes,
+    preview_routes,
+    session_routes,
+    static_files,
+    style_routes,
+    submit_routes,
+)
+from giornata.cluster.dashboard.app_services import AppServices, PageContext
 from giornata.cluster.dashboard.previews import previews_in
-from giornata.cluster.dashboard.style_trials import studio_in
-from giornata.cluster.dashboard.templating import PageContext, page
+from giornata.cluster.dashboard.style_trials import style_trials_in
+from giornata.cluster.dashboard.templating import render_page
 from giornata.cluster.service.auth import Access
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.dependencies import PROBLEMS
@@ -30,85 +33,112 @@ from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.middleware import BODY_BYTES, SecurityMiddleware
 from giornata.cluster.service.problems import EXPECTED, WORDS, answer, problem
-from giornata.cluster.service.rates import Turns
-from giornata.cluster.service.routes import items as routes_items
-from giornata.cluster.service.routes import jobs as routes_jobs
-from giornata.cluster.service.routes import service as routes_service
-from giornata.cluster.service.routes import streams as routes_streams
+from giornata.cluster.service.rates import RateLimit
+from giornata.cluster.service.routes import items, jobs, service, streams
 from giornata.cluster.service.schemas.base import Problem, Role
 from giornata.jobs.spec.loader import dotted
 from giornata.workers.storage.router import StorageRouter
 
 logger = logging.getLogger(__name__)
 SHOWN = 3  # findings about one request
+API_ROUTES = (streams.router, jobs.router, items.router, service.router)
+PAGE_ROUTES = (
+    static_files.router,
+    session_routes.router,
+    style_routes.router,
+    submit_routes.router,
+    preview_routes.router,
+    live_routes.router,
+    output_routes.router,
+    job_pages.router,
+)
 
 
 def create_app(
-    desk: JobService,
+    job_service: JobService,
     *,
     access: Access,
-    hub: EventBroadcaster | None = None,
-    around: PageContext | None = None,
+    broadcaster: EventBroadcaster | None = None,
+    page_context: PageContext | None = None,
     metrics: Metrics | None = None,
     body_bytes: int = BODY_BYTES,
 ) -> FastAPI:
-    """The service of `desk`; one look at the store a second starts and ends with it."""
-    around = around or PageContext()
-    watching = hub or EventBroadcaster(desk, scratch=around.scratch)
-    places = StorageRouter()
-    previews, studio = previews_in(around.home, places), studio_in(around.home, around.library)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        looking = asyncio.create_task(watching.run(lambda: desk.role() is Role.ACTIVE))
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-            for maker in (previews, studio):
-                if maker is not None:
-                    await run_in_threadpool(maker.close)
-
+    """The HTTP interface of `job_service`; `broadcaster` runs as long as the app does."""
+    page_context, metrics = page_context or PageContext(), metrics or Metrics()
+    services = _services(job_service, access, broadcaster, page_context, metrics)
     app = FastAPI(
         title="Giornata",
         version=__version__,
-        lifespan=lifespan,
+        lifespan=_lifespan,
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
-    app.state.desk, app.state.hub, app.state.access = desk, watching, access
-    app.state.around, app.state.previews, app.state.studio = around, previews, studio
-    app.state.places = places
-    app.state.metrics = metrics = metrics or Metrics()
-    metrics.watch(desk, streams=lambda: watching.streams, dropped=lambda: previews.dropped if previews else 0)
-    app.state.uploads = Turns(routes_styles.UPLOADS, routes_styles.UPLOADS_PER_S)
-    app.state.sign_ins = Turns(routes_session.TRIES, routes_session.PER_S)
-    api = APIRouter(prefix="/api", responses=PROBLEMS)
-    for routes in (routes_streams, routes_jobs, routes_items, routes_service):
-        api.include_router(routes.router)
-    app.include_router(api)
-    for pages in (
-        routes_files,
-        routes_session,
-        routes_styles,
-        routes_submit,
-        routes_previews,
-        routes_optimising,
-        routes_delivered,
-        routes_pages,
-    ):
-        app.include_router(pages.router)
+    app.state.services = services
+    _include_routes(app)
     _answer_problems(app)
     app.add_middleware(
-        SecurityMiddleware, access=access, role=desk.role, standby_page=_standby_page, body_bytes=body_bytes
+        SecurityMiddleware,
+        access=access,
+        role=job_service.role,
+        standby_page=_standby_page,
+        body_bytes=body_bytes,
     )
     return app
 
 
+def _services(
+    job_service: JobService,
+    access: Access,
+    broadcaster: EventBroadcaster | None,
+    page_context: PageContext,
+    metrics: Metrics,
+) -> AppServices:
+    stores = StorageRouter()
+    services = AppServices(
+        job_service=job_service,
+        access=access,
+        broadcaster=broadcaster or EventBroadcaster(job_service, scratch=page_context.scratch),
+        metrics=metrics,
+        page_context=page_context,
+        stores=stores,
+        previews=previews_in(page_context.home, stores),
+        style_trials=style_trials_in(page_context.home, page_context.library),
+        uploads=RateLimit(style_routes.UPLOADS, style_routes.UPLOADS_PER_S),
+        sign_ins=RateLimit(session_routes.TRIES, session_routes.PER_S),
+    )
+    metrics.watch(
+        job_service,
+        streams=lambda: services.broadcaster.streams,
+        dropped=lambda: services.previews.dropped if services.previews else 0,
+    )
+    return services
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: AppServices = app.state.services
+    role = services.job_service.role
+    broadcasting = asyncio.create_task(services.broadcaster.run(lambda: role() is Role.ACTIVE))
+    try:
+        yield
+    finally:
+        broadcasting.cancel()
+        await asyncio.gather(broadcasting, return_exceptions=True)
+        await run_in_threadpool(services.close)
+
+
+def _include_routes(app: FastAPI) -> None:
+    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    for routes in API_ROUTES:
+        api.include_router(routes)
+    app.include_router(api)
+    for routes in PAGE_ROUTES:
+        app.include_router(routes)
+
+
 def _standby_page(request: Request, status: int) -> Response:
-    return page(request, "standby.html", status=status, here="")
+    return render_page(request, "standby.html", status=status, here="")
 
 
 def _answer_problems(app: FastAPI) -> None:
@@ -146,7 +176,7 @@ def _shown(request: Request, refused: Response) -> Response:
     if request.method != "GET" or request.url.path.startswith("/api/") or "text/html" not in wants:
         return refused
     details = Problem.model_validate_json(bytes(refused.body))
-    return page(request, "problem.html", status=refused.status_code, here="", problem=details)
+    return render_page(request, "problem.html", status=refused.status_code, here="", problem=details)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -7,10 +7,10 @@ ClusterError
 ├── ServiceError
 │   ├── ServiceUnreachable  no service answers at the address given
 │   ├── ServiceRefused      the service answered that it will not do it
-│   ├── BadQuestion         a question that cannot be meant: a cursor, a number, a name out of range
+│   ├── InvalidParameter    a parameter that cannot be meant: a cursor, a number, a name out of range
 │   ├── UnsafeService       a service that would be open to others
 │   ├── TargetForbidden     a webhook that points where it must not
-│   └── StoreServed         a batch that a running service should be given
+│   └── StoreInUse          a batch that a running service should be given
 └── PoolError
     ├── NoFreeSlot          more calls were submitted than the pool takes
     ├── UnknownWorker       a call is pinned to a worker that is gone

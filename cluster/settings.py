@@ -9,6 +9,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+STORE_NAME = "jobs.sqlite"  # in the home folder, where no database is named
 GIB = 1024**3
 WORKER_BYTES = 3 * GIB // 2  # torch (0.4 GiB) and the activations of a 512 px tile with its halo in float32
 OWN_BYTES = GIB // 2  # the manager's and Ray's own processes

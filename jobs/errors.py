@@ -16,6 +16,7 @@ JobError
     ├── UnsupportedUrl        a name that no storage here understands
     ├── ObjectNotFound        no object of that name is there
     ├── ObjectChanged         another version is there than the one that was listed
+    ├── ReadLimitReached      more of an object would be read than its structure can need
     ├── StorageThrottled      the storage asks to slow down
     ├── StorageUnavailable    the connection failed, or the storage had a fault of its own
     └── StorageAccessDenied   credentials are missing, expired, or not enough
@@ -137,6 +138,10 @@ class ObjectNotFound(StorageError):
 
 class ObjectChanged(StorageError):
     """`ObjectChanged(name, reason)`."""
+
+
+class ReadLimitReached(StorageError):
+    """`ReadLimitReached(name, reason)`: the file is damaged or hostile, trying again does not help."""
 
 
 class StorageThrottled(StorageError):

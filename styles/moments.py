@@ -5,7 +5,7 @@ Plain arrays, so that adding them up needs no torch.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,16 @@ class Moments:
 Totals = tuple[Moments, ...]  # one entry a phase
 
 
-def summed(parts: Iterable[Moments]) -> Moments:
+class Additive(Protocol):
+    """What can be added to another of its kind."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+A = TypeVar("A", bound=Additive)
+
+
+def summed(parts: Iterable[A]) -> A:
     """The sum of `parts` in the order given; callers sort by tile, so timing never changes the result."""
     iterator = iter(parts)
     result = next(iterator, None)

@@ -10,7 +10,7 @@ RenderError
 ├── BadTiling           a tile, halo or overlap that does not fit the engine or the picture
 ├── EffectRefused       an effect was asked for that this picture does not allow
 ├── QualityRefused      the output was measured and is not as good as was asked
-├── StillMade           another output is having the same picture styled; it is worth waiting for
+├── AlreadyInProgress   another output is having the same picture styled; it is worth waiting for
 ├── IncompleteCanvas    a canvas was to be finished while tiles are missing
 ├── OutOfMemory         a tile of this size does not fit the device
 └── WorkerBug           our own code broke; the words say where

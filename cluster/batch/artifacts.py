@@ -8,13 +8,13 @@ from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.reports.bagit import deliver_package
 from giornata.jobs.reports.output_manifest import deliver_manifest
-from giornata.jobs.storage.base import Files
+from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
 from giornata.workers.sheets.contact_sheet import deliver_sheets
 
 
-def deliver_papers(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:
+def write_artifacts(store: JobStore, job_id: str, files: Publisher) -> tuple[str, str]:
     """Write manifests, sheets and package of a job's spec; returns the names of the manifests.
 
     Raises `TargetTaken` when a file of such a name was not written here or a bag is not whole, `OSError`,

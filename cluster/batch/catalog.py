@@ -12,9 +12,9 @@ from giornata.styles.library import IDENTITY, Library, StyleCard
 from giornata.styles.perception.encoder_files import SHIPPED, encoder_file, encoder_version
 from giornata.styles.universal.network_files import load_network_card
 
-# Raised whenever the same weights and the same picture would come out with other pixels.
+# Raised whenever the same weights and the same image would come out with other pixels.
 ENGINE_VERSION = "2"
-OPTIMISATION_VERSION = "2"  # the same for pictures that are optimised
+OPTIMIZATION_VERSION = "2"  # the same for images that are optimised
 UNIVERSAL_VERSION = "1"  # and for those of the universal engine
 
 
@@ -37,7 +37,7 @@ class InstalledStyles:
         cards = self._cards(mix)
         hashes = [card.version for card in cards]
         if encoder:
-            hashes += [OPTIMISATION_VERSION, encoder_version(encoder)]
+            hashes += [OPTIMIZATION_VERSION, encoder_version(encoder)]
         if is_universal or EngineKind.UNIVERSAL in self.engines(mix):
             hashes += [UNIVERSAL_VERSION, load_network_card().sha256]
         return hashlib.blake2b("\n".join([ENGINE_VERSION, *hashes]).encode(), digest_size=8).hexdigest()
@@ -62,7 +62,7 @@ VGG19_TIMES_SLOWER = 4.2
 
 
 def cost_on(cpus: int) -> Callable[[RenderTask, Size], float]:
-    """Seconds that `cpus` cores take to style a picture of a size."""
+    """Seconds that `cpus` cores take to style an image of a size."""
 
     def seconds(task: RenderTask, size: Size) -> float:
         if task.optimise is not None:

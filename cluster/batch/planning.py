@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from giornata.cluster.batch.catalog import InstalledStyles, cost_on, user_library
-from giornata.cluster.settings import Machine, home_folder
+from giornata.cluster.settings import STORE_NAME, Machine, home_folder
 from giornata.jobs.manager.timing import Backoff, Retrying, at_once
 from giornata.jobs.planning.estimate import PlanReport, plan
 from giornata.jobs.spec.collection import Price
@@ -13,10 +13,7 @@ from giornata.jobs.store.store import JobStore
 from giornata.workers.decoding.measure import ImageSizer
 from giornata.workers.storage.publisher import new_publisher
 
-STORE_NAME = "jobs.sqlite"
-
-
-MEASURED = 10_000  # pictures; beyond that they are taken to be alike
+MEASURED = 10_000  # images; beyond that they are taken to be alike
 
 
 def say(line: str) -> None:
@@ -49,7 +46,7 @@ def plan_on(
 ) -> PlanReport:
     """Plan `spec` with what `store` says was delivered before. Raises `PlanRefused`, `JobError`."""
     files = new_publisher(store.deliveries.put_at, ask=ask)
-    with ImageSizer(files.places, spec.storage) as measure:
+    with ImageSizer(files.stores, spec.storage) as measure:
         is_resumed = store.jobs.find(spec, base=base) is not None
         return plan(
             spec,

@@ -1,6 +1,6 @@
 """Progress of a batch for people and scripts: a bar on a terminal, sparse lines in a log, JSON for programs.
 
-Running optimisations are read from their loss histories on scratch.
+Running optimizations are read from their loss histories on scratch.
 """
 
 import json
@@ -23,25 +23,29 @@ from giornata.workers.optimization.loss_history import HISTORY, WORK, LossHistor
 Fields = dict[str, Any]
 
 
-class Optimising:
-    """Changes of the optimisations below a scratch folder since the last look."""
+class OptimizationWatcher:
+    """The running optimizations below a scratch folder, read from their loss histories."""
 
     def __init__(self, store: JobStore, scratch: Path | None) -> None:
         self._store, self._scratch = store, scratch
         self._seen: dict[Path, int] = {}
 
-    def look(self, jobs: Collection[str]) -> list[tuple[str, Fields]]:
-        """For each changed optimisation, its job among `jobs` and its fields as of `told`."""
-        changes: list[tuple[str, Fields]] = []
+    def changes(self, jobs: Collection[str]) -> list[tuple[str, Fields]]:
+        """The job and the event of each optimization of `jobs` that has moved since the last call."""
+        events: list[tuple[str, Fields]] = []
         present = self._present()
         moved = [path for path, stamp in present.items() if self._seen.get(path) != stamp]
         self._seen = present
         for path in moved:
             folder = path.parent.parent
-            course, item_id = read_history(folder), folder.name.partition("-")[0]
-            if course is not None:
-                changes += [(job, told(job, item_id, course)) for job in jobs if self._is_made(job, item_id)]
-        return changes
+            history, item_id = read_history(folder), folder.name.partition("-")[0]
+            if history is not None:
+                events += [
+                    (job_id, optimization_event(job_id, item_id, history))
+                    for job_id in jobs
+                    if self._is_leased(job_id, item_id)
+                ]
+        return events
 
     def _present(self) -> dict[Path, int]:
         if self._scratch is None:
@@ -54,7 +58,7 @@ class Optimising:
                 continue
         return stamps
 
-    def _is_made(self, job_id: str, item_id: str) -> bool:
+    def _is_leased(self, job_id: str, item_id: str) -> bool:
         try:
             return self._store.items.get(job_id, item_id).state is ItemState.LEASED
         except (UnknownItem, UnknownJob):
@@ -71,22 +75,22 @@ def work_words(name: str, work: Fields) -> str:
     )
 
 
-def told(job_id: str, item_id: str, course: LossHistory) -> Fields:
+def optimization_event(job_id: str, item_id: str, history: LossHistory) -> Fields:
     """Iterations, loss parts, pace, time left, and where the preview and the curve are."""
-    now = course.now
+    now = history.now
     address = f"/optimising/{job_id}/{item_id}"
     return {
         "job_id": job_id,
         "item_id": item_id,
-        "scale": len(course.curves),
-        "scales": course.scales,
+        "scale": len(history.curves),
+        "scales": history.scales,
         "width": now.width,
         "height": now.height,
         "step": now.step,
         "steps": now.steps,
         "loss": now.loss,
-        "steps_per_s": round(1 / course.step_s, 3) if course.step_s else None,
-        "left_s": course.left_s,
+        "steps_per_s": round(1 / history.step_s, 3) if history.step_s else None,
+        "left_s": history.left_s,
         "preview": f"{address}/picture",
         "curve": f"{address}/curve",
     }
@@ -106,7 +110,7 @@ class Reporter(Protocol):
         """Show that `item` will not be delivered, because of `reason`."""
 
     def optimise(self, source: str, work: Fields) -> None:
-        """Show how far the optimisation of `source` is; `work` holds the fields of `told`."""
+        """Show how far the optimization of `source` is; `work` holds an `optimization_event`."""
 
     def finish(self, snapshot: ProgressSample) -> None:
         """Show the last snapshot; no call comes after it."""
@@ -125,16 +129,16 @@ class LineReporter:
     def __init__(self, stream: TextIO, *, every_s: float = LINE_EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._pace = EtaEstimator()
+        self._estimator = EtaEstimator()
         self._next_s = 0.0
         self._works: dict[str, Fields] = {}
 
     def show(self, snapshot: ProgressSample) -> None:
-        """Write a line when one is due, and one for every optimisation that has moved."""
-        self._pace.add(snapshot)
+        """Write a line when one is due, and one for every optimization that has moved."""
+        self._estimator.add(snapshot)
         if snapshot.elapsed_s >= self._next_s:
             self._next_s = snapshot.elapsed_s + self._every_s
-            self._write(f"{count_words(snapshot)}, {pace_words(self._pace)}")
+            self._write(f"{count_words(snapshot)}, {pace_words(self._estimator)}")
             for name, work in self._works.items():
                 self._write(f"optimising {work_words(one_line(name), work)}")
             self._works.clear()
@@ -160,11 +164,11 @@ class JsonReporter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._pace = EtaEstimator()
+        self._estimator = EtaEstimator()
 
     def show(self, snapshot: ProgressSample) -> None:
         """Write a `progress` event."""
-        self._pace.add(snapshot)
+        self._estimator.add(snapshot)
         self._write("progress", **self._numbers(snapshot))
 
     def fail(self, item: str, reason: str) -> None:
@@ -178,19 +182,19 @@ class JsonReporter:
 
     def finish(self, snapshot: ProgressSample) -> None:
         """Write the `end` event."""
-        self._pace.add(snapshot)
+        self._estimator.add(snapshot)
         self._write("end", **self._numbers(snapshot))
 
     def _numbers(self, snapshot: ProgressSample) -> dict[str, float | None]:
-        eta = self._pace.eta()
+        eta = self._estimator.eta()
         return {
             "elapsed_s": round(snapshot.elapsed_s, 3),
             "done": snapshot.done,
             "failed": snapshot.failed,
             "total": snapshot.total,
             "workers": snapshot.workers,
-            "images_per_s": rounded(self._pace.images_per_s()),
-            "megapixels_per_s": rounded(self._pace.megapixels_per_s()),
+            "images_per_s": rounded(self._estimator.images_per_s()),
+            "megapixels_per_s": rounded(self._estimator.megapixels_per_s()),
             "eta_low_s": rounded(eta.low_s if eta else None),
             "eta_high_s": rounded(eta.high_s if eta else None),
         }
@@ -203,7 +207,7 @@ class BarReporter:
     """A live bar that failures scroll past; needs a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._pace = EtaEstimator()
+        self._estimator = EtaEstimator()
         self._console = Console(file=stream)
         # Given our numbers as text: a bar's own estimate is one number, and ours is a range.
         self._bar = Progress(
@@ -222,18 +226,18 @@ class BarReporter:
 
     def show(self, snapshot: ProgressSample) -> None:
         """Move the bar; the first call draws it."""
-        self._pace.add(snapshot)
+        self._estimator.add(snapshot)
         self._bar.start()
-        text = pace_words(self._pace)
+        text = pace_words(self._estimator)
         if snapshot.failed:
             text = f"{snapshot.failed} failed · {text}"
         if snapshot.ended != self._ended:
-            self._ended, self._work = snapshot.ended, ""  # what was told of may be what has ended
+            self._ended, self._work = snapshot.ended, ""  # the one shown may be the one that has ended
         text = " · ".join(filter(None, (text, self._work)))
         self._bar.update(self._task, total=snapshot.total, completed=snapshot.ended, words=text)
 
     def optimise(self, source: str, work: Fields) -> None:
-        """Show the fields behind the bar, from now until the next picture is done."""
+        """Show the fields behind the bar, from now until the next image is done."""
         self._bar.start()
         self._work = work_words(one_line(base_name(source)), work)
         self._bar.update(self._task, words=self._work, refresh=True)
@@ -258,12 +262,12 @@ def count_words(snapshot: ProgressSample) -> str:
     return f"{snapshot.done} of {total} done{failed}"
 
 
-def pace_words(pace: EtaEstimator) -> str:
+def pace_words(estimator: EtaEstimator) -> str:
     """Such as "1.2 images/s, 3.4 Mpx/s, 2 to 3 min left"."""
-    images, megapixels = pace.images_per_s(), pace.megapixels_per_s()
+    images, megapixels = estimator.images_per_s(), estimator.megapixels_per_s()
     rates = [f"{rate_words(images)} images/s"] if images is not None else []
     rates += [f"{rate_words(megapixels)} Mpx/s"] if megapixels is not None else []
-    return ", ".join([*rates, eta_words(pace.eta())])
+    return ", ".join([*rates, eta_words(estimator.eta())])
 
 
 def rate_words(rate: float) -> str:

@@ -1,6 +1,6 @@
 """Run one batch from spec to manifest, watched: what `run` and `demo` have in common.
 
-A batch that is already complete ends without starting Ray (`ended_idle`).
+A batch that is already complete ends without starting Ray (`finish_without_work`).
 """
 
 import signal
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from giornata.cluster.batch.artifacts import deliver_papers
+from giornata.cluster.batch.artifacts import write_artifacts
 from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.eta import ProgressSample
 from giornata.cluster.batch.planning import make_plan, say
-from giornata.cluster.batch.progress import Optimising, Reporter, choose_reporter
-from giornata.cluster.batch.session import STORE_NAME, Session, batch_session
-from giornata.cluster.settings import Machine, settings_for
+from giornata.cluster.batch.progress import OptimizationWatcher, Reporter, choose_reporter
+from giornata.cluster.batch.session import Session, batch_session
+from giornata.cluster.settings import STORE_NAME, Machine, settings_for
 from giornata.jobs.manager.manager import JobManager, Submission
 from giornata.jobs.manager.timing import Backoff, Retrying, at_once
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
@@ -50,27 +50,27 @@ class BatchResult:
 
 
 class Watcher:
-    """A manager's `Progress` that tells a reporter."""
+    """A manager's `Progress` that passes everything on to a reporter."""
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
         self._store: JobStore | None = None
-        self._works: Optimising | None = None
+        self._optimizations: OptimizationWatcher | None = None
         self._since = time.monotonic()
 
     def follow(self, store: JobStore, scratch: Path) -> None:
-        """From now on look at the optimisations below `scratch` as well."""
-        self._store, self._works = store, Optimising(store, scratch)
+        """From now on report the optimizations below `scratch` as well."""
+        self._store, self._optimizations = store, OptimizationWatcher(store, scratch)
 
     def on_job(self, snapshot: JobSnapshot) -> None:
-        """Show how far the job is, and its optimisations."""
+        """Show how far the job is, and its optimizations."""
         self.reporter.show(self.translated(snapshot))
-        if self._store is not None and self._works is not None:
-            for job_id, work in self._works.look([snapshot.job_id]):
+        if self._store is not None and self._optimizations is not None:
+            for job_id, work in self._optimizations.changes([snapshot.job_id]):
                 self.reporter.optimise(self._store.items.get(job_id, work["item_id"]).source, work)
 
     def on_outcome(self, claim: Claim, outcome: Outcome, decision: Decision) -> None:
-        """Tell of an item that will not be delivered."""
+        """Report an item that will not be delivered."""
         if decision.state.is_lost:
             self.reporter.fail(f"{claim.task.source} ({claim.task.style_label})", decision.reason)
 
@@ -117,7 +117,7 @@ def run_batch(
 ) -> BatchResult:
     """Submit `spec`, run it to its end or to a signal, write its manifest beside its outputs.
 
-    `ask` is how inputs are listed and papers written, before and after there is a queue to wait in.
+    `ask` is how inputs are listed and artifacts written, before and after there is a queue to wait in.
     """
     with StopFlag().installed() as stop:
         submission = session.manager.submit(spec, base=base, ask=ask)
@@ -134,12 +134,12 @@ def conclude(
     ask: Retrying,
     is_idle: bool = False,
 ) -> BatchResult:
-    """The last numbers of a batch that does not run any more, and its papers when it has ended."""
+    """The last numbers of a batch that does not run any more, and its artifacts when it has ended."""
     job_id = submission.job_id
     summary = summarise(store, job_id)
     state = summary.snapshot.state
     watcher.reporter.finish(watcher.translated(summary.snapshot))
-    manifests = ask(lambda: deliver_papers(store, job_id, publisher)) if state.is_terminal else None
+    manifests = ask(lambda: write_artifacts(store, job_id, publisher)) if state.is_terminal else None
     reason = store.jobs.get(job_id).reason
     return BatchResult(job_id, state, reason, summary, submission.resumed, manifests, is_idle)
 
@@ -180,7 +180,7 @@ class NoWorkers:
         """Do nothing: there are no workers."""
 
 
-def ended_idle(
+def finish_without_work(
     spec: JobSpec, *, base: Path, home: Path, styles: StyleCatalog, watcher: Watcher, ask: Retrying
 ) -> BatchResult | None:
     """Submit a batch that was completed before once more, and end it if its inputs hold nothing new.
@@ -237,9 +237,11 @@ def carry_out(
     styles = InstalledStyles(user_library())
     ask = Backoff(say)
     if spec.policy.start is StartWhen.CHECKED:
-        idle = ended_idle(spec, base=base, home=settings.home, styles=styles, watcher=watcher, ask=ask)
-        if idle:
-            return idle
+        result = finish_without_work(
+            spec, base=base, home=settings.home, styles=styles, watcher=watcher, ask=ask
+        )
+        if result:
+            return result
     with batch_session(settings, styles=styles, library_folders=folders, listener=watcher) as session:
         watcher.follow(session.store, settings.scratch)
         return run_batch(session, spec, base=base, watcher=watcher, ask=ask)

@@ -15,25 +15,25 @@ from giornata.cluster.execution.render_actor import RenderActor
 from giornata.cluster.execution.resilient_runner import ResilientRunner
 from giornata.cluster.ray_runtime.actors import ActorFactory
 from giornata.cluster.ray_runtime.runtime import StdoutGuard
-from giornata.cluster.settings import WORKER_BYTES, ClusterSettings
+from giornata.cluster.settings import STORE_NAME, WORKER_BYTES, ClusterSettings
 from giornata.jobs.errors import StoreUnavailable
 from giornata.jobs.maintenance.gc import FETCHED, PICTURES, WorkDirCleaner, is_in_use
 from giornata.jobs.manager.manager import JobManager
-from giornata.jobs.manager.worker_health import MANAGER
 from giornata.jobs.model.ports import Both, Progress, Silent
 from giornata.jobs.planning.style_resolver import StyleCatalog
 from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.store import JobStore
+from giornata.jobs.store.transitions import MANAGER
+from giornata.process import is_process_alive
 from giornata.workers.settings import RenderSettings
 from giornata.workers.storage.publisher import new_publisher
 
-STORE_NAME = "jobs.sqlite"
 FEATURES_SHARE = 0.6  # of a worker's memory; torch and the pixels take the rest
 # Threads that wait for each other must not spin where others need the core.
 WORKER_ENVIRONMENT = {"VIPS_CONCURRENCY": "1", "OMP_WAIT_POLICY": "passive"}
 # glibc returns every large tensor to the system and faults it in again: a tenth of the time on a CPU.
 ROOMY_HEAP = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
-# Where memory is short: a heap that keeps all that is freed grows by half over a large picture. Maps of whole
+# Where memory is short: a heap that keeps all that is freed grows by half over a large image. Maps of whole
 # tiles go back at once; those of blocks, which come and go by the thousand, do not.
 SHORT_HEAP = {
     "MALLOC_MMAP_THRESHOLD_": "33554432",
@@ -108,10 +108,10 @@ def managing(
 
 
 def clear_fetched(scratch: Path) -> None:
-    """Remove copies of objects, unless another session or the work on a large picture may need them."""
+    """Remove copies of objects, unless another session or the work on a large image may need them."""
     works = scratch / PICTURES
     waiting = works.is_dir() and any(folder.is_dir() for folder in works.iterdir())
-    if not waiting and not is_in_use(scratch, lambda pid: _is_alive(str(pid))):
+    if not waiting and not is_in_use(scratch, is_process_alive):
         shutil.rmtree(scratch / FETCHED, ignore_errors=True)
 
 
@@ -126,7 +126,7 @@ def _noting(store: JobStore) -> Callable[[str, str], None]:
 def actor_factory(
     settings: ClusterSettings, scratch: Path, library_folders: tuple[Path, ...]
 ) -> ActorFactory:
-    """Starts render actors; a picture is spread over them where they share the scratch (one host)."""
+    """Starts render actors; an image is spread over them where they share the scratch (one host)."""
     is_local = settings.address is None  # workers of one host share its scratch
     spread = is_local and settings.workers > 1
     render = RenderSettings(
@@ -154,7 +154,7 @@ def worker_environment(settings: ClusterSettings) -> dict[str, str]:
 
 
 def pictures_folder(settings: ClusterSettings) -> Path:
-    """The folder of work on large pictures, which outlasts the scratch folders of processes."""
+    """The folder of work on large images, which outlasts the scratch folders of processes."""
     return settings.scratch / PICTURES
 
 
@@ -163,7 +163,8 @@ def session_scratch(root: Path) -> Iterator[Path]:
     """A scratch folder of this process, gone afterwards; clears those of processes that were killed."""
     root.mkdir(parents=True, exist_ok=True)
     for old in root.glob("session-*"):
-        if not _is_alive(old.name.split("-")[1]):
+        pid = old.name.split("-")[1]
+        if not (pid.isdecimal() and is_process_alive(int(pid))):
             shutil.rmtree(old, ignore_errors=True)
     scratch = root / f"session-{os.getpid()}-{secrets.token_hex(4)}"
     scratch.mkdir()
@@ -171,13 +172,3 @@ def session_scratch(root: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -20,7 +20,7 @@ from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
 
-MEMORY_BYTES = 4 << 30  # one picture has the machine to itself
+MEMORY_BYTES = 4 << 30  # one image has the machine to itself
 
 
 def render_and_publish(task: RenderTask, *, force: bool) -> RenderResult:

@@ -18,8 +18,8 @@ from typing import Self
 import pyvips
 import yaml
 
-from giornata.cluster.batch.session import STORE_NAME
 from giornata.cluster.bench.batch import NAMES, photograph
+from giornata.cluster.settings import STORE_NAME
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.store.store import JobStore
 

@@ -93,7 +93,7 @@ class NoWork:
 class NoFiles:
     """A `Publisher` of files that nobody wrote."""
 
-    places: StoreFinder = LOCAL
+    stores: StoreFinder = LOCAL
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`."""
@@ -110,8 +110,8 @@ class NoFiles:
         """See `Publisher.of`."""
         return self
 
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Publisher.heads`."""
+    def stat_many(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `Publisher.stat_many`."""
         return [None] * len(targets)
 
     def sha256(self, target: str) -> str:

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.cluster.cli.options import AsJson, Job, TokenFile, Url, Yes, agree, choices, reached, verb
+from giornata.cluster.cli.options import (
+    AsJson,
+    Job,
+    TokenFile,
+    Url,
+    Yes,
+    agree,
+    choices,
+    command_app,
+    connect_api,
+)
 from giornata.cluster.cli.output import age_words, progress_words, write_json, write_rows
 from giornata.cluster.service.api import LOST
 from giornata.cluster.service.schemas.jobs import Changed, JobDetail, JobView
@@ -14,22 +24,22 @@ from giornata.cluster.service.schemas.service import BlockView, WorkerList, Work
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState
 
-pause_app, resume_app, cancel_app = verb(), verb(), verb()
-retry_app, skip_app, set_app = verb(), verb(), verb()
+pause_app, resume_app, cancel_app = command_app(), command_app(), command_app()
+retry_app, skip_app, set_app = command_app(), command_app(), command_app()
 
 
 @pause_app.command()
 def pause(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Let running items end and start no others."""
-    with reached(url, token_file) as verbs:
-        _tell(verbs.pause(job), as_json=as_json)
+    with connect_api(url, token_file) as api:
+        _print_job(api.pause(job), as_json=as_json)
 
 
 @resume_app.command()
 def resume(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Go on with a paused job."""
-    with reached(url, token_file) as verbs:
-        _tell(verbs.resume(job), as_json=as_json)
+    with connect_api(url, token_file) as api:
+        _print_job(api.resume(job), as_json=as_json)
 
 
 @cancel_app.command()
@@ -37,10 +47,10 @@ def cancel(
     job: Job, yes: Yes = False, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False
 ) -> None:
     """Stop at the next tile, and render nothing more; what is delivered stays."""
-    with reached(url, token_file) as verbs:
-        before = verbs.job(job)
+    with connect_api(url, token_file) as api:
+        before = api.job(job)
         agree(f"cancel {before.total - before.settled} items of {job}", yes=yes)
-        _tell(verbs.cancel(job), as_json=as_json)
+        _print_job(api.cancel(job), as_json=as_json)
 
 
 @retry_app.command()
@@ -55,9 +65,9 @@ def retry(
 ) -> None:
     """Put items back in the queue with a clean record; a job that has ended goes on."""
     states, classes = choices(state, ItemState) or [], choices(kind, OutcomeClass)
-    with reached(url, token_file) as verbs:
-        agree(f"queue {_count(verbs.job(job), states, classes)} items of {job} again", yes=yes)
-        _tell_changed(verbs.retry(job, states=states, classes=classes), "queued again", as_json=as_json)
+    with connect_api(url, token_file) as api:
+        agree(f"queue {_count(api.job(job), states, classes)} items of {job} again", yes=yes)
+        _print_changed(api.retry(job, states=states, classes=classes), "queued again", as_json=as_json)
 
 
 @skip_app.command()
@@ -71,9 +81,9 @@ def skip(
     as_json: AsJson = False,
 ) -> None:
     """Leave items out."""
-    with reached(url, token_file) as verbs:
+    with connect_api(url, token_file) as api:
         agree(f"leave {len(items)} items of {job} out", yes=yes)
-        _tell_changed(verbs.skip(job, items, reason=reason), "left out", as_json=as_json)
+        _print_changed(api.skip(job, items, reason=reason), "left out", as_json=as_json)
 
 
 @set_app.command("set")
@@ -88,11 +98,11 @@ def set_command(
     """Change a job's priority or most workers."""
     if priority is None and max_workers is None:
         raise CommandRefused("nothing to set, needed --priority or --max-workers", Exit.USAGE)
-    with reached(url, token_file) as verbs:
-        view = verbs.set_job(
+    with connect_api(url, token_file) as api:
+        view = api.set_job(
             job, priority=priority, max_workers=max_workers or None, unlimited=max_workers == 0
         )
-        _tell(view, as_json=as_json)
+        _print_job(view, as_json=as_json)
 
 
 def _count(job: JobDetail, states: list[ItemState], classes: list[OutcomeClass] | None) -> str:
@@ -102,7 +112,7 @@ def _count(job: JobDetail, states: list[ItemState], classes: list[OutcomeClass] 
     return f"up to {min(in_states, sum(job.causes.get(kind, 0) for kind in classes))}"
 
 
-def _tell(job: JobView, *, as_json: bool) -> None:
+def _print_job(job: JobView, *, as_json: bool) -> None:
     if as_json:
         write_json(job)
     else:
@@ -111,7 +121,7 @@ def _tell(job: JobView, *, as_json: bool) -> None:
         sys.stdout.write(message + "\n")
 
 
-def _tell_changed(changed: Changed, done: str, *, as_json: bool) -> None:
+def _print_changed(changed: Changed, done: str, *, as_json: bool) -> None:
     if as_json:
         write_json(changed)
     else:
@@ -127,8 +137,8 @@ HEADERS = ("WORKER", "STATE", "NODE", "PID", "ITEM", "DONE", "FAILURES", "SEEN",
 @app.command("ls")
 def list_workers(url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """List the workers."""
-    with reached(url, token_file, needs_service=True) as verbs:
-        _tell_workers(verbs.workers(), as_json=as_json)
+    with connect_api(url, token_file, needs_service=True) as api:
+        _print_workers(api.workers(), as_json=as_json)
 
 
 @app.command()
@@ -140,8 +150,8 @@ def drain(
     as_json: AsJson = False,
 ) -> None:
     """Let a worker end what it has, and end it."""
-    with reached(url, token_file, needs_service=True) as verbs:
-        _tell_workers(verbs.drain(worker, reason=reason), as_json=as_json)
+    with connect_api(url, token_file, needs_service=True) as api:
+        _print_workers(api.drain(worker, reason=reason), as_json=as_json)
 
 
 @app.command()
@@ -153,18 +163,18 @@ def block(
     as_json: AsJson = False,
 ) -> None:
     """Give a worker no more work."""
-    with reached(url, token_file, needs_service=True) as verbs:
-        _tell_workers(verbs.block(worker, reason=reason), as_json=as_json)
+    with connect_api(url, token_file, needs_service=True) as api:
+        _print_workers(api.block(worker, reason=reason), as_json=as_json)
 
 
 @app.command()
 def unblock(worker: Worker, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Give a worker work again."""
-    with reached(url, token_file, needs_service=True) as verbs:
-        _tell_workers(verbs.unblock(worker), as_json=as_json)
+    with connect_api(url, token_file, needs_service=True) as api:
+        _print_workers(api.unblock(worker), as_json=as_json)
 
 
-def _tell_workers(listing: WorkerList, *, as_json: bool) -> None:
+def _print_workers(listing: WorkerList, *, as_json: bool) -> None:
     if as_json:
         write_json(listing)
         return

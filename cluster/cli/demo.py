@@ -11,7 +11,7 @@ import yaml
 
 from giornata.cluster.batch.run import carry_out
 from giornata.cluster.cli.exits import code_of_state
-from giornata.cluster.cli.run import tell
+from giornata.cluster.cli.run import print_result
 from giornata.jobs.spec.loader import load_spec
 from giornata.workers.sheets.contact_sheet import contact_sheet
 
@@ -43,12 +43,12 @@ def demo(
     sys.stdout.write(f"{len(PHOTOS) + 1} photographs in {len(STYLES)} styles: {spec_path}\n")
     sys.stdout.flush()
     spec = load_spec(spec_path)
-    ending = carry_out(spec, spec_path.absolute().parent, workers=workers)
-    tell(ending, again="make demo", as_json=False)
-    if ending.state.is_terminal:
+    result = carry_out(spec, spec_path.absolute().parent, workers=workers)
+    print_result(result, again="make demo", as_json=False)
+    if result.state.is_terminal:
         sheet = contact_sheet(sheet_entries(out), out / "contact-sheet.jpg", columns=COLUMNS, cell_px=300)
         sys.stdout.write(f"pictures: {out / 'rendered'}\ncontact sheet: {sheet}\n")
-    raise typer.Exit(code_of_state(ending.state))
+    raise typer.Exit(code_of_state(result.state))
 
 
 def write_inputs(out: Path) -> Path:

@@ -82,7 +82,7 @@ def evaluate(
         raise CommandRefused("evaluating: needed --photos and --paintings, or --data", Exit.USAGE)
     from giornata.cluster.evaluation.run import carry_out
 
-    tell(*carry_out(request), as_json=as_json)
+    print_evaluation(*carry_out(request), as_json=as_json)
 
 
 def _listed(text: str) -> tuple[str, ...] | None:
@@ -112,7 +112,7 @@ def _vote(out: Path, *, as_json: bool) -> None:
     write_json(evaluation, out)
     write_markdown(evaluation, out)
     if as_json:
-        tell(evaluation, out, as_json=True)
+        print_evaluation(evaluation, out, as_json=True)
         return
     reason = evaluation.preference_missing
     result = f"not measured: {reason}" if reason else f"see {out / 'table.md'}"
@@ -120,7 +120,7 @@ def _vote(out: Path, *, as_json: bool) -> None:
     sys.stdout.write(f"preference: {result}\n")
 
 
-def tell(evaluation: "Evaluation", folder: Path, *, as_json: bool) -> None:
+def print_evaluation(evaluation: "Evaluation", folder: Path, *, as_json: bool) -> None:
     """Write the rows as JSON, or the main columns and the path of the rest."""
     from giornata.cluster.evaluation.table import RELATIVE, interval_words
     from giornata.styles.evaluation.yardstick import MEASURES

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from giornata.cluster.cli.options import AsJson, Job, TokenFile, Url, choices, reached, verb
+from giornata.cluster.cli.options import AsJson, Job, TokenFile, Url, choices, command_app, connect_api
 from giornata.cluster.cli.output import (
     age_words,
     progress_words,
@@ -22,7 +22,7 @@ from giornata.cluster.service.schemas.jobs import AttemptView, ItemView, JobDeta
 from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 
-ls_app, show_app = verb(), verb()
+ls_app, show_app = command_app(), command_app()
 HEADERS = ("JOB", "NAME", "STATE", "ITEMS", "LOST", "PRIORITY", "OWNER", "PACE", "AGE")
 
 
@@ -35,8 +35,8 @@ def ls(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, the newest first."""
-    with reached(url, token_file) as verbs:
-        jobs = islice(all_jobs(verbs, states=choices(state, JobState)), limit)
+    with connect_api(url, token_file) as api:
+        jobs = islice(all_jobs(api, states=choices(state, JobState)), limit)
         if as_json:
             write_json_list(jobs)
         else:
@@ -46,8 +46,8 @@ def ls(
 @show_app.command()
 def show(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Everything about one job."""
-    with reached(url, token_file) as verbs:
-        detail = verbs.job(job)
+    with connect_api(url, token_file) as api:
+        detail = api.job(job)
     if as_json:
         write_json(detail)
         return
@@ -92,7 +92,7 @@ def _fields(job: JobDetail) -> list[tuple[str, object]]:
     ]
 
 
-items_app, logs_app = verb(), verb()
+items_app, logs_app = command_app(), command_app()
 ITEM_HEADERS = ("ITEM", "STATE", "STYLE", "SOURCE", "ATTEMPT", "WORKER", "REASON")
 
 
@@ -115,8 +115,8 @@ def items(
 ) -> None:
     """List the items of a job in order."""
     states, classes = choices(state, ItemState), choices(kind, OutcomeClass)
-    with reached(url, token_file) as verbs:
-        views = islice(all_items(verbs, job, states=states, classes=classes), limit)
+    with connect_api(url, token_file) as api:
+        views = islice(all_items(api, job, states=states, classes=classes), limit)
         if as_json:
             write_json_list(views)
         else:
@@ -132,8 +132,8 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """What happened to one item, attempt by attempt."""
-    with reached(url, token_file) as verbs:
-        log = ItemLog(item=verbs.item(job, item), attempts=verbs.attempts(job, item).attempts)
+    with connect_api(url, token_file) as api:
+        log = ItemLog(item=api.item(job, item), attempts=api.attempts(job, item).attempts)
     if as_json:
         sys.stdout.write(log.model_dump_json() + "\n")
         return

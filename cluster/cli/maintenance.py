@@ -1,18 +1,18 @@
-"""The verbs that look after files: verify, report, recover, gc."""
+"""`giornata verify`, `report`, `recover` and `gc`: look after delivered and leftover files."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from giornata.atomic_file import atomic_write
 from giornata.cluster.cli.exits import CommandRefused, Exit
-from giornata.cluster.cli.options import AsJson, Job, TokenFile, Url, Yes, agree, reached, verb
+from giornata.cluster.cli.options import AsJson, Job, TokenFile, Url, Yes, agree, command_app, connect_api
 from giornata.cluster.cli.output import write_json, write_rows
 from giornata.cluster.service.schemas.service import VerifiedView
 
-verify_app, report_app, recover_app, gc_app = verb(), verb(), verb(), verb()
+verify_app, report_app, recover_app, gc_app = command_app(), command_app(), command_app(), command_app()
 
 
 @verify_app.command()
@@ -24,12 +24,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read every delivered file again and compare it with its record."""
-    with reached(url, token_file) as verbs:
-        result = verbs.verify(job, repair=repair)
+    with connect_api(url, token_file) as api:
+        result = api.verify(job, repair=repair)
     if as_json:
         write_json(result)
     else:
-        _tell(result)
+        _print_verified(result)
     if not result.is_whole:
         raise typer.Exit(Exit.FAILED)
 
@@ -46,22 +46,21 @@ def report(
     place = output or Path(f"{job}.html")
     if str(place) != "-" and place.exists() and not force:
         raise CommandRefused(f"{place} exists, needed --force to replace it", Exit.REJECTED)
-    with reached(url, token_file) as verbs:
-        page = verbs.report(job)
+    with connect_api(url, token_file) as api:
+        page = api.report(job)
     if str(place) == "-":
         sys.stdout.write(page)
         return
-    temporary = place.with_name(f".giornata-{place.name}.part")
-    temporary.write_text(page, encoding="utf-8")
-    os.replace(temporary, place)  # noqa: PTH105 - says what it does
+    with atomic_write(place) as part:
+        part.write_text(page, encoding="utf-8")
     sys.stdout.write(f"{place}\n")
 
 
 @recover_app.command()
 def recover(url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Take over what a dead manager left, and audit all jobs."""
-    with reached(url, token_file) as verbs:
-        recovery = verbs.recover()
+    with connect_api(url, token_file) as api:
+        recovery = api.recover()
     if as_json:
         write_json(recovery)
     else:
@@ -83,11 +82,11 @@ def gc(
     as_json: AsJson = False,
 ) -> None:
     """Remove what dead processes left behind."""
-    with reached(url, token_file) as verbs:
-        cleanup = verbs.gc(dry_run=True)
+    with connect_api(url, token_file) as api:
+        cleanup = api.gc(dry_run=True)
         if not dry_run and cleanup.leftovers:
             agree(f"remove {len(cleanup.leftovers)} leftovers", yes=yes)
-            cleanup = verbs.gc(dry_run=False)
+            cleanup = api.gc(dry_run=False)
     if as_json:
         write_json(cleanup)
         return
@@ -98,7 +97,7 @@ def gc(
     sys.stdout.write(f"{cleanup.removed} of {len(cleanup.leftovers)} removed\n")
 
 
-def _tell(result: VerifiedView) -> None:
+def _print_verified(result: VerifiedView) -> None:
     for kind, lines in (("missing", result.missing), ("damaged", result.damaged), ("stray", result.strays)):
         for line in lines:
             sys.stdout.write(f"{kind}: {line}\n")

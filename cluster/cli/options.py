@@ -18,7 +18,7 @@ from giornata.cluster.errors import ServiceUnreachable
 from giornata.cluster.service.api import JobApi
 from giornata.cluster.service.auth import client_token
 from giornata.cluster.service.client import Client
-from giornata.cluster.service.local import local_desk
+from giornata.cluster.service.local import local_job_service
 from giornata.jobs.model.task_style import TaskOptimise, TaskUniversal
 from giornata.jobs.planning.style_resolver import stamped
 from giornata.jobs.spec.enums import EngineKind, TransformKind, listed
@@ -39,16 +39,16 @@ Job = Annotated[str, typer.Argument(metavar="JOB", help="the id of a job")]
 C = TypeVar("C", bound=StrEnum)
 
 
-def verb() -> typer.Typer:
+def command_app() -> typer.Typer:
     """The app of one command."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @contextmanager
-def reached(url: str | None, token_file: Path | None, *, needs_service: bool = False) -> Iterator[JobApi]:
-    """The verbs of the service at `url`, of the one at the usual place, or of this machine's own store.
+def connect_api(url: str | None, token_file: Path | None, *, needs_service: bool = False) -> Iterator[JobApi]:
+    """The API of the service at `url`, of the one at the usual place, or of this machine's own store.
 
-    Raises `ServiceUnreachable` when there is none and the verb `needs_service`.
+    Raises `ServiceUnreachable` when there is none and the command `needs_service`.
     """
     if url or listens(HOST, PORT):
         with Client(url or DEFAULT_URL, client_token(token_file)) as client:
@@ -56,8 +56,8 @@ def reached(url: str | None, token_file: Path | None, *, needs_service: bool = F
     elif needs_service:
         raise ServiceUnreachable(DEFAULT_URL, "nothing listens there")
     else:
-        with local_desk() as desk:
-            yield desk
+        with local_job_service() as job_service:
+            yield job_service
 
 
 def listens(host: str, port: int) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import skimage.data
 
+from giornata.atomic_file import atomic_write
 from giornata.cluster.batch.catalog import user_library
 from giornata.cluster.batch.single_image import render_and_publish
 from giornata.cluster.cli.exits import CommandRefused, Exit
@@ -169,6 +170,5 @@ def _words(text: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8")

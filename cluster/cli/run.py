@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Render a batch. Interrupted, the same command goes on where it stopped."""
     spec = load_spec_at(spec_path, endpoint_url)
-    ending = carry_out(
+    result = carry_out(
         spec,
         spec_path.absolute().parent,
         workers=workers,
@@ -45,42 +45,42 @@ def run(
         address=address,
         as_json=as_json,
     )
-    tell(ending, again=f"giornata run {spec_path}", as_json=as_json)
-    raise typer.Exit(code_of_state(ending.state))
+    print_result(result, again=f"giornata run {spec_path}", as_json=as_json)
+    raise typer.Exit(code_of_state(result.state))
 
 
-def tell(ending: BatchResult, *, again: str, as_json: bool) -> None:
-    """The last words of a batch."""
+def print_result(result: BatchResult, *, again: str, as_json: bool) -> None:
+    """Print how a batch ended, for people or as JSON."""
     if as_json:
-        sys.stdout.write(json.dumps(as_data(ending)) + "\n")
+        sys.stdout.write(json.dumps(as_data(result)) + "\n")
         return
-    if ending.is_idle:
+    if result.is_idle:
         sys.stdout.write("nothing new: every output was delivered before\n")
-    for cause in ending.summary.causes:
+    for cause in result.summary.causes:
         sys.stdout.write(f"{cause.count} × {cause.outcome_class}:\n")
         for item in cause.samples:
             sys.stdout.write(f"  {item.source} ({item.style_label}): {item.reason}\n")
-    if ending.state is JobState.PAUSED:
-        sys.stdout.write(f"paused: {ending.reason}. Go on with: {again}\n")
-    elif not ending.state.is_terminal:
+    if result.state is JobState.PAUSED:
+        sys.stdout.write(f"paused: {result.reason}. Go on with: {again}\n")
+    elif not result.state.is_terminal:
         sys.stdout.write(f"stopped; nothing is lost. Go on with: {again}\n")
-    elif ending.reason:
-        sys.stdout.write(f"{ending.state}: {ending.reason}\n")
-    if ending.manifests:
-        folder, _, name = ending.manifests[0].rpartition("/")
+    elif result.reason:
+        sys.stdout.write(f"{result.state}: {result.reason}\n")
+    if result.manifests:
+        folder, _, name = result.manifests[0].rpartition("/")
         sys.stdout.write(f"outputs and manifest: {folder} ({name}, manifest.json)\n")
 
 
-def as_data(ending: BatchResult) -> dict[str, object]:
+def as_data(result: BatchResult) -> dict[str, object]:
     """The result as plain data."""
-    snapshot = ending.summary.snapshot
+    snapshot = result.summary.snapshot
     return {
         "event": "ended",
-        "job": ending.job_id,
-        "state": ending.state.value,
-        "reason": ending.reason,
+        "job": result.job_id,
+        "state": result.state.value,
+        "reason": result.reason,
         "counts": {state.value: count for state, count in snapshot.counts.items()},
-        "manifest": ending.manifests[1] if ending.manifests else None,
+        "manifest": result.manifests[1] if result.manifests else None,
     }
 
 
@@ -102,7 +102,7 @@ def plan_command(
     price = None if price_per_hour is None else Price(per_hour=price_per_hour, currency=currency)
     report = make_plan(spec, base, price=price)
     styles = InstalledStyles(user_library())
-    tasks = islice(expand(spec, base=base, styles=styles, places=StorageRouter(ask=Backoff(say))), names)
+    tasks = islice(expand(spec, base=base, styles=styles, stores=StorageRouter(ask=Backoff(say))), names)
     first = [task.target for task in tasks]
     if as_json:
         sys.stdout.write(json.dumps({**report.model_dump(mode="json"), "first_targets": first}) + "\n")

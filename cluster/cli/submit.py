@@ -9,7 +9,16 @@ import typer
 
 from giornata.cluster.batch.progress import Reporter, choose_reporter
 from giornata.cluster.cli.exits import CommandRefused, Exit, code_of_state
-from giornata.cluster.cli.options import AsJson, EndpointUrl, Job, TokenFile, Url, load_spec_at, reached, verb
+from giornata.cluster.cli.options import (
+    AsJson,
+    EndpointUrl,
+    Job,
+    TokenFile,
+    Url,
+    command_app,
+    connect_api,
+    load_spec_at,
+)
 from giornata.cluster.cli.output import write_json
 from giornata.cluster.cli.run import show as show_plan
 from giornata.cluster.errors import ServiceError
@@ -18,7 +27,7 @@ from giornata.cluster.service.client import AWAY_S, may_pass
 from giornata.cluster.service.rates import moment
 from giornata.cluster.service.schemas.jobs import JobView
 
-watch_app, wait_app = verb(), verb()
+watch_app, wait_app = command_app(), command_app()
 LOOK_S = 1.0
 Timeout = Annotated[float | None, typer.Option("--timeout", min=0, help="seconds; then exit 101")]
 
@@ -26,11 +35,11 @@ Timeout = Annotated[float | None, typer.Option("--timeout", min=0, help="seconds
 @watch_app.command()
 def watch(job: Job, url: Url = None, token_file: TokenFile = None, as_json: AsJson = False) -> None:
     """Follow a job until it ends."""
-    with reached(url, token_file) as verbs:
+    with connect_api(url, token_file) as api:
         reporter = choose_reporter(sys.stdout, as_json=as_json)
-        last = verbs.job(job).line
+        last = api.job(job).summary
         since = time.monotonic()
-        for last in verbs.follow(job):
+        for last in api.follow(job):
             reporter.show(moment(last, elapsed_s=time.monotonic() - since, listed=last.listed))
         reporter.finish(moment(last, elapsed_s=time.monotonic() - since, listed=True))
     raise typer.Exit(code_of_state(last.state, last.reason))
@@ -45,13 +54,13 @@ def wait(
     as_json: AsJson = False,
 ) -> None:
     """Wait for a job; the exit code says how it ended."""
-    with reached(url, token_file) as verbs:
-        view = await_end(verbs, job, timeout_s=timeout_s)
-    tell_end(view, as_json=as_json)
+    with connect_api(url, token_file) as api:
+        view = await_end(api, job, timeout_s=timeout_s)
+    print_end(view, as_json=as_json)
 
 
 def await_end(
-    verbs: JobApi, job_id: str, *, timeout_s: float | None, reporter: Reporter | None = None
+    api: JobApi, job_id: str, *, timeout_s: float | None, reporter: Reporter | None = None
 ) -> JobView:
     """The job when it has ended. Raises `CommandRefused` with `NOT_FINISHED` when that takes too long."""
     since = time.monotonic()
@@ -59,7 +68,7 @@ def await_end(
     while True:
         now = time.monotonic()
         try:
-            view = verbs.job(job_id).line
+            view = api.job(job_id).summary
             seen_at = now
         except ServiceError as error:
             if seen_at is None or now - seen_at > AWAY_S or not may_pass(error):
@@ -76,8 +85,8 @@ def await_end(
         time.sleep(LOOK_S if timeout_s is None else min(LOOK_S, max(0.0, timeout_s - (now - since))))
 
 
-def tell_end(job: JobView, *, as_json: bool) -> None:
-    """The last words about a job that was waited for; ends by `typer.Exit`."""
+def print_end(job: JobView, *, as_json: bool) -> None:
+    """Print how a job that was waited for ended; raises `typer.Exit`."""
     if as_json:
         write_json(job)
     else:
@@ -86,7 +95,7 @@ def tell_end(job: JobView, *, as_json: bool) -> None:
     raise typer.Exit(code_of_state(job.state, job.reason))
 
 
-app = verb()
+app = command_app()
 
 
 @app.command()
@@ -105,12 +114,12 @@ def submit(
 ) -> None:
     """Hand a batch to the service; its relative paths start from the folder of SPEC."""
     spec, base = load_spec_at(spec_path, endpoint_url), spec_path.absolute().parent
-    with reached(url, token_file, needs_service=not dry_run) as verbs:
+    with connect_api(url, token_file, needs_service=not dry_run) as api:
         if dry_run:
-            report = verbs.plan(spec, base=base)
+            report = api.plan(spec, base=base)
             write_json(report) if as_json else show_plan(report, [])
             return
-        submitted = verbs.submit(
+        submitted = api.submit(
             spec, base=base, client_token=client_token, priority=priority, max_workers=max_workers
         )
         job_id = submitted.job.job_id
@@ -121,5 +130,5 @@ def submit(
             sys.stdout.write(job_id + "\n")
             sys.stdout.flush()
         reporter = None if as_json else choose_reporter(sys.stderr)
-        ended = await_end(verbs, job_id, timeout_s=timeout_s, reporter=reporter)
-    tell_end(ended, as_json=as_json)
+        ended = await_end(api, job_id, timeout_s=timeout_s, reporter=reporter)
+    print_end(ended, as_json=as_json)

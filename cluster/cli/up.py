@@ -14,12 +14,12 @@ from giornata.cluster.app import create_app
 from giornata.cluster.batch.catalog import InstalledStyles, user_library
 from giornata.cluster.batch.run import StopFlag
 from giornata.cluster.batch.session import managing
-from giornata.cluster.cli.options import HOST, PORT, MemoryLimit, TokenFile, verb
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.cli.options import HOST, PORT, MemoryLimit, TokenFile, command_app
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.cluster.ray_runtime import actors
 from giornata.cluster.service.auth import Access, choose_access
 from giornata.cluster.service.leader import LeaderElection, Manifests
-from giornata.cluster.service.local import database_place, desk_on
+from giornata.cluster.service.local import database_location, job_service_on
 from giornata.cluster.service.metrics import Metrics
 from giornata.cluster.service.server import Server
 from giornata.cluster.service.webhooks import ALLOW_VARIABLE, SECRET_VARIABLE, Outbox, TargetRule
@@ -29,7 +29,7 @@ from giornata.jobs.model.ports import Both
 from giornata.jobs.store.store import JobStore
 from giornata.workers.storage.publisher import new_publisher
 
-app = verb()
+app = command_app()
 RAY_URL_VARIABLE, GRAFANA_URL_VARIABLE = "GIORNATA_RAY_URL", "GIORNATA_GRAFANA_URL"
 
 
@@ -58,26 +58,26 @@ def up(
         Machine.detect(), workers=workers, memory_bytes=memory, address=address, dashboard=ray_dashboard
     )
     settings.home.mkdir(parents=True, exist_ok=True)
-    with JobStore(database_place(settings.home, database)) as store:
-        stand(store, settings, access=access, rule=rule, host=host, port=port)
+    with JobStore(database_location(settings.home, database)) as store:
+        serve(store, settings, access=access, rule=rule, host=host, port=port)
 
 
-def stand(
+def serve(
     store: JobStore, settings: ClusterSettings, *, access: Access, rule: TargetRule, host: str, port: int
 ) -> None:
     """Serve a store until a signal. Raises `UnsafeService`, `ClusterError`, `StoreUnavailable`."""
     stop, metrics, links = StopFlag(), Metrics(), Links()
     out = sys.stderr  # the session takes standard output away from everyone while Ray is up
-    standing = LeaderElection(
+    election = LeaderElection(
         store.manager_lock(),
         lambda: managed(store, settings, stop, rule=rule, metrics=metrics, links=links),
-        tell=lambda role, message: say(out, message),
+        announce=lambda role, message: say(out, message),
     )
-    desk = desk_on(store, role=standing.role, scratch=settings.scratch)
-    web = create_app(desk, access=access, around=around(settings, links), metrics=metrics)
+    job_service = job_service_on(store, role=election.role, scratch=settings.scratch)
+    web = create_app(job_service, access=access, page_context=page_context(settings, links), metrics=metrics)
     with stop.installed(), Server(web, host=host, port=port) as server:
         say(out, f"listening on {server.url}{'' if access.needs_token else ', for this machine only'}")
-        standing.run(stop)
+        election.run(stop)
     say(out, "stopped; nothing is lost")
 
 
@@ -88,7 +88,7 @@ class Links:
     ray_url: str = ""
 
 
-def around(
+def page_context(
     settings: ClusterSettings, links: Links, environment: Mapping[str, str] = os.environ
 ) -> PageContext:
     """The dashboard's page context: folders, library and links of this service."""

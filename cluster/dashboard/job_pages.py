@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from giornata.cluster.dashboard.output_routes import is_kept
-from giornata.cluster.dashboard.templating import page
+from giornata.cluster.dashboard.templating import render_page
 from giornata.cluster.dashboard.zoom_files import zoom_file
 from giornata.cluster.reporting.html import spec_words
-from giornata.cluster.service.dependencies import After, Asked, ItemId, JobId, Limit
+from giornata.cluster.service.dependencies import After, ItemId, JobId, JobServiceDep, Limit
 from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.cluster.service.validation import NAME
@@ -52,10 +52,10 @@ class FailureCause:
     kind: str
     count: int
     looked_into: int
-    words: tuple[FailureGroup, ...]
+    groups: tuple[FailureGroup, ...]
 
 
-def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
+def group_failures(store: JobStore, job_id: str) -> list[FailureCause]:
     """The failures of a job by cause, the most frequent first. Raises `UnknownJob`."""
     counts = store.items.lost_by_class(job_id)
     lost = [state for state in ItemState if state.is_lost]
@@ -66,14 +66,14 @@ def causes_of(store: JobStore, job_id: str) -> list[FailureCause]:
         items = [item for item in items if kind or item.outcome_class is None]
         groups: dict[str, FailureGroup] = {}
         for item in items:
-            key = fingerprint(item)
+            key = reason_pattern(item)
             groups.setdefault(key, FailureGroup(key)).add(item)
         ordered = sorted(groups.values(), key=lambda group: -group.count)[:REASONS]
         causes.append(FailureCause(kind or "other", count, len(items), tuple(ordered)))
     return causes
 
 
-def fingerprint(item: ItemRecord) -> str:
+def reason_pattern(item: ItemRecord) -> str:
     """The reason an item failed, without the names that are its own."""
     reason = item.reason
     for path, word in ((item.source, "<source>"), (item.target, "<target>")):
@@ -96,9 +96,9 @@ def neighbours(store: JobStore, item: ItemView) -> tuple[str | None, str | None]
     return before, after[0].item_id if after else None
 
 
-def spec_text(desk: JobService, job_id: str) -> str:
+def spec_text(job_service: JobService, job_id: str) -> str:
     """The spec of a job as text."""
-    return spec_words(desk.job(job_id).spec)
+    return spec_words(job_service.job(job_id).spec)
 
 
 router = APIRouter(include_in_schema=False)
@@ -110,45 +110,49 @@ Name = Annotated[str | None, Query(pattern=NAME)]
 
 
 @router.get("/")
-def jobs(request: Request, desk: Asked, state: Annotated[list[JobState] | None, Query()] = None) -> Response:
+def jobs(
+    request: Request, job_service: JobServiceDep, state: Annotated[list[JobState] | None, Query()] = None
+) -> Response:
     """The list of jobs."""
-    job_page = desk.jobs(states=state, limit=JOBS)
-    return page(request, "jobs.html", here="jobs", jobs=job_page, chosen=state or [], now=time.time())
+    job_page = job_service.jobs(states=state, limit=JOBS)
+    return render_page(request, "jobs.html", here="jobs", jobs=job_page, chosen=state or [], now=time.time())
 
 
 @router.get("/rows/{job_id}")
-def row(request: Request, job_id: JobId, desk: Asked) -> Response:
+def row(request: Request, job_id: JobId, job_service: JobServiceDep) -> Response:
     """One line of the list, for a page that is open when the job comes."""
-    return page(request, "job_row.html", job=desk.job(job_id), now=time.time())
+    return render_page(request, "job_row.html", job=job_service.job(job_id), now=time.time())
 
 
 @router.get("/rows/jobs/{job_id}/items")
 def item_rows(
     request: Request,
     job_id: JobId,
-    desk: Asked,
+    job_service: JobServiceDep,
     state: States = None,
     kind: Classes = None,
     after: After = None,
     limit: Limit = ITEMS,
 ) -> Response:
     """Some lines of a job's items; a header says how to go on."""
-    item_page = desk.items(job_id, states=state, classes=kind, after=after, limit=limit)
-    answer = page(request, "items_rows.html", items=item_page)
+    item_page = job_service.items(job_id, states=state, classes=kind, after=after, limit=limit)
+    answer = render_page(request, "items_rows.html", items=item_page)
     answer.headers["x-next"] = item_page.next or ""
     return answer
 
 
 @router.get("/jobs/{job_id}")
-def job(request: Request, job_id: JobId, desk: Asked, state: States = None, kind: Classes = None) -> Response:
+def job(
+    request: Request, job_id: JobId, job_service: JobServiceDep, state: States = None, kind: Classes = None
+) -> Response:
     """One job: its numbers, its mosaic and its items."""
-    return page(
+    return render_page(
         request,
         "job.html",
         here="jobs",
-        job=desk.job(job_id),
-        spec=spec_text(desk, job_id),
-        items=desk.items(job_id, states=state, classes=kind, limit=ITEMS),
+        job=job_service.job(job_id),
+        spec=spec_text(job_service, job_id),
+        items=job_service.items(job_id, states=state, classes=kind, limit=ITEMS),
         chosen=state or [],
         kinds=kind or [],
         now=time.time(),
@@ -156,17 +160,17 @@ def job(request: Request, job_id: JobId, desk: Asked, state: States = None, kind
 
 
 @router.get("/jobs/{job_id}/items/{item_id}")
-def image(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Response:
+def image(request: Request, job_id: JobId, item_id: ItemId, job_service: JobServiceDep) -> Response:
     """One image: before and after, its tiles, its attempts."""
-    item = desk.item(job_id, item_id)
-    before, after = neighbours(desk.store, item)
-    return page(
+    item = job_service.item(job_id, item_id)
+    before, after = neighbours(job_service.store, item)
+    return render_page(
         request,
         "image.html",
         here="jobs",
-        job=desk.job(job_id),
+        job=job_service.job(job_id),
         item=item,
-        attempts=desk.attempts(job_id, item_id).attempts,
+        attempts=job_service.attempts(job_id, item_id).attempts,
         before=before,
         after=after,
         folder=zoom_file(Path(item.target)) if item.state is ItemState.DONE else "",
@@ -175,31 +179,40 @@ def image(request: Request, job_id: JobId, item_id: ItemId, desk: Asked) -> Resp
 
 
 @router.get("/failures")
-def failures(request: Request, desk: Asked, job: Name = None) -> Response:
+def failures(request: Request, job_service: JobServiceDep, job: Name = None) -> Response:
     """Failures by cause, in one job or in the newest ones."""
-    chosen = [desk.job(job)] if job else [view for view in desk.jobs(limit=LOOKED_AT).jobs if view.lost]
-    causes = [(view, causes_of(desk.store, view.job_id)) for view in chosen if view.lost]
-    return page(request, "failures.html", here="failures", found=causes, job=job)
+    chosen = (
+        [job_service.job(job)]
+        if job
+        else [view for view in job_service.jobs(limit=LOOKED_AT).jobs if view.lost]
+    )
+    causes = [(view, group_failures(job_service.store, view.job_id)) for view in chosen if view.lost]
+    return render_page(request, "failures.html", here="failures", found=causes, job=job)
 
 
 @router.get("/workers")
-def workers(request: Request, desk: Asked) -> Response:
+def workers(request: Request, job_service: JobServiceDep) -> Response:
     """The workers, and what keeps work from them."""
-    return page(request, "workers.html", here="workers", list=desk.workers(), now=time.time())
+    return render_page(request, "workers.html", here="workers", list=job_service.workers(), now=time.time())
 
 
 @router.get("/rows/workers/all")
-def worker_rows(request: Request, desk: Asked) -> Response:
+def worker_rows(request: Request, job_service: JobServiceDep) -> Response:
     """The lines of the workers' page, as they are now."""
-    return page(request, "worker_rows.html", list=desk.workers(), now=time.time())
+    return render_page(request, "worker_rows.html", list=job_service.workers(), now=time.time())
 
 
 @router.get("/events")
 def events(
-    request: Request, desk: Asked, job: Name = None, before: Annotated[int | None, Query(ge=1)] = None
+    request: Request,
+    job_service: JobServiceDep,
+    job: Name = None,
+    before: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """The page of events, the newest first."""
     if job is not None:
-        desk.job(job)
-    records = desk.store.events.last(job_id=job, before=before, limit=EVENTS)
-    return page(request, "events.html", here="events", events=records, job=job, more=len(records) == EVENTS)
+        job_service.job(job)
+    records = job_service.store.events.last(job_id=job, before=before, limit=EVENTS)
+    return render_page(
+        request, "events.html", here="events", events=records, job=job, more=len(records) == EVENTS
+    )

@@ -1,4 +1,4 @@
-"""What is known of the tiles of a large picture while it is being painted: its plan, and which are there."""
+"""A large image while it is being painted: its plan of tiles, and which of them are there."""
 
 import io
 import json
@@ -17,7 +17,7 @@ SIDE_PX = 1400
 
 @dataclass(frozen=True)
 class LiveImage:
-    """A picture at work: its size, its plan of tiles, and the painted tiles in order of arrival."""
+    """An image at work: its size, its plan of tiles, and the painted tiles in order of arrival."""
 
     folder: Path
     width: int
@@ -36,14 +36,14 @@ class LiveImage:
         """How many tiles lie below each other."""
         return -(-self.height // self.core_px)
 
-    def told(self) -> dict[str, Any]:
-        """For pages: the plan, and each tile with its worker."""
+    def describe(self) -> dict[str, Any]:
+        """The JSON that pages read: the plan, and each tile with its worker."""
         tiles = [tile.model_dump() for tile in self.done]
         size = {"width": self.width, "height": self.height}
         return {**size, "columns": self.columns, "rows": self.rows, "core_px": self.core_px, "done": tiles}
 
-    def picture(self) -> bytes:
-        """The picture as painted so far, WebP, transparent where it is unpainted."""
+    def webp(self) -> bytes:
+        """The image as painted so far, WebP, transparent where it is unpainted."""
         canvas = np.load(self.folder / "canvas.npy", mmap_mode="r")
         step = max(1, -(-max(self.width, self.height) // SIDE_PX))
         small = np.array(canvas[::step, ::step])
@@ -54,9 +54,9 @@ class LiveImage:
         alpha = np.zeros(small.shape[:2], np.uint8)
         shared = np.zeros(small.shape[:2], bool)
         for index in range(1, self.rows):
-            shared[self._shared(index, self.height, self.rows, step)] = True
+            shared[self._overlap_at(index, self.height, self.rows, step)] = True
         for index in range(1, self.columns):
-            shared[:, self._shared(index, self.width, self.columns, step)] = True
+            shared[:, self._overlap_at(index, self.width, self.columns, step)] = True
         for tile in self.done:
             row, column = divmod(tile.index, self.columns)
             top, bottom = (self.height * at // self.rows // step for at in (row, row + 1))
@@ -67,14 +67,14 @@ class LiveImage:
         Image.fromarray(np.dstack([small, alpha]), "RGBA").save(written, "WEBP", quality=80)
         return written.getvalue()
 
-    def _shared(self, index: int, length: int, count: int, step: int) -> slice:
-        """The overlap of two tiles at a cut, in px of a picture that is `step` times smaller."""
+    def _overlap_at(self, index: int, length: int, count: int, step: int) -> slice:
+        """The overlap of two tiles at a cut, in px of an image that is `step` times smaller."""
         cut = length * index // count
         return slice((cut - self.overlap_px // 2) // step, -(-(cut + self.overlap_px // 2) // step) + 1)
 
 
-def growth_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> LiveImage | None:
-    """The large picture that is being painted for an item on this machine; None without one."""
+def live_image_of(scratch: Path | None, item_id: str, *, overlap_px: int) -> LiveImage | None:
+    """The large image that is being painted for an item on this machine; None without one."""
     if scratch is None or not item_id.isalnum():
         return None
     for record in (scratch / PICTURES).glob(f"{item_id}-*/prepared.json"):

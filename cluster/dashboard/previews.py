@@ -1,4 +1,4 @@
-"""`Previews`: small JPEGs of pictures in a bounded folder, made one by one in the decoding process."""
+"""`Previews`: small JPEGs of images in a bounded folder, made one by one in the decoding process."""
 
 import hashlib
 import secrets
@@ -22,7 +22,7 @@ from giornata.workers.storage.router import StorageRouter
 
 MOST_BYTES = 512 * 1024**2
 FETCHED_BYTES = 256 * 1024**2  # of one object; a larger one is not fetched for a preview
-WAITING = 96  # pictures in line; older wishes are dropped, an open page asks again
+WAITING = 96  # requests in the queue; older ones are dropped, an open page asks again
 
 
 class PreviewSize(StrEnum):
@@ -39,8 +39,8 @@ class PreviewSize(StrEnum):
 
 
 @dataclass(frozen=True)
-class Far:
-    """A picture in a bucket, or one of `tiles` in a folder or zip; `mark` changes when its bytes do."""
+class RemoteImage:
+    """An image in a bucket, or one of `tiles` in a folder or zip; `mark` changes when its bytes do."""
 
     name: str
     mark: str
@@ -48,7 +48,8 @@ class Far:
     tiles: bool = False
 
 
-Wish = tuple[Path | Far, int | None, int]
+PreviewRequest = tuple[Path | RemoteImage, int | None, int]  # the image, its page, the side in px
+Queue = WorkQueue[PreviewRequest]
 
 
 class Previews:
@@ -57,63 +58,61 @@ class Previews:
     def __init__(
         self,
         folder: Path,
-        places: StorageRouter | None = None,
+        stores: StorageRouter | None = None,
         *,
         most_bytes: int = MOST_BYTES,
         waiting: int = WAITING,
     ) -> None:
         self._kept = BoundedFolder(folder, most_bytes=most_bytes)
-        self._places = places or StorageRouter()
-        self.line: WorkQueue[Wish] = WorkQueue(self._making, waiting=waiting)
+        self._stores = stores or StorageRouter()
+        self.queue: Queue = WorkQueue(self._making, waiting=waiting)
         # Of its own: a bucket that does not answer keeps nobody waiting for what lies on disk.
-        self.far_line: WorkQueue[Wish] = WorkQueue(self._making, waiting=waiting)
+        self.remote_queue: Queue = WorkQueue(self._making, waiting=waiting)
 
-    def ask(self, picture: Path | Far, size: PreviewSize, *, page: int | None = None) -> "Future[Path]":
+    def ask(self, image: Path | RemoteImage, size: PreviewSize, *, page: int | None = None) -> "Future[Path]":
         """The file of a preview, now or later; of several pages the first, or full-size `page` from 0.
 
-        A wish that is dropped is cancelled. The future raises `PreviewUnavailable` for what cannot be shown.
+        A request that is dropped is cancelled. The future raises `PreviewUnavailable` for what has none.
         """
-        if isinstance(picture, Far):
-            identity = (
-                f"{picture.storage.endpoint_url}\n{picture.name}\n{picture.mark}\n{page}\n{size.side_px}"
-            )
-            return self._asked(self.far_line, identity, (picture, page, size.side_px))
+        if isinstance(image, RemoteImage):
+            identity = f"{image.storage.endpoint_url}\n{image.name}\n{image.mark}\n{page}\n{size.side_px}"
+            return self._asked(self.remote_queue, identity, (image, page, size.side_px))
         try:
-            facts = picture.stat()
+            facts = image.stat()
         except (OSError, ValueError):
             nothing: Future[Path] = Future()
-            nothing.set_exception(PreviewUnavailable(str(picture)))
+            nothing.set_exception(PreviewUnavailable(str(image)))
             return nothing
-        identity = f"{picture}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
-        return self._asked(self.line, identity, (picture, page, size.side_px))
+        identity = f"{image}\n{facts.st_mtime_ns}\n{facts.st_size}\n{page}\n{size.side_px}"
+        return self._asked(self.queue, identity, (image, page, size.side_px))
 
     @property
     def dropped(self) -> int:
-        """How many wishes newer ones have pushed out."""
-        return self.line.dropped + self.far_line.dropped
+        """How many requests newer ones have pushed out."""
+        return self.queue.dropped + self.remote_queue.dropped
 
     def close(self) -> None:
         """End the threads and the decoding processes."""
-        self.line.close()
-        self.far_line.close()
+        self.queue.close()
+        self.remote_queue.close()
 
-    def _asked(self, line: WorkQueue[Wish], identity: str, wish: Wish) -> "Future[Path]":
+    def _asked(self, queue: Queue, identity: str, request: PreviewRequest) -> "Future[Path]":
         key = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:40]
-        return self._kept.found(key) or line.ask(self._kept.place(key), wish)
+        return self._kept.lookup(key) or queue.ask(self._kept.path_of(key), request)
 
     @contextmanager
-    def _making(self) -> Iterator[Maker[Wish]]:
+    def _making(self) -> Iterator[Maker[PreviewRequest]]:
         with Sandbox(Limits()) as sandbox:
-            yield lambda target, wish: self._make(sandbox, target, *wish)
+            yield lambda target, request: self._make(sandbox, target, *request)
 
     def _make(
-        self, sandbox: Sandbox, target: Path, picture: Path | Far, page: int | None, side_px: int
+        self, sandbox: Sandbox, target: Path, image: Path | RemoteImage, page: int | None, side_px: int
     ) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(6)}.part")
         fetched = temporary.with_suffix(".fetched")
         try:
-            path = self._fetched(picture, fetched, page, side_px) if isinstance(picture, Far) else picture
+            path = self._fetched(image, fetched, page, side_px) if isinstance(image, RemoteImage) else image
             pages = Pages.FIRST if page is None else Pages.ALL
             reading = DecodeOptions(pages=pages, page=page, level_px=side_px)
             sandbox.thumbnail(path, temporary, side_px=side_px, reading=reading)
@@ -128,39 +127,39 @@ class Previews:
             fetched.unlink(missing_ok=True)
             temporary.unlink(missing_ok=True)
 
-    def _fetched(self, picture: Far, path: Path, page: int | None, side_px: int) -> Path:
+    def _fetched(self, image: RemoteImage, path: Path, page: int | None, side_px: int) -> Path:
         """The object as a file, of a pyramid the level that is shown; the rest of that file is holes.
 
         Raises `PreviewUnavailable`, which is not remembered: the bucket may answer next time.
         """
         try:
-            place = self._places.at(picture.name, picture.storage)
-            if picture.tiles:
-                small = small_copy(place, picture.name, side_px=side_px)
+            store = self._stores.at(image.name, image.storage)
+            if image.tiles:
+                small = small_copy(store, image.name, side_px=side_px)
                 if small is None:
-                    raise PreviewUnavailable(picture.name)
+                    raise PreviewUnavailable(image.name)
                 path.write_bytes(small)
                 return path
-            info = place.head(picture.name)
+            info = store.stat(image.name)
             if info is None:
-                raise PreviewUnavailable(picture.name)
-            with PartialFile(place, info, path) as copy:
+                raise PreviewUnavailable(image.name)
+            with PartialFile(store, info, path) as copy:
                 if copy_level(
                     copy,
                     page=page or 0,
                     side_px=side_px,
                     most_bytes=FETCHED_BYTES,
-                    source=picture.name,
+                    source=image.name,
                 ):
                     return path
             if info.bytes > FETCHED_BYTES:
-                raise PreviewUnavailable(picture.name)
-            place.fetch(picture.name, path, stamp=info.stamp, version=info.version)
+                raise PreviewUnavailable(image.name)
+            store.download(image.name, path, fingerprint=info.fingerprint, version=info.version)
         except (StorageError, OSError) as error:
             raise PreviewUnavailable(str(error)) from error
         return path
 
 
-def previews_in(home: Path | None, places: StorageRouter) -> Previews | None:
+def previews_in(home: Path | None, stores: StorageRouter) -> Previews | None:
     """The previews of a service whose state lives in `home`."""
-    return None if home is None else Previews(home / "previews", places)
+    return None if home is None else Previews(home / "previews", stores)

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from giornata.cluster.dashboard.templating import page
-from giornata.cluster.service.auth import COOKIE, LASTS_S, Access, SignedIn
+from giornata.cluster.dashboard.app_services import ServicesDep
+from giornata.cluster.dashboard.templating import render_page
+from giornata.cluster.service.auth import COOKIE, LASTS_S, SignedIn
 from giornata.cluster.service.problems import JsonText, problem
-from giornata.cluster.service.rates import Turns
 from giornata.cluster.service.schemas.base import View
 
 router = APIRouter(include_in_schema=False)
@@ -25,19 +25,17 @@ class SignIn(View):
 @router.get("/login")
 def login(request: Request, next: Annotated[str, Query(max_length=2000)] = "/") -> Response:
     """Ask for a token."""
-    return page(request, "login.html", next=inside(next))
+    return render_page(request, "login.html", next=inside(next))
 
 
 @router.post("/login")
-def sign_in(order: SignIn, request: Request) -> Response:
+def sign_in(order: SignIn, request: Request, services: ServicesDep) -> Response:
     """A cookie for a token that somebody has."""
-    access: Access = request.app.state.access
-    turns: Turns = request.app.state.sign_ins
-    if turns.are_used_up():
+    if services.sign_ins.is_exhausted():
         return problem(429, "too_many_tries", "too many wrong tokens, needed a minute's patience")
-    cookie = access.sign_in(order.token.strip(), now=time.time())
+    cookie = services.access.sign_in(order.token.strip(), now=time.time())
     if cookie is None:
-        turns.take()
+        services.sign_ins.count()
         return problem(401, "unauthorized", "nobody has this token")
     answer = JsonText({"signed_in": True})
     answer.set_cookie(

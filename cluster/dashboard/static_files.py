@@ -9,6 +9,8 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from giornata.cluster.dashboard.app_services import ServicesDep
+
 HERE = Path(__file__).resolve().parent
 OWN, VENDOR = HERE / "static", HERE / "vendor"
 KINDS = {
@@ -44,7 +46,7 @@ class StaticFiles:
 
 
 @cache
-def shelf() -> StaticFiles:
+def static_files() -> StaticFiles:
     """The static files that are installed."""
     files = {
         path.name: path.read_bytes()
@@ -72,10 +74,13 @@ KEPT = "public, max-age=31536000, immutable"
 @router.get("/static/{mark}/{name}")
 def static(mark: str, name: str, request: Request) -> Response:
     """One of our own files; its address changes when any of them does."""
-    file = shelf().files.get(name)
+    file = static_files().files.get(name)
     if file is None:
         raise HTTPException(404, "no such file")
-    headers = {"cache-control": KEPT if mark == shelf().mark else "no-store", "vary": "accept-encoding"}
+    headers = {
+        "cache-control": KEPT if mark == static_files().mark else "no-store",
+        "vary": "accept-encoding",
+    }
     if file.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.packed, media_type=file.kind, headers={**headers, "content-encoding": "gzip"})
     return Response(file.data, media_type=file.kind, headers=headers)
@@ -85,11 +90,11 @@ def static(mark: str, name: str, request: Request) -> Response:
 @router.get("/favicon.svg")
 def icon() -> Response:
     """The mark of the house."""
-    file = shelf().files["mark.svg"]
+    file = static_files().files["mark.svg"]
     return Response(file.data, media_type=file.kind, headers={"cache-control": "public, max-age=86400"})
 
 
 @router.get("/metrics")
-def metrics(request: Request) -> Response:
+def metrics(services: ServicesDep) -> Response:
     """Prometheus' series; a scraper brings a viewer's token."""
-    return Response(request.app.state.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+    return Response(services.metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})

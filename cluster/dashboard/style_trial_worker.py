@@ -1,4 +1,4 @@
-"""The process that tries styles: one small picture per line of standard input, at the back of the queue."""
+"""The process that tries styles: one small image per line of standard input, at the back of the queue."""
 
 import json
 import os

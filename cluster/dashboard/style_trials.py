@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 import giornata
+from giornata.atomic_file import atomic_write
 from giornata.cluster.dashboard.work_queue import BoundedFolder, Maker, PreviewUnavailable, WorkQueue
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskUniversal
@@ -30,7 +31,7 @@ from giornata.workers.errors import RenderError
 from giornata.workers.settings import RenderSettings
 
 SIDE_PX = 640  # of what styles are tried on
-THUMB_PX = 320  # the same for the small pictures of a page that shows every style
+THUMB_PX = 320  # the same for the small images of a page that shows every style
 MOST_BYTES = 128 * 1024**2
 WAITING = 24  # a page of styles at once; somebody who moves a slider goes first
 DEADLINE_S = 120.0  # the first one imports torch on a busy machine
@@ -40,9 +41,9 @@ UPLOAD_PIXELS = 120_000_000
 
 @dataclass(frozen=True)
 class StyleTrial:
-    """A small picture and its style: a mix of styles by name, or the style of another picture."""
+    """A small image and its style: a mix of styles by name, or the style of another image."""
 
-    picture: Path
+    image: Path
     mix: tuple[tuple[str, float], ...]
     strength: float
     style: Path | None = None
@@ -55,7 +56,7 @@ class StyleTrials:
         self._folder, self.library = folder, library
         self._kept = BoundedFolder(folder / "trials", most_bytes=MOST_BYTES)
         self._samples = BoundedFolder(folder / "samples", most_bytes=MOST_BYTES // 4)
-        self.line: WorkQueue[StyleTrial] = WorkQueue(self._making, waiting=WAITING)
+        self.queue: WorkQueue[StyleTrial] = WorkQueue(self._making, waiting=WAITING)
 
     def ask(self, trial: StyleTrial) -> "Future[Path]":
         """A future of the styled image; it raises `PreviewUnavailable` for what cannot be done."""
@@ -64,22 +65,22 @@ class StyleTrials:
         if trial.style or any(card.engine is EngineName.UNIVERSAL for card in cards):
             versions.append(load_network_card().sha256)
         style = trial.style.name if trial.style else ""
-        identity = repr((trial.picture.name, trial.mix, style, round(trial.strength, 3), versions))
+        identity = repr((trial.image.name, trial.mix, style, round(trial.strength, 3), versions))
         key = hashlib.sha256(identity.encode()).hexdigest()[:40]
-        return self._kept.found(key) or self.line.ask(self._kept.place(key), trial)
+        return self._kept.lookup(key) or self.queue.ask(self._kept.path_of(key), trial)
 
     def sample(self, key: str) -> Path | None:
-        """An uploaded picture; None when it is not kept."""
-        place = self._samples.place(key)
-        return place if key.isalnum() and place.is_file() else None
+        """An uploaded image; None when it is not kept."""
+        path = self._samples.path_of(key)
+        return path if key.isalnum() and path.is_file() else None
 
     def take(self, data: bytes) -> str:
-        """Keep an uploaded picture, small; its key. Raises `Rejected` for what is no picture we can read.
+        """Keep an uploaded image, small; its key. Raises `Rejected` for what is no image we can read.
 
         It is opened in the decoding process only, and what is kept is written there anew.
         """
         key = secrets.token_hex(16)
-        target = self._samples.place(key)
+        target = self._samples.path_of(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         given = target.with_suffix(".upload")
         try:
@@ -100,27 +101,25 @@ class StyleTrials:
         if not target.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             source = Path(skimage.data.__file__).parent / "coffee.png"
-            temporary = target.with_name(f".{secrets.token_hex(6)}.part")
-            with Sandbox() as sandbox:
-                sandbox.thumbnail(source, temporary, side_px=side_px)
-            temporary.replace(target)
+            with Sandbox() as sandbox, atomic_write(target) as part:
+                sandbox.thumbnail(source, part, side_px=side_px)
         return target
 
     def close(self) -> None:
         """End the process."""
-        self.line.close()
+        self.queue.close()
 
     @contextmanager
     def _making(self) -> Iterator[Maker[StyleTrial]]:
-        with TrialProcess(self._folder / "scratch", self.library.own_folders) as easel:
-            yield lambda target, trial: self._make(easel, target, trial)
+        with TrialProcess(self._folder / "scratch", self.library.own_folders) as trial_process:
+            yield lambda target, trial: self._make(trial_process, target, trial)
 
-    def _make(self, easel: "TrialProcess", target: Path, trial: StyleTrial) -> None:
+    def _make(self, trial_process: "TrialProcess", target: Path, trial: StyleTrial) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{secrets.token_hex(6)}.part.jpg")
         task = RenderTask(
             item_id=target.stem,
-            source=str(trial.picture),
+            source=str(trial.image),
             target=str(temporary),
             style_label="trial",
             engine=EngineKind.UNIVERSAL if trial.style else EngineKind.FEEDFORWARD,
@@ -131,7 +130,7 @@ class StyleTrials:
             sidecar=False,
         )
         try:
-            easel.paint(task, temporary)
+            trial_process.paint(task, temporary)
             self._kept.count(temporary.stat().st_size)
             temporary.replace(target)
         finally:
@@ -140,7 +139,7 @@ class StyleTrials:
 
 
 class TrialProcess:
-    """A child process with a renderer, started by the first picture; belongs to one thread."""
+    """A child process with a renderer, started by the first image; belongs to one thread."""
 
     def __init__(self, scratch: Path, folders: tuple[Path, ...]) -> None:
         self._settings = RenderSettings(scratch=scratch, style_folders=folders, memory_bytes=MEMORY_BYTES)
@@ -201,8 +200,8 @@ class TrialProcess:
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 
-def studio_in(home: Path | None, library: Library | None) -> StyleTrials | None:
-    """The studio of a service whose state lives in `home`."""
+def style_trials_in(home: Path | None, library: Library | None) -> StyleTrials | None:
+    """The style trials of a service whose state lives in `home`; None without one, or without a library."""
     return None if home is None or library is None else StyleTrials(home / "studio", library)
 
 

@@ -7,10 +7,11 @@ import yaml
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from giornata.cluster.dashboard.app_services import ServicesDep
 from giornata.cluster.dashboard.style_trials import StyleTrials
-from giornata.cluster.dashboard.templating import page
+from giornata.cluster.dashboard.templating import render_page
 from giornata.cluster.service.api import PRIORITY
-from giornata.cluster.service.dependencies import Asked
+from giornata.cluster.service.dependencies import JobServiceDep
 from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.problems import JsonText
 from giornata.cluster.service.schemas.base import View
@@ -34,42 +35,42 @@ class WrittenOrder(View):
 @router.get("/submit")
 def form(
     request: Request,
-    desk: Asked,
+    services: ServicesDep,
+    job_service: JobServiceDep,
     clone: Annotated[str | None, Query(pattern=NAME)] = None,
     mix: Annotated[str, Query(max_length=600)] = "",
     strength: Annotated[float, Query(ge=0, le=1)] = 1.0,
 ) -> Response:
     """The form, empty or with the spec of an earlier job."""
-    source = desk.job(clone) if clone else None
-    studio: StyleTrials | None = request.app.state.studio
+    source = job_service.job(clone) if clone else None
     text = "" if source is None else _words(source.spec)
-    return page(
+    return render_page(
         request,
         "submit.html",
         here="submit",
         source=source,
         text=text,
-        groups=_by_artist(studio, desk),
-        pictured=studio is not None,
+        groups=_by_artist(services.style_trials, job_service),
+        pictured=services.style_trials is not None,
         mix=mix,
         strength=strength,
     )
 
 
-def _by_artist(studio: StyleTrials | None, desk: JobService) -> list[tuple[str, list[str]]]:
+def _by_artist(style_trials: StyleTrials | None, job_service: JobService) -> list[tuple[str, list[str]]]:
     """Names of styles under their artists; all under none where only names are known."""
-    if studio is None:
-        return [("", sorted(desk.styles.names()))]
-    return [(artist, [card.name for card in cards]) for artist, cards in studio.library.by_artist()]
+    if style_trials is None:
+        return [("", sorted(job_service.styles.names()))]
+    return [(artist, [card.name for card in cards]) for artist, cards in style_trials.library.by_artist()]
 
 
 @router.post("/submit")
-def submit(order: WrittenOrder, desk: Asked) -> Response:
+def submit(order: WrittenOrder, job_service: JobServiceDep) -> Response:
     """Store the job, or say what it would do. Raises `BadSpec`, `PlanRefused`."""
     spec, base = read(order.text), Path(order.base)
     if order.dry_run:
-        return JsonText({"plan": desk.plan(spec, base=base).model_dump(mode="json")})
-    submission = desk.submit(spec, base=base, priority=order.priority)
+        return JsonText({"plan": job_service.plan(spec, base=base).model_dump(mode="json")})
+    submission = job_service.submit(spec, base=base, priority=order.priority)
     return JsonText(
         {"job_id": submission.job.job_id, "created": submission.created}, 201 if submission.created else 200
     )

@@ -1,10 +1,7 @@
 """Templates of the pages: what every page knows, and headers that let only our own files run."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,38 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from giornata.cluster.dashboard.static_files import shelf
+from giornata.cluster.dashboard.app_services import app_services
+from giornata.cluster.dashboard.static_files import static_files
 from giornata.cluster.reporting import formatting as wording
 from giornata.cluster.service.auth import AccessRole, Person, SignedIn
 from giornata.cluster.service.schemas.jobs import JobView
 from giornata.jobs.model.states import ItemState
-from giornata.styles.library import Library
-
-
-@dataclass(frozen=True)
-class PageContext:
-    """`home` is where previews are kept, `scratch` where pictures are painted, `library` what may be tried.
-
-    The addresses are those of Ray's own dashboard and of Grafana.
-    """
-
-    home: Path | None = None
-    scratch: Path | None = None
-    library: Library | None = None
-    threads_per_worker: int = 1
-    gpus_per_worker: float = 0.0
-    ray_url: Callable[[], str] = lambda: ""
-    grafana_url: str = ""
-
-    @property
-    def unit(self) -> str:
-        """The unit of a worker's hours: GPU or CPU."""
-        return "GPU" if self.gpus_per_worker else "CPU"
-
-    def hours(self, busy_s: float) -> float:
-        """Hours of CPU cores or of GPUs in this many seconds of workers."""
-        return busy_s * (self.gpus_per_worker or self.threads_per_worker) / 3600
-
 
 POLICY = "; ".join(
     (
@@ -71,22 +42,22 @@ STATES = (
 ENOUGH_ITEMS, ENOUGH_S = 20, 120.0  # before which nobody should believe a range
 
 
-def page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
+def render_page(request: Request, name: str, *, status: int = 200, **context: Any) -> Response:
     """The template `name` with what every page knows and `context`."""
     signed_in: SignedIn | None = getattr(request.state, "signed_in", None)
     person: Person | None = getattr(request.state, "person", None)
-    around: PageContext = request.app.state.around
+    services = app_services(request)
     text = (
         environment()
         .get_template(name)
         .render(
-            around=around,
+            around=services.page_context,
             person=person,
             may_change=person is not None and person.role is AccessRole.OPERATOR,
-            signs_in=request.app.state.access.needs_token,
+            signs_in=services.access.needs_token,
             csrf=signed_in.csrf if signed_in else "",
-            static=f"/static/{shelf().mark}",
-            zooms=shelf().zooms,
+            static=f"/static/{static_files().mark}",
+            zooms=static_files().zooms,
             path=request.url.path,
             **context,
         )

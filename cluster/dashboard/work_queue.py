@@ -1,4 +1,4 @@
-"""`WorkQueue` and `BoundedFolder`: pictures made one by one, newest wish first, kept while there is room."""
+"""`WorkQueue` and `BoundedFolder`: images made one by one, newest request first, kept while there is room."""
 
 import asyncio
 import contextlib
@@ -11,43 +11,43 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Generic, TypeVar
 
-W = TypeVar("W")
-Maker = Callable[[Path, W], None]  # writes the file of a wish
-IDLE_S = 60.0  # without a wish, after which the thread that makes pictures ends
+R = TypeVar("R")
+Maker = Callable[[Path, R], None]  # writes the file of a request
+IDLE_S = 60.0  # without a request, after which the thread that makes images ends
 KEPT_SHARE = 0.8  # of what a folder may hold, after the oldest were removed
 
 
 class PreviewUnavailable(Exception):
-    """There is no picture of this, and asking again will not bring one."""
+    """The preview cannot be made; asking again does not help."""
 
 
-class WorkQueue(Generic[W]):
-    """Wishes for files. Any thread may ask; one thread makes, which starts and ends with the need for it."""
+class WorkQueue(Generic[R]):
+    """Requests for files. Any thread may ask; one thread, started when it is needed, makes them."""
 
     def __init__(
-        self, making: Callable[[], AbstractContextManager[Maker[W]]], *, waiting: int, idle_s: float = IDLE_S
+        self, making: Callable[[], AbstractContextManager[Maker[R]]], *, waiting: int, idle_s: float = IDLE_S
     ) -> None:
         self._making, self._waiting, self._idle_s = making, waiting, idle_s
-        self._line: OrderedDict[Path, tuple[W, Future[Path]]] = OrderedDict()
+        self._queue: OrderedDict[Path, tuple[R, Future[Path]]] = OrderedDict()
         self._turn = threading.Condition()
         self._maker: threading.Thread | None = None
         self._ends = False
         self.dropped = 0
 
-    def ask(self, target: Path, wish: W) -> "Future[Path]":
-        """The file `target`, once it is made; cancelled when newer wishes leave no room for this one."""
+    def ask(self, target: Path, request: R) -> "Future[Path]":
+        """The file `target`, once it is made; cancelled when newer requests leave no room for this one."""
         with self._turn:
-            if target in self._line:
-                self._line.move_to_end(target)
-                return self._line[target][1]
+            if target in self._queue:
+                self._queue.move_to_end(target)
+                return self._queue[target][1]
             future: Future[Path] = Future()
-            self._line[target] = (wish, future)
-            while len(self._line) > self._waiting:
-                _, (_, dropped) = self._line.popitem(last=False)
+            self._queue[target] = (request, future)
+            while len(self._queue) > self._waiting:
+                _, (_, dropped) = self._queue.popitem(last=False)
                 dropped.cancel()
                 self.dropped += 1
             if self._maker is None:
-                self._maker = threading.Thread(target=self._make_all, name="pictures", daemon=True)
+                self._maker = threading.Thread(target=self._work, name="images", daemon=True)
                 self._maker.start()
             self._turn.notify()
         return future
@@ -61,36 +61,36 @@ class WorkQueue(Generic[W]):
         if maker is not None:
             maker.join()
 
-    def _next(self) -> tuple[Path, W, "Future[Path]"] | None:
-        """The newest wish: that is what somebody looks at. None after `idle_s` without any, or at the end."""
+    def _next(self) -> tuple[Path, R, "Future[Path]"] | None:
+        """The newest request, which somebody looks at; None after `idle_s` without any, or at the end."""
         with self._turn:
-            while not self._line and not self._ends:
-                if not self._turn.wait(self._idle_s) and not self._line:
+            while not self._queue and not self._ends:
+                if not self._turn.wait(self._idle_s) and not self._queue:
                     self._maker = None
                     return None
             if self._ends:
                 self._maker = None
                 return None
-            target, (wish, future) = self._line.popitem()
-            return target, wish, future
+            target, (request, future) = self._queue.popitem()
+            return target, request, future
 
-    def _make_all(self) -> None:
+    def _work(self) -> None:
         with self._making() as make:
             while (entry := self._next()) is not None:
-                target, wish, future = entry
+                target, request, future = entry
                 if future.set_running_or_notify_cancel():
                     try:
-                        make(target, wish)
+                        make(target, request)
                         future.set_result(target)
                     except Exception as error:
                         future.set_exception(error)
 
 
-async def in_time(wish: "Future[Path]", wait_s: float) -> Path | None:
-    """The file of a wish; None when it is not made yet or was dropped. Raises `PreviewUnavailable`."""
-    outcome = asyncio.wrap_future(wish)
+async def in_time(future: "Future[Path]", wait_s: float) -> Path | None:
+    """The file of a request; None when it is not made yet or was dropped. Raises `PreviewUnavailable`."""
+    outcome = asyncio.wrap_future(future)
     # Nobody may wait for it any more.
-    outcome.add_done_callback(lambda future: future.cancelled() or future.exception())
+    outcome.add_done_callback(lambda waited: waited.cancelled() or waited.exception())
     try:
         return await asyncio.wait_for(asyncio.shield(outcome), wait_s)
     except (TimeoutError, asyncio.CancelledError):
@@ -105,20 +105,20 @@ class BoundedFolder:
         self._bytes: int | None = None
         self._turn = threading.Lock()
 
-    def place(self, key: str) -> Path:
+    def path_of(self, key: str) -> Path:
         """Where the file called `key` lies."""
         return self.folder / key[:2] / f"{key}.jpg"
 
-    def found(self, key: str) -> "Future[Path] | None":
+    def lookup(self, key: str) -> "Future[Path] | None":
         """A future that is done: of the file, or of its refusal; None for a file not made yet."""
-        place = self.place(key)
+        path = self.path_of(key)
         future: Future[Path] = Future()
-        if place.exists():
+        if path.exists():
             with contextlib.suppress(OSError):
-                os.utime(place)  # the oldest go first
-            future.set_result(place)
+                os.utime(path)  # the oldest go first
+            future.set_result(path)
             return future
-        if place.with_suffix(".none").exists():
+        if path.with_suffix(".none").exists():
             future.set_exception(PreviewUnavailable(key))
             return future
         return None

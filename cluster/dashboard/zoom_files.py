@@ -4,7 +4,7 @@ import os
 from enum import StrEnum
 from pathlib import Path
 
-from giornata.cluster.dashboard.previews import Far
+from giornata.cluster.dashboard.previews import RemoteImage
 from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.jobs import ItemView
 from giornata.jobs.model.paths import is_url
@@ -26,7 +26,7 @@ def zoom_file(folder: Path) -> str:
 
 
 def whole_file(folder: Path, *, side_px: int) -> Path | None:
-    """A JPEG in `folder` of the whole picture: the smallest that fills `side_px`, else the largest; or None.
+    """A JPEG in `folder` of the whole image: the smallest that fills `side_px`, else the largest; or None.
 
     Deep Zoom has whole levels of up to 254 px only; IIIF lists sizes of up to 2048 px.
     """
@@ -60,31 +60,35 @@ def _sizes(folder: Path) -> list[tuple[int, Path]]:
 
 
 class Side(StrEnum):
-    """Which picture of an item."""
+    """Which image of an item."""
 
     SOURCE = "source"
     RESULT = "result"
 
 
-def page_of(desk: JobService, item: ItemView, side: Side) -> int | None:
+def page_of(job_service: JobService, item: ItemView, side: Side) -> int | None:
     """The full-size page of an item's source; None unless every page has an item of its own."""
-    if side is Side.RESULT or desk.store.jobs.get(item.job_id).spec.render.pages is not Pages.ALL:
+    if side is Side.RESULT or job_service.store.jobs.get(item.job_id).spec.render.pages is not Pages.ALL:
         return None
-    return desk.store.items.task(item.job_id, item.item_id).page
+    return job_service.store.items.task(item.job_id, item.item_id).page
 
 
-def picture_of(desk: JobService, item: ItemView, side: Side, *, side_px: int) -> Path | Far | None:
-    """The picture for a square of `side_px`, None without one; a target is only ours once delivered."""
+def image_of(
+    job_service: JobService, item: ItemView, side: Side, *, side_px: int
+) -> Path | RemoteImage | None:
+    """The image for a square of `side_px`, None without one; a target is only ours once delivered."""
     if side is Side.RESULT and item.state not in (ItemState.DONE, ItemState.SKIPPED):
         return None
     name = item.source if side is Side.SOURCE else item.target
     if is_url(name):
         mark = item.content_key if side is Side.SOURCE else item.sha256 or str(item.finished_at)
         tiles = side is Side.RESULT and not is_picture(name)
-        return Far(name, mark, desk.store.jobs.get(item.job_id).spec.storage.reach, tiles=tiles)
+        return RemoteImage(
+            name, mark, job_service.store.jobs.get(item.job_id).spec.storage.reach, tiles=tiles
+        )
     path = Path(name)
     if side is Side.RESULT and path.suffix == ZIP:
-        return Far(name, item.sha256 or "", HERE, tiles=True)
+        return RemoteImage(name, item.sha256 or "", HERE, tiles=True)
     if side is Side.RESULT and path.is_dir():
         return whole_file(path, side_px=side_px)
     return path if side is Side.SOURCE or path.is_file() else None

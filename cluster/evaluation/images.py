@@ -6,6 +6,7 @@ import numpy as np
 import pyvips
 from PIL import Image as Pillow
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.metrics import Image
 
@@ -71,6 +72,5 @@ def to_bytes(image: Image) -> Pillow.Image:
 def write_image(image: Image, path: Path) -> None:
     """Write an image as PNG, all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    to_bytes(image).save(part, format="PNG")
-    part.replace(path)
+    with atomic_write(path) as part:
+        to_bytes(image).save(part, format="PNG")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from giornata.atomic_file import atomic_write
 from giornata.cluster.evaluation.methods import FLOORS, PALETTE, Method
 from giornata.cluster.evaluation.protocol import Measurement
 from giornata.styles.evaluation.bootstrap import Interval, bootstrap_mean, bootstrap_ratio
@@ -135,9 +136,8 @@ def _dominators(row: Row, rows: Sequence[Row]) -> tuple[str, ...]:
 def write_json(evaluation: Evaluation, folder: Path) -> Path:
     """Write `table.json`, all of it or nothing."""
     path = folder / JSON_NAME
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(evaluation.model_dump_json(indent=1), encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as part:
+        part.write_text(evaluation.model_dump_json(indent=1), encoding="utf-8")
     return path
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont, ImageOps
 
+from giornata.atomic_file import atomic_write
 from giornata.cluster.evaluation.images import to_bytes
 from giornata.cluster.evaluation.protocol import image_path
 from giornata.cluster.evaluation.subjects import Painting, Photo
@@ -57,7 +58,6 @@ def write_sheet(folder: Path, method: str, photos: Sequence[Photo], paintings: S
 
 
 def _save(sheet: Pillow.Image, path: Path) -> Path:
-    part = path.with_name(f".{path.name}.part")
-    sheet.save(part, format="JPEG", quality=JPEG_QUALITY)
-    part.replace(path)
+    with atomic_write(path) as part:
+        sheet.save(part, format="JPEG", quality=JPEG_QUALITY)
     return path

@@ -1,12 +1,12 @@
 """What a render actor does for an optimisation that is spread: a verb a call, on tiles that stay with it."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from giornata.jobs.model.task import RenderTask
+from giornata.lru_dict import LruDict
 from giornata.styles.optimization.coordinator import Position, Superstep
 from giornata.workers.device import memory_errors
 from giornata.workers.optimization.runner import OptimizationPosition, close_scale, position_of
@@ -56,7 +56,7 @@ class OptimizationActor:
 
     def __init__(self, context: RenderContext) -> None:
         self.context = context
-        self._held: OrderedDict[tuple[str, int, int], TileOptimizer] = OrderedDict()
+        self._held = LruDict[tuple[str, int, int], TileOptimizer](OPTIMIZERS)
 
     def do(self, task: RenderTask, prepared: PreparedImage, command: ActorCommand) -> Any:
         """Carry out an order. Raises `StyleError`, `OutOfMemory`, and `Cancelled` between tiles."""
@@ -96,6 +96,4 @@ class OptimizationActor:
                 tick=self.context.tick,
                 lanes=self.context.settings.lanes,
             )
-            while len(self._held) > OPTIMIZERS:
-                self._held.popitem(last=False)
         return self._held[key]

@@ -5,7 +5,6 @@ seconds of every process that imports it, and a manager only hands out work.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from giornata.jobs.maintenance.gc import FETCHED
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import Statistics
+from giornata.lru_dict import LruDict
 from giornata.styles.moments import Moments, Totals
 from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.heartbeat import Beat, Cancelled
@@ -53,7 +53,7 @@ class RenderActor:
         storage = StorageRouter(tick=self.context.tick)
         root = settings.pictures.parent if settings.pictures else settings.scratch
         self.inputs, self.uploader = InputCache(root / FETCHED, storage), Uploader(storage)
-        self._executors: OrderedDict[ClaimKey, TileExecutor] = OrderedDict()
+        self._executors: LruDict[ClaimKey, TileExecutor] = LruDict(EXECUTORS)
         self.optimizations = OptimizationActor(self.context)
 
     @measured("whole")
@@ -202,10 +202,7 @@ class RenderActor:
             return self.optimizations.do(self.inputs.local(claim.task), prepared, order)
 
     def _executor(self, claim: Claim, prepared: PreparedImage) -> "TileExecutor":
-        executor = self._executors.pop(claim.key, None)
-        if executor is None:
-            executor = self.context.executor(self.inputs.with_styles(claim.task), prepared)
-        self._executors[claim.key] = executor
-        while len(self._executors) > EXECUTORS:
-            self._executors.popitem(last=False)
-        return executor
+        if claim.key not in self._executors:
+            task = self.inputs.with_styles(claim.task)
+            self._executors[claim.key] = self.context.executor(task, prepared)
+        return self._executors[claim.key]

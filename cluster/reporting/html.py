@@ -3,7 +3,6 @@
 import base64
 import os
 import platform
-import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from giornata import __version__
+from giornata.atomic_file import atomic_write
 from giornata.cluster.reporting import formatting as wording
 from giornata.cluster.reporting.charts import curve_svg
 from giornata.cluster.reporting.statistics import SHOWN_COURSES, JobFacts, gather
@@ -110,15 +110,8 @@ def write_report(store: JobStore, job_id: str, path: Path) -> Path:
     """
     page = render_report(store, job_id).encode("utf-8", "backslashreplace")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".giornata-report.{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path, durable=True) as part:
+        part.write_bytes(page)
     return path
 
 

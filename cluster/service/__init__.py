@@ -1,1 +1,1 @@
-"""The service people submit to: verbs, views, the HTTP interface, progress streams, signed webhooks."""
+"""The service people submit to: API and schemas, HTTP interface, progress streams, signed webhooks."""

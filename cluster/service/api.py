@@ -1,4 +1,4 @@
-"""`JobApi`: everything people may ask of a job manager, whether it is in this process or behind a URL."""
+"""`JobApi`: the interface of a job manager, whether it is in this process or behind a URL."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -26,7 +26,11 @@ LOST = (ItemState.FAILED, ItemState.QUARANTINED)
 
 
 class JobApi(Protocol):
-    """Raises `UnknownJob` and its kin when in this process, `ServiceRefused` when behind a URL."""
+    """The operations on jobs, items, workers and files.
+
+    In this process they raise `UnknownJob`, `UnknownItem`, `UnknownWorker`, `IllegalTransition`,
+    `InvalidParameter` and `StoreUnavailable`; behind a URL `ServiceRefused` and `ServiceUnreachable`.
+    """
 
     def submit(
         self,
@@ -37,10 +41,14 @@ class JobApi(Protocol):
         priority: int = PRIORITY,
         max_workers: int | None = None,
     ) -> Submitted:
-        """Store a job; the same token, or the same batch while it has not ended, is the same job."""
+        """Store a job; the same token, or the same batch while it has not ended, is the same job.
+
+        `base` is a folder on the machine that serves. Raises `PlanRefused` for what can be seen without
+        listing.
+        """
 
     def plan(self, spec: JobSpec, *, base: Path) -> PlanReport:
-        """What a job would do; nothing is stored."""
+        """What a job would do; nothing is stored. Raises `PlanRefused`."""
 
     def jobs(
         self, *, states: Collection[JobState] | None = None, after: str | None = None, limit: int = 100

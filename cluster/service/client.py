@@ -169,26 +169,21 @@ class Client:
         priority: int = PRIORITY,
         max_workers: int | None = None,
     ) -> Submitted:
-        """See `JobApi.submit`; `base` is a folder on the service's machine."""
         order = _order(spec, base) | {"client_token": client_token, "priority": priority}
         return self._wire.post("/jobs", Submitted, **order, max_workers=max_workers)
 
     def plan(self, spec: JobSpec, *, base: Path) -> PlanReport:
-        """See `JobApi.plan`."""
         return self._wire.post("/jobs", Plan, timeout=SLOW, **_order(spec, base), dry_run=True).plan
 
     def jobs(
         self, *, states: Collection[JobState] | None = None, after: str | None = None, limit: int = 100
     ) -> JobPage:
-        """See `JobApi.jobs`."""
         return self._wire.get("/jobs", JobPage, state=states, after=after, limit=limit)
 
     def job(self, job_id: str) -> JobDetail:
-        """See `JobApi.job`."""
         return self._wire.get(f"/jobs/{part(job_id)}", JobDetail)
 
     def follow(self, job_id: str) -> Iterator[JobView]:
-        """See `JobApi.follow`; a stream that is cut goes on where it was, also on the next service."""
         fields: dict[str, Any] = {}
         last = ""
         heard_at = time.monotonic()
@@ -202,21 +197,18 @@ class Client:
                     yield JobView.model_validate(fields)
                     if kind == "end":
                         return
-            except ServiceError as error:
+            except ServiceError as error:  # a stream that was cut goes on where it was, also on a standby
                 if not fields or not may_pass(error) or time.monotonic() - heard_at > AWAY_S + SILENCE_S:
                     raise
             time.sleep(AGAIN_S)
 
     def pause(self, job_id: str) -> JobView:
-        """See `JobApi.pause`."""
         return self._wire.post(f"/jobs/{part(job_id)}/pause", JobView)
 
     def resume(self, job_id: str) -> JobView:
-        """See `JobApi.resume`."""
         return self._wire.post(f"/jobs/{part(job_id)}/resume", JobView)
 
     def cancel(self, job_id: str) -> JobView:
-        """See `JobApi.cancel`."""
         return self._wire.post(f"/jobs/{part(job_id)}/cancel", JobView)
 
     def retry(
@@ -227,14 +219,12 @@ class Client:
         classes: Collection[OutcomeClass] | None = None,
         items: Collection[str] | None = None,
     ) -> Changed:
-        """See `JobApi.retry`."""
         order = {"states": list(states), "classes": list(classes or ())}
         named = {"items": list(items)} if items else {}
         answer = self._wire.ask("POST", f"/jobs/{part(job_id)}/retry", json=order | named)
         return self._wire.read(answer, Changed)
 
     def skip(self, job_id: str, items: Collection[str], *, reason: str = "") -> Changed:
-        """See `JobApi.skip`."""
         return self._wire.post(f"/jobs/{part(job_id)}/skip", Changed, items=list(items), reason=reason)
 
     def set_job(
@@ -245,7 +235,6 @@ class Client:
         max_workers: int | None = None,
         unlimited: bool = False,
     ) -> JobView:
-        """See `JobApi.set_job`."""
         order = {"priority": priority, "max_workers": max_workers, "unlimited": unlimited}
         return self._wire.read(self._wire.ask("PATCH", f"/jobs/{part(job_id)}", json=order), JobView)
 
@@ -260,52 +249,41 @@ class Client:
         after: str | None = None,
         limit: int = 200,
     ) -> ItemPage:
-        """See `JobApi.items`."""
         query = {"state": states, "class": classes, "after": after, "limit": limit}
         return self._wire.get(f"/jobs/{part(job_id)}/items", ItemPage, **query)
 
     def item(self, job_id: str, item_id: str) -> ItemView:
-        """See `JobApi.item`."""
         return self._wire.get(f"/jobs/{part(job_id)}/items/{part(item_id)}", ItemView)
 
     def attempts(self, job_id: str, item_id: str) -> AttemptList:
-        """See `JobApi.attempts`."""
         return self._wire.get(f"/jobs/{part(job_id)}/items/{part(item_id)}/attempts", AttemptList)
 
     # Files
 
     def verify(self, job_id: str, *, repair: bool = False) -> VerifiedView:
-        """See `JobApi.verify`."""
         return self._wire.post(f"/jobs/{part(job_id)}/verify", VerifiedView, timeout=SLOW, repair=repair)
 
     def report(self, job_id: str) -> str:
-        """See `JobApi.report`."""
         return self._wire.ask("GET", f"/jobs/{part(job_id)}/report", timeout=SLOW).text
 
     def recover(self) -> Recovered:
-        """See `JobApi.recover`."""
         return self._wire.post("/recover", Recovered, timeout=SLOW)
 
     def gc(self, *, dry_run: bool = True) -> Cleaned:
-        """See `JobApi.gc`."""
         return self._wire.post("/gc", Cleaned, timeout=SLOW, dry_run=dry_run)
 
     # Workers and events
 
     def workers(self) -> WorkerList:
-        """See `JobApi.workers`."""
         return self._wire.get("/workers", WorkerList)
 
     def drain(self, worker: str, *, reason: str = "") -> WorkerList:
-        """See `JobApi.drain`."""
         return self._wire.post(f"/workers/{part(worker)}/drain", WorkerList, reason=reason)
 
     def block(self, worker: str, *, reason: str = "") -> WorkerList:
-        """See `JobApi.block`."""
         return self._wire.post(f"/workers/{part(worker)}/block", WorkerList, reason=reason)
 
     def unblock(self, worker: str) -> WorkerList:
-        """See `JobApi.unblock`."""
         return self._wire.post(f"/workers/{part(worker)}/unblock", WorkerList)
 
     def events(
@@ -316,11 +294,9 @@ class Client:
         kinds: Collection[str] | None = None,
         limit: int = 200,
     ) -> EventPage:
-        """See `JobApi.events`."""
         return self._wire.get("/events", EventPage, job=job_id, after=after, kind=kinds, limit=limit)
 
     def health(self) -> Health:
-        """See `JobApi.health`."""
         return self._wire.get("/health", Health)
 
 

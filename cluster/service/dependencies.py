@@ -1,22 +1,43 @@
-"""FastAPI dependencies of the routes: the job service, the person who asks, kinds of parameters."""
+"""FastAPI dependencies of the routes: the services, the job service of who asks, types of parameters."""
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Path, Query, Request
 
+from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.job_service import JobService
 from giornata.cluster.service.schemas.base import Problem
 from giornata.cluster.service.validation import LIMIT, NAME
 
 
-def desk_of(request: Request) -> JobService:
-    """The desk, acting for the person that the gate let through."""
-    desk: JobService = request.app.state.desk
+class ApiServices(Protocol):
+    """The part of the app's services that the API works with."""
+
+    @property
+    def job_service(self) -> JobService:
+        """The job service, acting for nobody in particular."""
+
+    @property
+    def broadcaster(self) -> EventBroadcaster:
+        """The source of all event streams."""
+
+
+async def api_services(request: Request) -> ApiServices:
+    """The services of the app that a request came to."""
+    services: ApiServices = request.app.state.services
+    return services
+
+
+ApiServicesDep = Annotated[ApiServices, Depends(api_services)]
+
+
+def current_job_service(request: Request, services: ApiServicesDep) -> JobService:
+    """The job service, acting for the person whom the middleware identified."""
     person = getattr(request.state, "person", None)
-    return desk.acting(person.name) if person else desk
+    return services.job_service.acting(person.name) if person else services.job_service
 
 
-Asked = Annotated[JobService, Depends(desk_of)]
+JobServiceDep = Annotated[JobService, Depends(current_job_service)]
 JobId = Annotated[str, Path(pattern=NAME, description="the id of a job")]
 ItemId = Annotated[str, Path(pattern=NAME, description="the id of an item")]
 WorkerId = Annotated[str, Path(pattern=NAME, description="the id of a worker, or of its place")]

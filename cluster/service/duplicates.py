@@ -1,9 +1,9 @@
-"""Which jobs of a store go on, and which of them is the batch that somebody hands in once more."""
+"""Live jobs of a store, and the one among them that a submission repeats."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from giornata.cluster.service import validation as questions
+from giornata.cluster.service import validation
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.records import JobLine
@@ -12,21 +12,21 @@ from giornata.jobs.store.store import JobStore
 LIVE = tuple(state for state in JobState if not state.is_terminal)
 
 
-def going_on(store: JobStore) -> Iterator[JobLine]:
+def live_jobs(store: JobStore) -> Iterator[JobLine]:
     """Every job that has not ended, the newest first."""
     after: str | None = None
-    while lines := store.jobs.page(states=LIVE, after=after, limit=questions.LIMIT):
+    while lines := store.jobs.page(states=LIVE, after=after, limit=validation.LIMIT):
         yield from lines
         after = lines[-1].job_id
 
 
-def known(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str) -> str | None:
+def find(store: JobStore, spec: JobSpec, *, base: Path, token: str, owner: str) -> str | None:
     """The job of this token, or without one the job with the same spec that goes on.
 
     Raises `InvalidParameter`.
     """
     if token:
-        return store.jobs.by_token(questions.name_of("client_token", token), owner)
+        return store.jobs.by_token(validation.name_of("client_token", token), owner)
     identity = (spec.name, spec.digest(base=base))
-    same = (line.job_id for line in going_on(store) if (line.name, line.spec_digest) == identity)
+    same = (line.job_id for line in live_jobs(store) if (line.name, line.spec_digest) == identity)
     return next(same, None)

@@ -11,14 +11,14 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from giornata.cluster.batch.artifacts import deliver_papers
+from giornata.cluster.batch.artifacts import write_artifacts
 from giornata.cluster.service.schemas.base import Role
 from giornata.jobs.errors import JobError, StoreUnavailable, Superseded
 from giornata.jobs.model.attempt import Claim, Outcome, one_line
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.retry import Decision
-from giornata.jobs.storage.base import Files
-from giornata.jobs.storage.local import LocalFiles
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.lock import ManagerLock
 from giornata.jobs.store.store import JobStore
 from giornata.workers.errors import RenderError
@@ -28,7 +28,7 @@ KNOCK_S = 1.0  # between two tries for the lock
 
 
 class Serving(Protocol):
-    """Runs every job of a store until told to stop, or until it is not the active manager any more."""
+    """Runs every job of a store until `stop` holds, or until it is not the active manager any more."""
 
     def serve(self, stop: Callable[[], bool], *, only_if: Callable[[], bool]) -> None: ...
 
@@ -41,12 +41,12 @@ class LeaderElection:
         lock: ManagerLock,
         manage: Callable[[], AbstractContextManager[Serving]],
         *,
-        tell: Callable[[Role, str], None] = lambda role, message: None,
+        announce: Callable[[Role, str], None] = lambda role, message: None,
         knock_s: float = KNOCK_S,
     ) -> None:
-        self._lock, self._manage, self._tell, self._knock_s = lock, manage, tell, knock_s
+        self._lock, self._manage, self._announce, self._knock_s = lock, manage, announce, knock_s
         self._role = Role.STANDBY
-        self._told = False
+        self._announced = False
 
     def role(self) -> Role:
         """The role of this service now."""
@@ -73,16 +73,16 @@ class LeaderElection:
             return False
 
     def _stand_by(self) -> None:
-        if not self._told:
-            self._told = True
-            self._tell(Role.STANDBY, f"standing by; the store is managed by {self._lock.holder()}")
+        if not self._announced:
+            self._announced = True
+            self._announce(Role.STANDBY, f"standing by; the store is managed by {self._lock.holder()}")
         time.sleep(self._knock_s)
 
     def _serve(self, stop: Callable[[], bool]) -> None:
         try:
             with self._manage() as manager:
-                self._role, self._told = Role.ACTIVE, False
-                self._tell(Role.ACTIVE, "managing the store")
+                self._role, self._announced = Role.ACTIVE, False
+                self._announce(Role.ACTIVE, "managing the store")
                 manager.serve(stop, only_if=self._lock.is_held)
         except Superseded as error:
             logger.warning("%s", error)
@@ -97,8 +97,8 @@ WRITER = "manifest"  # who did it, in the events
 class Manifests:
     """A `Progress`; inside its `with` manifests are written one after the other, and all before its end."""
 
-    def __init__(self, store: JobStore, files: Files | None = None) -> None:
-        self._store, self._files = store, files or LocalFiles()
+    def __init__(self, store: JobStore, files: Publisher | None = None) -> None:
+        self._store, self._files = store, files or LocalPublisher()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="manifests")
 
     def __enter__(self) -> Self:
@@ -119,7 +119,7 @@ class Manifests:
 
     def _write(self, job_id: str) -> None:
         try:
-            deliver_papers(self._store, job_id, self._files)
+            write_artifacts(self._store, job_id, self._files)
         except (JobError, RenderError, OSError) as error:
             self._store.events.append(
                 "manifest_failed", actor=WRITER, detail=one_line(str(error)), job_id=job_id

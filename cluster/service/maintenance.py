@@ -1,6 +1,5 @@
-"""Verify, recover and clean, as the API offers them; the tools they use can be replaced (`Upkeep`)."""
+"""Verify, recover and clean, as the API offers them, with tools that can be replaced (`MaintenanceTools`)."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from giornata.jobs.model.states import JobEvent, JobState
 from giornata.jobs.storage.base import Publisher
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
+from giornata.process import is_process_alive
 from giornata.workers.storage.publisher import new_publisher
 
 
@@ -28,8 +28,8 @@ class Verify(Protocol):
 
 
 @dataclass(frozen=True)
-class Upkeep:
-    """The keepers of a store's files, one callable each."""
+class MaintenanceTools:
+    """What looks after a store's files, one callable each."""
 
     report: Callable[[JobStore, str], str]
     leftovers: Callable[[JobStore], list[Garbage]]
@@ -40,28 +40,17 @@ class Upkeep:
     remove: Callable[[Sequence[Garbage]], int] = remove
 
 
-def upkeep_in(scratch: Path, report: Callable[[JobStore, str], str]) -> Upkeep:
-    """The real keepers, for a process whose sessions use this scratch folder."""
+def maintenance_tools_in(scratch: Path, report: Callable[[JobStore, str], str]) -> MaintenanceTools:
+    """The real tools, for a process whose sessions use this scratch folder."""
     files = new_publisher()
-    return Upkeep(
+    return MaintenanceTools(
         report,
-        lambda store: find_leftovers(store, scratch=scratch, alive=is_alive, files=files),
+        lambda store: find_leftovers(store, scratch=scratch, alive=is_process_alive, files=files),
         audit=lambda store, job_id: audit(
             store, job_id, destination=destination_of(store.jobs.get(job_id)), files=files
         ),
         remove=lambda leftovers: remove(leftovers, files=files),
     )
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of that number."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 _LEFT_BY = {
@@ -72,17 +61,23 @@ _LEFT_BY = {
 
 
 def verify(
-    store: JobStore, publisher: Publisher, upkeep: Upkeep, job_id: str, *, repair: bool, actor: str
+    store: JobStore,
+    publisher: Publisher,
+    tools: MaintenanceTools,
+    job_id: str,
+    *,
+    repair: bool,
+    actor: str,
 ) -> VerifiedView:
     """Read every delivered file of a job again, and queue missing or damaged ones when `repair`."""
     store.jobs.snapshot(job_id)
-    view = VerifiedView.model_validate(upkeep.verify(store, publisher, job_id, repair=repair, actor=actor))
+    view = VerifiedView.model_validate(tools.verify(store, publisher, job_id, repair=repair, actor=actor))
     detail = f"{view.intact} of {view.checked} intact, {view.reopened} queued again"
     store.events.append("verify", actor=actor, detail=detail, job_id=job_id)
     return view
 
 
-def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str) -> Recovered:
+def recover(store: JobStore, publisher: Publisher, tools: MaintenanceTools, *, actor: str) -> Recovered:
     """Take over what a dead manager left, when no manager is alive, and audit every job."""
     lock = store.manager_lock()
     orphans: list[str] = []
@@ -94,16 +89,16 @@ def recover(store: JobStore, publisher: Publisher, upkeep: Upkeep, *, actor: str
     findings = [
         Finding(job_id=job_id, words=message)
         for job_id in store.jobs.ids()
-        for message in upkeep.audit(store, job_id)
+        for message in tools.audit(store, job_id)
     ]
     store.events.append("recover", actor=actor, detail=f"{len(orphans)} taken over, {len(findings)} findings")
     return Recovered(taken_over=tuple(orphans), findings=tuple(findings))
 
 
-def clean(store: JobStore, upkeep: Upkeep, *, dry_run: bool, actor: str) -> Cleaned:
+def clean(store: JobStore, tools: MaintenanceTools, *, dry_run: bool, actor: str) -> Cleaned:
     """Find what dead processes left behind, and remove it unless `dry_run`."""
-    leftovers = upkeep.leftovers(store)
-    removed = 0 if dry_run else upkeep.remove(leftovers)
+    leftovers = tools.leftovers(store)
+    removed = 0 if dry_run else tools.remove(leftovers)
     if removed:
         store.events.append("gc", actor=actor, detail=f"{removed} leftovers removed")
     views = (

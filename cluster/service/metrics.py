@@ -22,7 +22,7 @@ SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600)
 
 
 class Metrics:
-    """A `Progress` that counts, and a collector that looks at a desk; may be used from several threads."""
+    """A `Progress` that counts, and gauges of a job service; may be used from several threads."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -60,20 +60,24 @@ class Metrics:
             self._bytes.inc(outcome.bytes or 0)
             self._pixels.inc((outcome.width or 0) * (outcome.height or 0))
 
-    def watch(self, desk: JobService, *, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
-        """Tell of this desk as well, and of how many pages listen and how many previews were dropped."""
-        self.registry.register(_Standing(desk, streams, dropped))
+    def watch(
+        self, job_service: JobService, *, streams: Callable[[], int], dropped: Callable[[], int]
+    ) -> None:
+        """Add gauges of a job service, and of how many pages listen and how many previews were dropped."""
+        self.registry.register(_StoreGauges(job_service, streams, dropped))
 
     def text(self) -> bytes:
         """All series in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class _Standing(Collector):
+class _StoreGauges(Collector):
     """Gauges that are read from the store at every scrape."""
 
-    def __init__(self, desk: JobService, streams: Callable[[], int], dropped: Callable[[], int]) -> None:
-        self._desk, self._streams, self._dropped = desk, streams, dropped
+    def __init__(
+        self, job_service: JobService, streams: Callable[[], int], dropped: Callable[[], int]
+    ) -> None:
+        self._job_service, self._streams, self._dropped = job_service, streams, dropped
 
     def describe(self) -> Iterable[Metric]:
         """No metrics: registering must not read the store."""
@@ -90,19 +94,20 @@ class _Standing(Collector):
             return  # the absence of a series says that
 
     def _is_active(self) -> int:
-        return int(self._desk.role() is Role.ACTIVE)
+        return int(self._job_service.role() is Role.ACTIVE)
 
     def _of_store(self) -> Iterator[Metric]:
-        live = [self._desk.store.jobs.snapshot(job.job_id) for job in self._desk.store.jobs.live()]
-        jobs = GaugeMetricFamily(
+        jobs = self._job_service.store.jobs
+        live = [jobs.snapshot(record.job_id) for record in jobs.live()]
+        gauge = GaugeMetricFamily(
             "giornata_live_jobs", "Jobs that have not ended, by state.", labels=["state"]
         )
         for state in sorted({job.state for job in live}):
-            jobs.add_metric([state], sum(job.state is state for job in live))
+            gauge.add_metric([state], sum(job.state is state for job in live))
         items = GaugeMetricFamily("giornata_items", "Items of live jobs, by state.", labels=["state"])
         for item_state in ItemState:
             items.add_metric([item_state], sum(job.counts.get(item_state, 0) for job in live))
-        yield jobs
+        yield gauge
         yield items
         queued, leased = (
             sum(job.counts.get(state, 0) for job in live) for state in (ItemState.QUEUED, ItemState.LEASED)
@@ -115,14 +120,14 @@ class _Standing(Collector):
 
     def _of_workers(self) -> Iterator[Metric]:
         workers = GaugeMetricFamily("giornata_workers", "Workers, by state.", labels=["state"])
-        states = [record.state for record in self._desk.store.workers.all()]
+        states = [record.state for record in self._job_service.store.workers.all()]
         for state in sorted(set(states)):
             workers.add_metric([state], states.count(state))
         yield workers
         blocks = GaugeMetricFamily(
             "giornata_blocks", "What keeps work from workers, by kind.", labels=["kind"]
         )
-        kinds = [block.kind for block in self._desk.store.workers.blocks()]
+        kinds = [block.kind for block in self._job_service.store.workers.blocks()]
         for kind in BlockKind:
             blocks.add_metric([kind], kinds.count(kind))
         yield blocks

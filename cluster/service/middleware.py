@@ -36,7 +36,7 @@ _PLAIN = {
 
 
 class RequestRefused(Exception):
-    """`RequestRefused(status, code, message)`: ends a request at the gate."""
+    """`RequestRefused(status, code, message)`: ends a request before its route."""
 
 
 class SecurityMiddleware:

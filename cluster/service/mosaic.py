@@ -21,7 +21,7 @@ LETTERS = {
     ItemState.CANCELLED: "c",
 }
 GAP = "."  # a position without an item
-MOST_RUNS = 4000  # told one by one; more, and everyone asks for the whole again
+MOST_RUNS = 4000  # sent one by one; more, and everyone asks for the whole again
 NARROW = 20_000  # items that are read again rather than asked for by their positions
 RESCAN_S = 5.0
 RESCAN_SHARE = 50  # a whole look takes at most this part of the time
@@ -41,7 +41,7 @@ class Mosaic:
     store: JobStore
     job_id: str
     cells: bytearray = field(default_factory=bytearray)
-    newest: int | None = None  # the position of a picture that was just finished
+    newest: int | None = None  # the position of an image that was just finished
     watched_at: float = 0.0
     _counts: dict[int, int] = field(default_factory=dict)
     _high: int = -1
@@ -65,12 +65,12 @@ class Mosaic:
         self._high = self.store.states.highest(self.job_id, _MOVED)
         self._scanned_at, self._scan_s = time.monotonic(), time.monotonic() - begun
 
-    def look(self, counts: Counts) -> dict[str, Any] | None:
+    def change(self, counts: Counts) -> dict[str, Any] | None:
         """The change as the service sends it: `runs`, or `anew` to fetch all again; None without one."""
         if self._agrees(counts):
             return None
-        changes = self._changes()
-        runs = [] if changes is None else self._apply(changes)
+        codes = self._changed_codes()
+        runs = [] if codes is None else self._apply(codes)
         if not self._agrees(counts) and self._may_scan():
             # People moved items that nobody was working on: a retry, a skip, a cancel; or many came at once.
             self.scan()
@@ -85,13 +85,15 @@ class Mosaic:
         since = time.monotonic() - self._scanned_at
         return since > max(min(RESCAN_S, 100 * self._scan_s), RESCAN_SHARE * self._scan_s)
 
-    def _changes(self) -> dict[int, int] | None:
+    def _changed_codes(self) -> dict[int, int] | None:
         """Codes by position that may have changed; None for too many. Work begins at the front of a job."""
         high = self.store.states.highest(self.job_id, _MOVED)
         last = max(high, self.store.states.highest(self.job_id))
         old, self._high = self._high, high
         last = last if last >= len(self.cells) else high
-        front = min((place for place in map(self.cells.find, _OPEN) if place >= 0), default=len(self.cells))
+        front = min(
+            (position for position in map(self.cells.find, _OPEN) if position >= 0), default=len(self.cells)
+        )
         if last - front <= NARROW:
             return self._range(front, last)
         early = list(islice(self._open_until(old), NARROW + 1))
@@ -102,10 +104,10 @@ class Mosaic:
 
     def _open_until(self, last: int) -> Iterator[int]:
         for code in _OPEN:
-            place = self.cells.find(code, 0, last + 1)
-            while place >= 0:
-                yield place
-                place = self.cells.find(code, place + 1, last + 1)
+            position = self.cells.find(code, 0, last + 1)
+            while position >= 0:
+                yield position
+                position = self.cells.find(code, position + 1, last + 1)
 
     def _range(self, first: int, last: int) -> dict[int, int]:
         runs = self.store.states.ranges(self.job_id, first=first, last=last)
@@ -159,7 +161,7 @@ class Mosaics:
             return mosaic
 
     def newest(self, job_id: str) -> int | None:
-        """The position of the picture that was seen to be finished last, if the job is watched."""
+        """The position of the image that was seen to be finished last, if the job is watched."""
         mosaic = self._mosaics.get(job_id)
         return mosaic.newest if mosaic else None
 
@@ -168,7 +170,7 @@ class Mosaics:
         if mosaic := self._mosaics.get(job_id):
             mosaic.watched_at = time.monotonic()
 
-    def look(self, job_counts: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
+    def changes(self, job_counts: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
         """The change of each watched job; `job_counts` has the counts that are known already."""
         changes = {}
         with self._turn:
@@ -179,12 +181,12 @@ class Mosaics:
                 except UnknownJob:
                     del self._mosaics[job_id]
                     continue
-                if change := mosaic.look(counts):
+                if change := mosaic.change(counts):
                     changes[job_id] = change
         return changes
 
     def _forget_some(self) -> None:
         oldest = sorted(self._mosaics.values(), key=lambda mosaic: -mosaic.watched_at)
-        for place, mosaic in enumerate(oldest):
-            if place >= MOST_JOBS or time.monotonic() - mosaic.watched_at > UNWATCHED_S:
+        for position, mosaic in enumerate(oldest):
+            if position >= MOST_JOBS or time.monotonic() - mosaic.watched_at > UNWATCHED_S:
                 del self._mosaics[mosaic.job_id]

@@ -1,4 +1,4 @@
-"""Page after page: everything a paged verb has, one by one."""
+"""Iterators over all pages of jobs and items."""
 
 from collections.abc import Collection, Iterator
 
@@ -8,11 +8,11 @@ from giornata.jobs.model.attempt import OutcomeClass
 from giornata.jobs.model.states import ItemState, JobState
 
 
-def all_jobs(verbs: JobApi, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:
+def all_jobs(api: JobApi, *, states: Collection[JobState] | None = None) -> Iterator[JobView]:
     """Every job, the newest first."""
     after: str | None = None
     while True:
-        page = verbs.jobs(states=states, after=after)
+        page = api.jobs(states=states, after=after)
         yield from page.jobs
         after = page.next
         if after is None:
@@ -20,7 +20,7 @@ def all_jobs(verbs: JobApi, *, states: Collection[JobState] | None = None) -> It
 
 
 def all_items(
-    verbs: JobApi,
+    api: JobApi,
     job_id: str,
     *,
     states: Collection[ItemState] | None = None,
@@ -29,7 +29,7 @@ def all_items(
     """Every item of a job in order."""
     after: str | None = None
     while True:
-        page = verbs.items(job_id, states=states, classes=classes, after=after)
+        page = api.items(job_id, states=states, classes=classes, after=after)
         yield from page.items
         after = page.next
         if after is None:

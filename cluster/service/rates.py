@@ -1,4 +1,4 @@
-"""`Rates`: how fast each job goes, learnt from the moments at which someone looked."""
+"""`Rates`: how fast each job goes, learnt from the moments at which someone looked; `RateLimit`."""
 
 import threading
 import time
@@ -14,25 +14,25 @@ _MOVING = (JobState.LISTING, JobState.QUEUED, JobState.RUNNING, JobState.PAUSING
 
 
 class Rates:
-    """Keeps a pace per job that has not ended; may be used from several threads."""
+    """An estimator per job that has not ended; may be used from several threads."""
 
     def __init__(self) -> None:
-        self._paces: dict[str, EtaEstimator] = {}
+        self._estimators: dict[str, EtaEstimator] = {}
         self._turn = threading.Lock()
 
     def of(self, line: JobLine, *, now: float) -> RatesView:
-        """Look at a job: what is known of its pace so far, this moment included."""
+        """Look at a job: its rates so far, this moment included."""
         with self._turn:
             if line.state not in _MOVING:
                 # A pause is no part of a pace: going on begins a new one.
-                self._paces.pop(line.snapshot.job_id, None)
+                self._estimators.pop(line.snapshot.job_id, None)
                 return RatesView()
-            pace = self._paces.setdefault(line.snapshot.job_id, EtaEstimator())
-            pace.add(moment(line.snapshot, elapsed_s=now - line.created_at, listed=line.listed))
+            estimator = self._estimators.setdefault(line.snapshot.job_id, EtaEstimator())
+            estimator.add(moment(line.snapshot, elapsed_s=now - line.created_at, listed=line.listed))
             return RatesView(
-                images_per_s=_rounded(pace.images_per_s()),
-                megapixels_per_s=_rounded(pace.megapixels_per_s()),
-                eta=eta_view(pace.eta()),
+                images_per_s=_rounded(estimator.images_per_s()),
+                megapixels_per_s=_rounded(estimator.megapixels_per_s()),
+                eta=eta_view(estimator.eta()),
             )
 
 
@@ -52,18 +52,18 @@ def _rounded(rate: float | None) -> float | None:
     return None if rate is None else round(rate, 3)
 
 
-class Turns:
-    """A rate limit over all callers: at most `most` turns in `per_s` seconds."""
+class RateLimit:
+    """A sliding window over all callers: at most `most` calls in `per_s` seconds."""
 
     def __init__(self, most: int, per_s: float) -> None:
         self._most, self._per_s = most, per_s
-        self._taken: deque[float] = deque(maxlen=most)
+        self._called_at: deque[float] = deque(maxlen=most)
 
-    def are_used_up(self) -> bool:
-        """Whether the next turn has to wait."""
-        full = len(self._taken) == self._most
-        return full and time.monotonic() - self._taken[0] < self._per_s
+    def is_exhausted(self) -> bool:
+        """Whether the next call has to wait."""
+        is_full = len(self._called_at) == self._most
+        return is_full and time.monotonic() - self._called_at[0] < self._per_s
 
-    def take(self) -> None:
-        """Count one turn."""
-        self._taken.append(time.monotonic())
+    def count(self) -> None:
+        """Count one call."""
+        self._called_at.append(time.monotonic())

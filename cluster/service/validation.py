@@ -1,4 +1,4 @@
-"""Reading what people ask: cursors, limits and names, refused with words before they reach the store."""
+"""Validation of requests: cursors, limits, numbers and names, before they reach the store."""
 
 import os
 import re

@@ -180,9 +180,9 @@ class Outbox(threading.Thread):
         }
         at = datetime.fromtimestamp(event.at, UTC).isoformat()
         body = json.dumps({"type": f"job.{kind}", "timestamp": at, "data": data})
-        for wish in record.spec.notify:
-            if kind in wish.on:
-                yield event.job_id, wish.url, str(kind), body
+        for webhook in record.spec.notify:
+            if kind in webhook.on:
+                yield event.job_id, webhook.url, str(kind), body
 
     async def _post_all(self, due: list[NoticeRecord]) -> list[Posted]:
         return await asyncio.gather(*map(self._post, due))

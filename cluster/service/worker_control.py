@@ -1,16 +1,16 @@
-"""The verbs that keep work from workers, and the list of workers with what keeps it from them."""
+"""Drain, block and unblock workers, and the list of workers with what keeps work from them."""
 
 from collections.abc import Collection
 
 from giornata.cluster.errors import UnknownWorker
-from giornata.cluster.service import validation as questions
+from giornata.cluster.service import validation
 from giornata.cluster.service.schemas.service import BlockView, WorkerList, WorkerView
 from giornata.jobs.manager.worker_health import place_of
 from giornata.jobs.store.records import BlockKind
 from giornata.jobs.store.store import JobStore
 
 
-def listed(store: JobStore) -> WorkerList:
+def list_workers(store: JobStore) -> WorkerList:
     """The workers there are, and blocks of workers that are not there now."""
     blocks = [BlockView.model_validate(block) for block in store.workers.blocks()]
     views = tuple(_worker_view(record, blocks) for record in store.workers.all())
@@ -20,18 +20,18 @@ def listed(store: JobStore) -> WorkerList:
 
 def hold(store: JobStore, worker: str, kind: BlockKind, *, reason: str, actor: str) -> WorkerList:
     """Keep work from a worker. Raises `UnknownWorker`, `InvalidParameter`."""
-    _check(store, questions.name_of("worker", worker))
-    text = questions.words_of("reason", reason) or f"asked for by {actor}"
+    _check(store, validation.name_of("worker", worker))
+    text = validation.words_of("reason", reason) or f"asked for by {actor}"
     store.workers.block(place_of(worker), kind, reason=text, by=actor)
-    return listed(store)
+    return list_workers(store)
 
 
-def let_go(store: JobStore, worker: str, *, actor: str) -> WorkerList:
+def release(store: JobStore, worker: str, *, actor: str) -> WorkerList:
     """Give a worker work again. Raises `UnknownWorker`, `InvalidParameter`."""
-    place = place_of(questions.name_of("worker", worker))
+    place = place_of(validation.name_of("worker", worker))
     if not store.workers.unblock(place, by=actor):
         _check(store, worker)
-    return listed(store)
+    return list_workers(store)
 
 
 def _check(store: JobStore, worker: str) -> None:

@@ -9,15 +9,17 @@ from giornata.jobs.maintenance.verify import Finding, examine
 from giornata.jobs.model.paths import is_inside, is_url
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState, JobState
-from giornata.jobs.storage.base import Files, ObjectStore
-from giornata.jobs.storage.local import LocalFiles
+from giornata.jobs.storage.base import ObjectStore, Publisher
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import ItemRecord
 from giornata.jobs.store.store import JobStore
 
 _AT_WORK = (JobState.RUNNING, JobState.PAUSING, JobState.CANCELLING)
 
 
-def audit(store: JobStore, job_id: str, *, destination: Path | str, files: Files | None = None) -> list[str]:
+def audit(
+    store: JobStore, job_id: str, *, destination: Path | str, files: Publisher | None = None
+) -> list[str]:
     """Sentences on what does not hold; none is good. Every delivered file is read. Raises `UnknownJob`.
 
     The counters are what counting gives; every done item has its file with the recorded size and sha256;
@@ -25,12 +27,12 @@ def audit(store: JobStore, job_id: str, *, destination: Path | str, files: Files
     has nothing leased; nothing was tried after it was delivered.
     """
     record = store.jobs.get(job_id)
-    files = (files or LocalFiles()).of(record.spec.storage)
+    files = (files or LocalPublisher()).of(record.spec.storage)
     folder = str(destination) if is_url(str(destination)) else str(Path(destination).resolve())
-    place = files.places.at(folder, record.spec.storage)
+    object_store = files.stores.at(folder, record.spec.storage)
     before = store.jobs.snapshot(job_id)
     counted: Counter[ItemState] = Counter()
-    strays = set(pictures_of_nobody(store, folder, place=place))
+    strays = set(pictures_of_nobody(store, folder, object_store=object_store))
     problems: list[str] = []
     for item in store.items.all(job_id):
         counted[item.state] += 1
@@ -38,14 +40,14 @@ def audit(store: JobStore, job_id: str, *, destination: Path | str, files: Files
         problems += _item_problems(store, files, item, folder)
     after = store.jobs.snapshot(job_id)
     problems += [f"{path} stands in the destination, and no job delivered it" for path in sorted(strays)]
-    problems += _left_behind(store, folder, place)
+    problems += _left_behind(store, folder, object_store)
     if before == after:  # a job that moves while it is looked at cannot be counted
         problems += _miscounts(after, counted)
         problems += _leases_at_rest(after, counted)
     return problems
 
 
-def _item_problems(store: JobStore, files: Files, item: ItemRecord, destination: str) -> Iterator[str]:
+def _item_problems(store: JobStore, files: Publisher, item: ItemRecord, destination: str) -> Iterator[str]:
     if item.state is not ItemState.DONE:
         return
     if not is_inside(item.target, destination):
@@ -74,7 +76,8 @@ def _leases_at_rest(snapshot: JobSnapshot, counted: Counter[ItemState]) -> Itera
         yield f"the job is {snapshot.state}, but {counted[ItemState.LEASED]} of its items are leased"
 
 
-def _left_behind(store: JobStore, destination: str, place: ObjectStore) -> Iterator[str]:
-    for temporary in sorted(TempFiles(store).below(destination, place=place), key=lambda file: file.name):
+def _left_behind(store: JobStore, destination: str, object_store: ObjectStore) -> Iterator[str]:
+    temporaries = TempFiles(store).below(destination, object_store=object_store)
+    for temporary in sorted(temporaries, key=lambda file: file.name):
         if temporary.holder is not Owner.ATTEMPT:
             yield f"{temporary.name} was left behind"

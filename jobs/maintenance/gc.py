@@ -17,8 +17,8 @@ from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.storage import HERE, Storage
-from giornata.jobs.storage.base import Files
-from giornata.jobs.storage.local import LocalFiles
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.storage.local import LocalPublisher
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -106,14 +106,14 @@ def find_leftovers(
     scratch: Path,
     alive: Callable[[int], bool],
     quiet_s: float = QUIET_S,
-    files: Files | None = None,
+    files: Publisher | None = None,
 ) -> list[Garbage]:
     """Removable garbage: ended attempts' files, abandoned manifests, scratch and work of dead processes.
 
     Looks in the destinations of all jobs of the store and in `scratch`. `alive` says whether a process
     number is in use. A file of which only its age can tell must have been quiet for `quiet_s`.
     """
-    temporaries, files = TempFiles(store), files or LocalFiles()
+    temporaries, files = TempFiles(store), files or LocalPublisher()
     leftovers = [
         leftover
         for storage, folder in destinations(store)
@@ -139,15 +139,15 @@ def destinations(store: JobStore) -> list[tuple[Storage, str]]:
     return [(storage, folder) for storage, folders in by_storage.items() for folder in outermost(folders)]
 
 
-def remove(leftovers: Iterable[Garbage], *, files: Files | None = None) -> int:
+def remove(leftovers: Iterable[Garbage], *, files: Publisher | None = None) -> int:
     """Remove files, folders and objects; how many are gone now. What the system refuses stays."""
-    files = files or LocalFiles()
+    files = files or LocalPublisher()
     return sum(_is_gone(leftover, files) for leftover in leftovers)
 
 
-def _seen(temporaries: TempFiles, files: Files, folder: str, storage: Storage) -> Iterator[Temporary]:
+def _seen(temporaries: TempFiles, files: Publisher, folder: str, storage: Storage) -> Iterator[Temporary]:
     try:
-        yield from temporaries.below(folder, place=files.places.at(folder, storage))
+        yield from temporaries.below(folder, object_store=files.stores.at(folder, storage))
     except StorageError:
         return  # of a bucket that has gone, or that is not for us: the other places matter as well
 
@@ -206,12 +206,15 @@ def _weight(folder: Path) -> int:
     return total
 
 
-def _is_gone(leftover: Garbage, files: Files) -> bool:
+def _is_gone(leftover: Garbage, files: Publisher) -> bool:
     if is_url(leftover.path):
         try:
-            place = files.places.at(leftover.path, leftover.storage)
+            object_store = files.stores.at(leftover.path, leftover.storage)
             is_temporary = base_name(leftover.path).startswith(PREFIX)
-            place.delete(leftover.path) if is_temporary or not leftover.upload else place.abort(leftover.path)
+            if is_temporary or not leftover.upload:
+                object_store.delete(leftover.path)
+            else:
+                object_store.abort_uploads(leftover.path)
         except StorageError:
             return False
         return True

@@ -13,21 +13,23 @@ from giornata.jobs.model.paths import ATTEMPT, PREFIX, SIDECAR, base_name, is_in
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.assets import is_picture
 from giornata.jobs.storage.base import ObjectInfo, ObjectStore
-from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.storage.local import LocalStore
 from giornata.jobs.store.store import JobStore
 
 FOLDERS_IN_MIND = 10_000
 SHEETS = "contact-sheets"  # a folder of ours at the destination, of pictures that are no outputs
 
 
-def pictures_of_nobody(store: JobStore, folder: str, *, place: ObjectStore | None = None) -> Iterator[str]:
+def pictures_of_nobody(
+    store: JobStore, folder: str, *, object_store: ObjectStore | None = None
+) -> Iterator[str]:
     """Names of pictures in `folder` and below that no job delivered or is delivering, in order.
 
     Files inside a delivered folder belong to it. Hidden files are passed over, and so are names without a
     picture's suffix, such as manifests and reports; but a record goes with its picture.
     """
     is_delivered = _delivered_folders(store, folder)
-    for entry in (place or LocalPlace()).list(folder):
+    for entry in (object_store or LocalStore()).list(folder):
         if is_inside(entry.name, f"{folder.rstrip('/')}/{SHEETS}"):
             continue
         told_of = entry.name.removesuffix(SIDECAR)
@@ -79,13 +81,13 @@ class TempFiles:
         for job_id in store.jobs.ids():
             self._jobs[job_tag(job_id)].append(job_id)
 
-    def below(self, folder: str, *, place: ObjectStore | None = None) -> Iterator[Temporary]:
+    def below(self, folder: str, *, object_store: ObjectStore | None = None) -> Iterator[Temporary]:
         """The temporary files in `folder` and below, uploads in progress included."""
-        where: ObjectStore = place or LocalPlace()
+        where: ObjectStore = object_store or LocalStore()
         for entry in where.list(folder, hidden=True):
             if base_name(entry.name).startswith(PREFIX):
                 yield self._seen(entry, self._holder(base_name(entry.name)))
-        for entry in where.uploads(folder):
+        for entry in where.unfinished_uploads(folder):
             if base_name(entry.name).startswith(PREFIX):
                 yield self._seen(entry, self._holder(base_name(entry.name)), upload=True)
             elif owned := self._owned(entry.name, folder):  # the manager was publishing it

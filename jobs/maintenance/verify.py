@@ -8,7 +8,7 @@ from giornata.jobs.errors import StorageError
 from giornata.jobs.maintenance.orphans import pictures_of_nobody
 from giornata.jobs.model.paths import base_name
 from giornata.jobs.model.states import ItemState, JobEvent
-from giornata.jobs.storage.base import Files, ObjectStore
+from giornata.jobs.storage.base import ObjectStore, Publisher
 from giornata.jobs.store.records import Delivery, ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -33,7 +33,7 @@ class Examined:
     newer_job: str = ""
 
 
-def examine(store: JobStore, files: Files, item: ItemRecord) -> Examined | None:
+def examine(store: JobStore, files: Publisher, item: ItemRecord) -> Examined | None:
     """Read the file of a done or skipped item and compare; None when no job ever delivered one.
 
     A skipped item relies on another job's delivery. A done one gives way to a later job that replaced it.
@@ -48,12 +48,12 @@ def examine(store: JobStore, files: Files, item: ItemRecord) -> Examined | None:
     return verdict if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
 
 
-def _newer(files: Files, target: str, newest: Delivery) -> Examined:
+def _newer(files: Publisher, target: str, newest: Delivery) -> Examined:
     verdict = compare(files, target, newest.bytes, newest.sha256)
     return Examined(verdict.finding, verdict.words, newer_job=newest.job_id)
 
 
-def compare(files: Files, target: str, bytes: int | None, sha256: str | None) -> Examined:
+def compare(files: Publisher, target: str, bytes: int | None, sha256: str | None) -> Examined:
     """Read the file at `target` and compare it with a record: its size first, then its hash."""
     try:
         size = files.size(target)
@@ -99,7 +99,7 @@ class Verified:
 
 def verify(
     store: JobStore,
-    publisher: Files,
+    publisher: Publisher,
     job_id: str,
     *,
     progress: OnChecked | None = None,
@@ -114,9 +114,9 @@ def verify(
     """
     record = store.jobs.get(job_id)
     files, folder = publisher.of(record.spec.storage), destination_of(record)
-    place = files.places.at(folder, record.spec.storage)
-    tally = _Tally(set(pictures_of_nobody(store, folder, place=place)))
-    mender = _Mender(store, place, job_id, actor) if repair else None
+    object_store = files.stores.at(folder, record.spec.storage)
+    tally = _Tally(set(pictures_of_nobody(store, folder, object_store=object_store)))
+    mender = _Mender(store, object_store, job_id, actor) if repair else None
     total = sum(record.snapshot.counts.get(state, 0) for state in CLAIMS_A_FILE)
     for item in store.items.all(job_id):
         # A destination may hold the sources as well.
@@ -159,8 +159,8 @@ class _Tally:
 class _Mender:
     """Puts items back in the queue, many at a time, after making room for their files."""
 
-    def __init__(self, store: JobStore, place: ObjectStore, job_id: str, actor: str) -> None:
-        self._store, self._place, self._job_id, self._actor = store, place, job_id, actor
+    def __init__(self, store: JobStore, object_store: ObjectStore, job_id: str, actor: str) -> None:
+        self._store, self._object_store, self._job_id, self._actor = store, object_store, job_id, actor
         self._waiting: list[str] = []
         self._reopened = 0
 
@@ -173,7 +173,7 @@ class _Mender:
         action = "queued again"
         if examined.finding is Finding.DAMAGED:
             try:
-                action = f"moved to {base_name(self._place.move_aside(item.target))}, {action}"
+                action = f"moved to {base_name(self._object_store.move_aside(item.target))}, {action}"
             except OSError as error:
                 return f"could not be moved aside ({error.strerror or error})"
             except StorageError as error:

@@ -106,7 +106,7 @@ class Lister:
             base=record.base,
             styles=self._styles,
             on_problem=on_problem,
-            places=self._publisher.places,
+            stores=self._publisher.stores,
         )
 
     def ahead(self, tasks: Iterator[RenderTask]) -> PrefetchedTargets:
@@ -153,7 +153,8 @@ class Lister:
         """
         if not is_outdated(known_key, by=task.content_key()):
             return
-        (existing,), delivery = self._publisher.heads([task.target]), self._store.deliveries.find(task.target)
+        (existing,) = self._publisher.stat_many([task.target])
+        delivery = self._store.deliveries.find(task.target)
         if existing is None or (delivery is not None and self._is_intact(existing, delivery)):
             self._store.renewals.requeue_changed(job_id, task, replace=existing is not None)
 
@@ -207,7 +208,7 @@ class _Walk:
                 self._lister.renew(self._record.job_id, task, known_key)
                 return
             try:
-                existing = ahead.head(task.target)
+                existing = ahead.stat(task.target)
                 yield self._lister.new_item(task, existing, self._record.spec.policy.on_existing)
                 return
             except BadName as error:

@@ -61,7 +61,7 @@ def _beside(
     """Items, each with the existing file at its target, asked for many at once."""
     waiting = iter(items)
     while batch := list(islice(waiting, AT_ONCE)):
-        yield from zip(batch, publisher.heads([item.target for item in batch]), strict=True)
+        yield from zip(batch, publisher.stat_many([item.target for item in batch]), strict=True)
 
 
 def _is_changed(item: ItemRecord, size: int, newest: Delivery | None) -> bool:

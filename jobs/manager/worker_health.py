@@ -1,6 +1,6 @@
 """Health of workers: heartbeats, stalled claims, and the exclusion of workers that fail several items."""
 
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, ClaimKey, Outcome, OutcomeClass
@@ -8,6 +8,8 @@ from giornata.jobs.model.ports import Clock, JobSnapshot, TaskRunner, WorkerView
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.store.records import BlockKind, BlockRecord, WorkerRecord
 from giornata.jobs.store.store import JobStore
+from giornata.jobs.store.transitions import MANAGER
+from giornata.lru_dict import LruDict
 
 SET_ASIDE_AFTER = 3  # different items; one picture may be at fault, three hardly are
 REMEMBERED = 1_000  # items whose failures are kept in mind
@@ -25,7 +27,7 @@ class FailureTracker:
     """Failures by place and item. An item that failed in two places speaks against itself only."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[tuple[str, str], set[str]] = OrderedDict()
+        self._places = LruDict[tuple[str, str], set[str]](REMEMBERED)
 
     def note(self, job_id: str, item_id: str, worker: str, kind: OutcomeClass) -> None:
         """Take one outcome in."""
@@ -34,8 +36,6 @@ class FailureTracker:
         key = (job_id, item_id)
         if kind in _TELLING:
             self._places.setdefault(key, set()).add(place_of(worker))
-            while len(self._places) > REMEMBERED:
-                self._places.popitem(last=False)
 
     def suspects(self) -> dict[str, int]:
         """Places that failed enough different items which failed nowhere else, with how many."""
@@ -47,13 +47,12 @@ class FailureTracker:
 
     def forgive(self, place: str) -> None:
         """Forget the failures of a place."""
-        self._places = OrderedDict(
-            (key, places) for key, places in self._places.items() if place not in places
-        )
+        for key, places in self._places.items():
+            if place in places:
+                del self._places[key]
 
 
 LOOK_S = 1.0
-MANAGER = "manager"
 
 
 class WorkerMonitor:

@@ -42,14 +42,14 @@ def matches(names: Sequence[str], glob_parts: Sequence[str]) -> bool:
 class Asset:
     """One picture to render. `source` is absolute; `folder` is relative to its input, `/` between parts.
 
-    `stamp` and `version` are of an object as it was listed; a file has none. `page` is the
+    `fingerprint` and `version` are of an object as it was listed; a file has none. `page` is the
     number, from 0, of one of several `pages`, and None for a file as a whole; names say which.
     """
 
     source: str
     folder: str = ""
     columns: dict[str, str] = field(default_factory=dict)
-    stamp: str = ""
+    fingerprint: str = ""
     version: str = ""
     page: int | None = None
     pages: int = 1

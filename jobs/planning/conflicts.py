@@ -5,15 +5,15 @@ Memory does not grow with the number of names; existing targets are looked up ma
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from giornata.jobs.model.paths import fold, is_url
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import OnExisting
-from giornata.jobs.storage.base import ObjectInfo
+from giornata.jobs.storage.base import ObjectInfo, Publisher
 
 CACHE_KIB = 16_384  # what the index may hold in memory; the rest goes to a temporary file
 
@@ -94,17 +94,10 @@ def own_file(task: RenderTask) -> str:
 AT_ONCE = 500  # a listing of a bucket answers for a thousand; tasks are held until their answer is there
 
 
-class Heads(Protocol):
-    """A lookup of files and objects by their names."""
-
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Files.heads`."""
-
-
 class PrefetchedTargets:
     """Passes tasks on in order. The files at their targets are looked up when the first is asked for."""
 
-    def __init__(self, tasks: Iterable[RenderTask], files: Heads) -> None:
+    def __init__(self, tasks: Iterable[RenderTask], files: Publisher) -> None:
         self._tasks, self._files = iter(tasks), files
         self._some: list[RenderTask] = []
         self._found: dict[str, ObjectInfo | None] | None = None
@@ -116,9 +109,9 @@ class PrefetchedTargets:
             self._some, self._found = [first, *more], None
             yield from self._some
 
-    def head(self, target: str) -> ObjectInfo | None:
+    def stat(self, target: str) -> ObjectInfo | None:
         """The file or object at the target of a task that has just been passed on."""
         if self._found is None:
             names = [task.target for task in self._some]
-            self._found = dict(zip(names, self._files.heads(names), strict=True))
+            self._found = dict(zip(names, self._files.stat_many(names), strict=True))
         return self._found[target]

@@ -2,11 +2,10 @@
 
 import math
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,8 +20,9 @@ from giornata.jobs.spec.collection import Price
 from giornata.jobs.spec.crop import CropStyling, crop_box, crop_size, enlargement, master_size
 from giornata.jobs.spec.enums import OnExisting
 from giornata.jobs.spec.job import JobSpec
-from giornata.jobs.storage.base import Files
-from giornata.jobs.storage.local import LocalFiles
+from giornata.jobs.storage.base import Publisher
+from giornata.jobs.storage.local import LocalPublisher
+from giornata.lru_dict import LruDict
 
 __all__ = ["Measure", "PlanReport", "RenderTask", "Size", "StyleCatalog", "expand", "plan"]
 
@@ -40,8 +40,6 @@ class Size:
 
 UNMEASURED = Size(0, 0)  # of a picture that would cost too much to look at
 Cost = Callable[[RenderTask, Size], float]  # seconds that styling a picture of a size takes
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 
 class Measure(Protocol):
@@ -90,7 +88,7 @@ def plan(
     is_ours: Callable[[str], bool] = lambda target: False,
     measure_limit: int = 10_000,
     default_tile_px: int = DEFAULT_TILE_PX,
-    files: Files | None = None,
+    files: Publisher | None = None,
 ) -> PlanReport:
     """Go through the whole job without rendering: names, collisions, sizes, and an estimate.
 
@@ -102,9 +100,9 @@ def plan(
     problems, on_existing = _Problems(), spec.policy.on_existing
     tally = _Tally(measure, measure_limit, spec.render.tile or default_tile_px, cost)
     with TargetIndex() as index:
-        files = (files or LocalFiles()).of(spec.storage)
-        places = files.places
-        tasks = expand(spec, base=base, styles=styles, on_problem=problems.add, places=places)
+        files = (files or LocalPublisher()).of(spec.storage)
+        stores = files.stores
+        tasks = expand(spec, base=base, styles=styles, on_problem=problems.add, stores=stores)
         for task in (ahead := PrefetchedTargets(tasks, files)):
             conflict = name_conflict(task, index)
             if conflict is None and _stands(task.target, ahead):
@@ -139,8 +137,8 @@ class _Tally:
 
     def __init__(self, measure: Measure, measure_limit: int, tile_px: int, cost: Cost | None) -> None:
         self._measure, self._limit, self._tile_px, self._cost = measure, measure_limit, tile_px, cost
-        self._sizes: OrderedDict[tuple[str, int | None], Size | None] = OrderedDict()
-        self._begun: OrderedDict[str, None] = OrderedDict()
+        self._sizes = LruDict[tuple[str, int | None], Size | None](REMEMBERED)
+        self._begun = LruDict[str, None](REMEMBERED)
         self._unreadable: list[str] = []
         self.pictures = self.items = self.masters = self.delivered = self.enlarged = 0
         self.tried = self.read = self.tiles = self.pixels = self.lost = 0
@@ -167,12 +165,12 @@ class _Tally:
         key = task.master_key()
         if key in self._begun:
             return False
-        _remember(self._begun, key, None)
+        self._begun[key] = None
         return True
 
     def _size_of(self, source: str, page: int | None) -> Size | None:
         if (source, page) not in self._sizes:
-            _remember(self._sizes, (source, page), self._next_picture(source, page))
+            self._sizes[source, page] = self._next_picture(source, page)
         return self._sizes[source, page]
 
     def _next_picture(self, source: str, page: int | None) -> Size | None:
@@ -223,16 +221,10 @@ def _styled_size(size: Size, task: RenderTask) -> Size:
     return Size(*master_size((size.width, size.height), task.crop.all_needs))
 
 
-def _remember(cache: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
-    cache[key] = value
-    if len(cache) > REMEMBERED:
-        cache.popitem(last=False)
-
-
 def _tiles(size: Size, tile_px: int) -> int:
     return math.ceil(size.width / tile_px) * math.ceil(size.height / tile_px)
 
 
 def _stands(target: str, ahead: PrefetchedTargets) -> bool:
     """Whether anything has that name; on a disk it may be a folder or a link as well."""
-    return ahead.head(target) is not None if is_url(target) else os.path.lexists(target)
+    return ahead.stat(target) is not None if is_url(target) else os.path.lexists(target)

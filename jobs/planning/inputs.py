@@ -100,26 +100,26 @@ def _is_taken(entry: os.DirEntry[str], real_root: str) -> bool:
 Found = tuple[ObjectInfo, str]  # an object, and its folder below the input, `/` between parts
 
 
-def expand_remote(path: str, *, outputs: str, place: ObjectStore) -> Iterator[Found]:
+def expand_remote(path: str, *, outputs: str, store: ObjectStore) -> Iterator[Found]:
     """The pictures that `s3://bucket/…` names, in the order of their keys; those in `outputs` are left out.
 
     Raises `MissingInput` where there is none, `StorageError`.
     """
     # A key that exists is that picture, even when it has brackets in it.
-    head = None if path.endswith("/") or path.count("/") < 3 else place.head(path)
+    head = None if path.endswith("/") or path.count("/") < 3 else store.stat(path)
     if head is not None:
         return iter([(head, "")])
     if MAGIC.search(path):
-        return _glob(path, outputs, place)
-    return _folder(path.rstrip("/"), outputs, place)
+        return _glob(path, outputs, store)
+    return _folder(path.rstrip("/"), outputs, store)
 
 
-def _folder(root: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
+def _folder(root: str, outputs: str, store: ObjectStore) -> Iterator[Found]:
     if root == outputs:
         # The next run would style what this one made.
         raise MissingInput(root, "it is the destination as well, needed another one, such as a prefix inside")
     any_at_all = False
-    for entry in place.list(root):
+    for entry in store.list(root):
         any_at_all = True
         if has_picture_suffix(entry.name) and not is_inside(entry.name, outputs):
             yield entry, _folder_of(entry.name, root)
@@ -127,7 +127,7 @@ def _folder(root: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
         raise MissingInput(root, "nothing is there, neither an object nor a prefix of some")
 
 
-def _glob(pattern: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
+def _glob(pattern: str, outputs: str, store: ObjectStore) -> Iterator[Found]:
     parts = pattern.split("/")
     first = first_magic(parts)
     if first < 3:
@@ -135,7 +135,7 @@ def _glob(pattern: str, outputs: str, place: ObjectStore) -> Iterator[Found]:
     root, glob_parts = "/".join(parts[:first]), parts[first:]
     depth = None if "**" in glob_parts else len(glob_parts)
     has_match = False
-    for entry in place.list(root, depth=depth):
+    for entry in store.list(root, depth=depth):
         if matches(entry.name[len(root) + 1 :].split("/"), glob_parts) and not is_inside(entry.name, outputs):
             has_match = True
             yield entry, _folder_of(entry.name, root)
@@ -160,14 +160,14 @@ def refuse(problem: JobError) -> None:
 
 
 def expand_inputs(
-    spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse, places: StoreFinder = LOCAL
+    spec: JobSpec, *, base: Path, on_problem: OnProblem = refuse, stores: StoreFinder = LOCAL
 ) -> Iterator[Asset]:
     """All pictures of a spec, input by input, each input in the order of its names.
 
     Relative paths start from `base`. A problem (`MissingInput`, `BadManifest`) goes to `on_problem`; when
     that returns, listing goes on with the next input. Raises `StorageError` when a bucket cannot be listed.
     """
-    listing = _Listing(spec, base, places)
+    listing = _Listing(spec, base, stores)
     for entry in spec.inputs:
         try:
             yield from _named_in_utf8(_stamped(_expand(entry, listing), listing, on_problem), on_problem)
@@ -185,7 +185,7 @@ class _Listing:
 
     spec: JobSpec
     base: Path
-    places: StoreFinder
+    stores: StoreFinder
 
     @property
     def outputs(self) -> str:
@@ -214,7 +214,7 @@ def _stamped(assets: Iterable[Asset], listing: _Listing, on_problem: OnProblem) 
     waiting: list[Asset] = []
     try:
         for asset in assets:
-            if not waiting and (asset.stamp or not is_url(asset.source)):
+            if not waiting and (asset.fingerprint or not is_url(asset.source)):
                 yield asset
                 continue
             waiting.append(asset)
@@ -228,14 +228,14 @@ def _stamped(assets: Iterable[Asset], listing: _Listing, on_problem: OnProblem) 
 
 
 def _asked(assets: list[Asset], listing: _Listing, on_problem: OnProblem) -> Iterator[Asset]:
-    unknown = [asset.source for asset in assets if not asset.stamp and is_url(asset.source)]
-    place = listing.places.at(unknown[0], listing.spec.storage) if unknown else None
-    heads = dict(zip(unknown, place.heads(unknown), strict=True)) if place else {}
+    unknown = [asset.source for asset in assets if not asset.fingerprint and is_url(asset.source)]
+    store = listing.stores.at(unknown[0], listing.spec.storage) if unknown else None
+    heads = dict(zip(unknown, store.stat_many(unknown), strict=True)) if store else {}
     for asset in assets:
         if asset.source not in heads:
             yield asset
         elif entry := heads[asset.source]:
-            yield replace(asset, stamp=entry.stamp, version=entry.version)
+            yield replace(asset, fingerprint=entry.fingerprint, version=entry.version)
         else:
             on_problem(MissingInput(asset.source, "nothing is there"))
 
@@ -260,9 +260,9 @@ def _expand(entry: InputSpec, listing: _Listing) -> Iterator[Asset]:
 def _remote(path: str, listing: _Listing) -> Iterator[Asset]:
     if reason := wrong_url(path):
         raise MissingInput(path, reason)
-    place = listing.places.at(path, listing.spec.storage)
-    for entry, folder in expand_remote(path, outputs=listing.outputs, place=place):
-        yield Asset(entry.name, folder, stamp=entry.stamp, version=entry.version)
+    store = listing.stores.at(path, listing.spec.storage)
+    for entry, folder in expand_remote(path, outputs=listing.outputs, store=store):
+        yield Asset(entry.name, folder, fingerprint=entry.fingerprint, version=entry.version)
 
 
 def _manifest(written: str, listing: _Listing) -> Iterator[Asset]:
@@ -296,7 +296,7 @@ def _at_hand(written: str, listing: _Listing) -> Iterator[tuple[Path, str]]:
         return
     with tempfile.TemporaryDirectory(prefix="giornata-manifest-") as folder:
         path = Path(folder) / base_name(name)
-        listing.places.at(name, listing.spec.storage).fetch(name, path)
+        listing.stores.at(name, listing.spec.storage).download(name, path)
         yield path, name.rpartition("/")[0]
 
 

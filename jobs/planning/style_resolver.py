@@ -89,17 +89,17 @@ def stamped(task_style: Pictures) -> Pictures:
     return task_style.model_copy(update={"stamps": stamps})
 
 
-def pinned(task_style: Pictures, places: StoreFinder, storage: Storage) -> Pictures:
+def pinned(task_style: Pictures, stores: StoreFinder, storage: Storage) -> Pictures:
     """The same style with the versions of its pictures that are in buckets now.
 
     Raises `PlanRefused` when one is missing, `StorageError` when a bucket cannot be read.
     """
     stamps = []
     for name, stamp in zip(task_style.pictures, task_style.stamps, strict=True):
-        head = places.at(name, storage).head(name) if is_url(name) else None
+        head = stores.at(name, storage).stat(name) if is_url(name) else None
         if is_url(name) and head is None:
             raise PlanRefused((f"planning style picture {name}: no such object",), 1)
-        stamps.append(head.stamp if head else stamp)
+        stamps.append(head.fingerprint if head else stamp)
     return task_style.model_copy(update={"stamps": tuple(stamps)})
 
 

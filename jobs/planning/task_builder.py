@@ -55,8 +55,8 @@ class StyledAsset:
 class TaskMaker:
     """Makes one task from one asset, style and output; keeps the fields that all of them share."""
 
-    def __init__(self, spec: JobSpec, base: Path, styles: StyleCatalog, places: StoreFinder) -> None:
-        self._spec, self._base, self._places = spec, base, places
+    def __init__(self, spec: JobSpec, base: Path, styles: StyleCatalog, stores: StoreFinder) -> None:
+        self._spec, self._base, self._stores = spec, base, stores
         # Many pictures, styles and outputs have one mask: it is looked at once.
         self._stamp = lru_cache(maxsize=STAMPS_KEPT)(self._stamp_now)
         self._same: dict[str, Any] = {
@@ -147,7 +147,7 @@ class TaskMaker:
         return {"engine": engine, "engine_version": version, **task_styles}
 
     def _pinned(self, task_style: Pictures | None) -> Pictures | None:
-        return pinned(task_style, self._places, self._spec.storage) if task_style else None
+        return pinned(task_style, self._stores, self._spec.storage) if task_style else None
 
     def _reference(self, master: StyledAsset) -> str | None:
         """The picture whose totals are used instead of the task's own, if any."""
@@ -257,8 +257,8 @@ class TaskMaker:
         """The version of a file or object that is there; empty when there is none."""
         if not is_url(name):
             return source_stamp(name) if Path(name).is_file() else ""
-        head = self._places.at(name, self._spec.storage).head(name)
-        return head.stamp if head else ""
+        head = self._stores.at(name, self._spec.storage).stat(name)
+        return head.fingerprint if head else ""
 
 
 # Styled pictures that are begun before the second output of the first one is: workers then find their
@@ -272,7 +272,7 @@ def expand(
     base: Path,
     styles: StyleCatalog,
     on_problem: OnProblem = refuse,
-    places: StoreFinder = LOCAL,
+    stores: StoreFinder = LOCAL,
 ) -> Iterator[RenderTask]:
     """Every task of a spec in a fixed order: picture by picture, style by style, and of some
     `MASTERS_AT_ONCE` styled pictures first one output each, then the next.
@@ -282,15 +282,15 @@ def expand(
     returns, expanding goes on with the next one.
     """
     check_whole(spec, base, styles)
-    return _expand(spec, base, styles, on_problem, places)
+    return _expand(spec, base, styles, on_problem, stores)
 
 
 def _expand(
-    spec: JobSpec, base: Path, styles: StyleCatalog, on_problem: OnProblem, places: StoreFinder
+    spec: JobSpec, base: Path, styles: StyleCatalog, on_problem: OnProblem, stores: StoreFinder
 ) -> Iterator[RenderTask]:
-    make = TaskMaker(spec, base, styles, places)
-    assets = expand_inputs(spec, base=base, on_problem=on_problem, places=places)
-    masters = _masters(spec, paged(assets, spec, places))
+    make = TaskMaker(spec, base, styles, stores)
+    assets = expand_inputs(spec, base=base, on_problem=on_problem, stores=stores)
+    masters = _masters(spec, paged(assets, spec, stores))
     shapes = [(shape, output) for shape in spec.formats or (None,) for output in spec.outputs]
     while batch := list(islice(masters, MASTERS_AT_ONCE if len(shapes) > 1 else 1)):
         for shape, output in shapes:
@@ -310,7 +310,7 @@ def _masters(spec: JobSpec, assets: Iterable[Asset]) -> Iterator[StyledAsset]:
         first = first or asset.source
         if not folder_first or asset.folder != folder:
             folder, folder_first = asset.folder, asset.source
-        stamp = asset.stamp or source_stamp(asset.source)
+        stamp = asset.fingerprint or source_stamp(asset.source)
         for style in spec.styles:
             for strength in strengths_of(spec, style):
                 yield StyledAsset(asset, index, stamp, style, strength, first, folder_first)

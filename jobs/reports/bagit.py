@@ -15,7 +15,7 @@ from pathlib import Path
 from giornata import __version__
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.spec.collection import BAG_PAYLOAD
-from giornata.jobs.storage.base import Files, ObjectInfo, ObjectStore
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore, Publisher
 from giornata.jobs.store.records import destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -35,7 +35,7 @@ class Payload:
     bytes: int
 
 
-def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
+def deliver_package(store: JobStore, job_id: str, files: Publisher) -> list[str]:
     """Write the checksums or the bag that a job's spec asks for; the names.
 
     Raises `TargetTaken` when something of such a name was not written here, `OSError`, `StorageError`.
@@ -43,30 +43,37 @@ def deliver_package(store: JobStore, job_id: str, files: Files) -> list[str]:
     record = store.jobs.get(job_id)
     package, destination = record.spec.package, destination_of(record).rstrip("/")
     files = files.of(record.spec.storage)
-    place, written = files.places.at(destination, record.spec.storage), []
+    object_store, written = files.stores.at(destination, record.spec.storage), []
     with tempfile.TemporaryDirectory(prefix="giornata-package-") as folder:
         if package.checksums:
             name = f"{destination}/{CHECKSUMS}"
-            _refuse_strangers(place, name)
+            _refuse_strangers(object_store, name)
             path = Path(folder) / "checksums"
-            write_checksums(path, checked(store, files, place, destination, without=name))
-            place.put(path, name)
+            write_checksums(path, checked(store, files, object_store, destination, without=name))
+            object_store.upload(path, name)
             written.append(name)
         if package.bag is not None:
             root = destination.removesuffix(f"/{BAG_PAYLOAD}")
-            _refuse_other_bags(place, f"{root}/bag-info.txt")
-            tags = make_tags(Path(folder), checked(store, files, place, root, below=destination), package.bag)
+            _refuse_other_bags(object_store, f"{root}/bag-info.txt")
+            rows = checked(store, files, object_store, root, below=destination)
+            tags = make_tags(Path(folder), rows, package.bag)
             for tag in tags:
-                place.put(tag, f"{root}/{tag.name}")
+                object_store.upload(tag, f"{root}/{tag.name}")
                 written.append(f"{root}/{tag.name}")
     return written
 
 
 def checked(
-    store: JobStore, files: Files, place: ObjectStore, root: str, *, below: str = "", without: str = ""
+    store: JobStore,
+    files: Publisher,
+    object_store: ObjectStore,
+    root: str,
+    *,
+    below: str = "",
+    without: str = "",
 ) -> Iterator[tuple[ObjectInfo, str, str]]:
     """Every visible file below a folder: its entry, its name from `root`, and its SHA-256."""
-    for entry in place.list(below or root):
+    for entry in object_store.list(below or root):
         if entry.name != without:
             delivery = store.deliveries.find(entry.name)
             recorded = delivery.sha256 if delivery and delivery.bytes == entry.bytes else None
@@ -104,16 +111,16 @@ def make_tags(
     return [*tags, folder / "tagmanifest-sha256.txt"]
 
 
-def _refuse_strangers(place: ObjectStore, name: str) -> None:
-    head = place.head(name)
-    start = place.read(name, length=SHA256_DIGITS + 2).decode(errors="replace") if head else ""
+def _refuse_strangers(store: ObjectStore, name: str) -> None:
+    head = store.stat(name)
+    start = store.read(name, length=SHA256_DIGITS + 2).decode(errors="replace") if head else ""
     is_list = start.endswith("  ") and set(start[:-2]) <= set("0123456789abcdef")
     if head and head.bytes and not is_list:
         raise TargetTaken(name, "a file of that name is there and was not written here")
 
 
-def _refuse_other_bags(place: ObjectStore, name: str) -> None:
-    if place.head(name) and OURS not in place.read(name).decode(errors="replace"):
+def _refuse_other_bags(store: ObjectStore, name: str) -> None:
+    if store.stat(name) and OURS not in store.read(name).decode(errors="replace"):
         raise TargetTaken(name, "there is a bag that was not made here")
 
 

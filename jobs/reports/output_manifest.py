@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.paths import is_url
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState
-from giornata.jobs.storage.base import Files, ObjectStore
+from giornata.jobs.storage.base import ObjectStore, Publisher
 from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 
@@ -120,18 +120,11 @@ def _check_ours(path: Path, start: str) -> None:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[IO[str]]:
-    temporary = path.with_name(f".giornata-{path.name}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path, durable=True) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
-def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, str]:
+def deliver_manifest(store: JobStore, job_id: str, files: Publisher) -> tuple[str, str]:
     """Write `manifest.csv` and `manifest.json` beside a job's outputs; their names.
 
     Raises `TargetTaken` when something of that name was not written here, `OSError`, `StorageError`.
@@ -141,19 +134,19 @@ def deliver_manifest(store: JobStore, job_id: str, files: Files) -> tuple[str, s
     if not is_url(destination):
         table, document = write_manifest(store, job_id, Path(destination))
         return str(table), str(document)
-    place = files.places.at(destination, record.spec.storage)
+    object_store = files.stores.at(destination, record.spec.storage)
     names = f"{destination}/manifest.csv", f"{destination}/manifest.json"
     for name, start in zip(names, (CSV_START, JSON_START), strict=True):
-        _check_object(place, name, start.encode())
+        _check_object(object_store, name, start.encode())
     with tempfile.TemporaryDirectory(prefix="giornata-manifest-") as folder:
         for name, path in zip(names, write_manifest(store, job_id, Path(folder)), strict=True):
-            place.put(path, name)
+            object_store.upload(path, name)
     return names
 
 
-def _check_object(place: ObjectStore, name: str, start: bytes) -> None:
-    head = place.head(name)
+def _check_object(store: ObjectStore, name: str, start: bytes) -> None:
+    head = store.stat(name)
     if head is None:
         return
-    if head.bytes < len(start) or place.read(name, length=len(start)) != start:
+    if head.bytes < len(start) or store.read(name, length=len(start)) != start:
         raise TargetTaken(name, "an object of that name is there and was not written here")

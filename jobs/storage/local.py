@@ -9,24 +9,24 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from giornata.jobs.errors import ObjectNotFound, TargetTaken, UnsupportedUrl
+from giornata.jobs.errors import ObjectChanged, TargetTaken, UnsupportedUrl
 from giornata.jobs.model.attempt import Claim, Outcome, Published
-from giornata.jobs.model.paths import ATTEMPT, PREFIX, companions_of, is_url
+from giornata.jobs.model.paths import PREFIX, companions_of, is_url
 from giornata.jobs.spec.naming import safe_component
 from giornata.jobs.spec.storage import HERE, Storage
-from giornata.jobs.storage.base import Fetched, ObjectInfo, ObjectStore, StoreFinder
+from giornata.jobs.storage.base import Download, ObjectInfo, ObjectStore, StoreFinder
 from giornata.jobs.storage.hashing import deliverable_bytes, deliverable_sha256, tree_bytes
 
 _HIDDEN = "."
 
 
-class LocalPlace:
-    """An `ObjectStore` on the disks of this machine. Errors are the system's own `OSError`."""
+class LocalStore:
+    """An `ObjectStore` on the disks of this machine. Raises `ObjectChanged`, and the system's `OSError`."""
 
     def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`. Linked folders are not entered; one that cannot be read is passed over."""
@@ -47,34 +47,44 @@ class LocalPlace:
                 if not entry.name.startswith(_HIDDEN):
                     yield from self.list(entry.path, depth=depth and depth - 1, hidden=hidden)
 
-    def head(self, name: str) -> ObjectInfo | None:
-        """See `ObjectStore.head`."""
+    def stat(self, name: str) -> ObjectInfo | None:
+        """See `ObjectStore.stat`; None for a folder."""
         try:
             status = Path(name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        return ObjectInfo(name, status.st_size, status.st_mtime, f"{status.st_size}-{status.st_mtime_ns}")
+        return ObjectInfo(name, status.st_size, status.st_mtime, _fingerprint(status))
 
-    def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `ObjectStore.heads`."""
-        return [self.head(name) for name in names]
+    def stat_many(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `ObjectStore.stat_many`."""
+        return [self.stat(name) for name in names]
 
-    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+    def read(
+        self,
+        name: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        fingerprint: str = "",
+        version: str = "",
+    ) -> bytes:
         """See `ObjectStore.read`."""
         with Path(name).open("rb") as file:
+            _check_unchanged(name, os.fstat(file.fileno()), fingerprint)
             file.seek(start)
             return file.read(-1 if length is None else length)
 
-    def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
-        """See `ObjectStore.fetch`."""
+    def download(self, name: str, path: Path, *, fingerprint: str = "", version: str = "") -> Download:
+        """See `ObjectStore.download`."""
+        _check_unchanged(name, Path(name).stat(), fingerprint)
         shutil.copyfile(name, path)
         with path.open("rb") as file:
-            return Fetched(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+            return Download(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
 
-    def put(self, path: Path, name: str) -> None:
-        """See `ObjectStore.put`; seen whole or not at all."""
+    def upload(self, path: Path, name: str) -> None:
+        """See `ObjectStore.upload`; seen whole or not at all."""
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         aside = Path(name).with_name(f".giornata-{Path(name).name}.part")
         shutil.copyfile(path, aside)
@@ -86,50 +96,59 @@ class LocalPlace:
 
     def move_aside(self, name: str) -> str:
         """See `ObjectStore.move_aside`; the first free `n`."""
-        place = Path(name)
+        path = Path(name)
         for number in count(1):
-            aside = place.with_name(safe_component(f"{place.name}.damaged-{number}"))
+            aside = path.with_name(safe_component(f"{path.name}.damaged-{number}"))
             try:
                 # The creator of the name owns it; only like is renamed over like.
-                aside.mkdir() if place.is_dir() else aside.touch(exist_ok=False)
+                aside.mkdir() if path.is_dir() else aside.touch(exist_ok=False)
             except FileExistsError:
                 continue
-            return str(place.replace(aside))
+            return str(path.replace(aside))
         raise AssertionError
 
-    def uploads(self, folder: str) -> Iterator[ObjectInfo]:
-        """See `ObjectStore.uploads`: folders that attempts are still filling."""
-        for place, names, _ in os.walk(folder):
+    def unfinished_uploads(self, folder: str) -> Iterator[ObjectInfo]:
+        """See `ObjectStore.unfinished_uploads`: folders that attempts are still filling."""
+        for parent, names, _ in os.walk(folder):
             for name in [entry for entry in names if entry.startswith(_HIDDEN)]:
                 names.remove(name)
-                path = Path(place) / name
+                path = Path(parent) / name
                 if name.startswith(PREFIX) and (weight := _weighed(path)) is not None:
                     yield ObjectInfo(str(path), weight, path.stat().st_mtime)
 
-    def abort(self, name: str) -> None:
-        """See `ObjectStore.abort`; a disk has no uploads to end."""
+    def abort_uploads(self, name: str) -> None:
+        """See `ObjectStore.abort_uploads`; a disk has none."""
 
 
-class LocalPlaces:
+def _fingerprint(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _check_unchanged(name: str, status: os.stat_result, fingerprint: str) -> None:
+    if fingerprint and _fingerprint(status) != fingerprint:
+        raise ObjectChanged(name, "it has changed since it was looked at")
+
+
+class LocalStores:
     """A `StoreFinder` that knows this machine's disks only."""
 
     def at(self, name: str, storage: Storage = HERE) -> ObjectStore:
         """See `StoreFinder.at`."""
         if is_url(name):
             raise UnsupportedUrl(name, "needed a local path: nothing here speaks to buckets")
-        return LocalPlace()
+        return LocalStore()
 
 
-LOCAL = LocalPlaces()
+LOCAL = LocalStores()
 
 
-def delivered_head(name: str) -> ObjectInfo | None:
+def stat_deliverable(name: str) -> ObjectInfo | None:
     """The facts of a deliverable on a local disk, a file or a folder, without reading it."""
-    place = Path(name)
-    if not place.is_dir():
-        return LocalPlace().head(name)
-    weight = _weighed(place)
-    return ObjectInfo(name, weight, place.stat().st_mtime) if weight else None  # nobody delivers an empty one
+    path = Path(name)
+    if not path.is_dir():
+        return LocalStore().stat(name)
+    weight = _weighed(path)
+    return ObjectInfo(name, weight, path.stat().st_mtime) if weight else None  # nobody delivers an empty one
 
 
 def _weighed(folder: Path) -> int | None:
@@ -145,37 +164,6 @@ def _entry(entry: os.DirEntry[str]) -> ObjectInfo | None:
     except OSError:
         return None  # published or removed a moment ago
     return ObjectInfo(entry.path, facts.st_size, facts.st_mtime)
-
-
-def needed(place: ObjectStore, name: str) -> ObjectInfo:
-    """The facts of the file or object at `name`. Raises `ObjectNotFound`."""
-    head = place.head(name)
-    if head is None:
-        raise ObjectNotFound(name, "nothing is there")
-    return head
-
-
-class LocalFiles:
-    """`Files` on a local disk."""
-
-    places: StoreFinder = LOCAL
-
-    def of(self, storage: Storage) -> "LocalFiles":
-        """See `Files.of`: itself."""
-        return self
-
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Files.heads`."""
-        return [delivered_head(target) for target in targets]
-
-    def size(self, target: str) -> int | None:
-        """See `Files.size`."""
-        head = delivered_head(target)
-        return None if head is None else head.bytes
-
-    def sha256(self, target: str) -> str:
-        """See `Files.sha256`; read in small parts."""
-        return deliverable_sha256(Path(target))
 
 
 # What file systems say that know no hard links: FAT, some network disks and containers' bind mounts.
@@ -217,8 +205,8 @@ def discard(temporary: Path, target: Path) -> None:
     They are only ever beside their deliverable, so one without was on its way.
     """
     remove(temporary)
-    for place in (temporary,) if os.path.lexists(target) else (temporary, target):
-        for companion in companions_of(place):
+    for path in (temporary,) if os.path.lexists(target) else (temporary, target):
+        for companion in companions_of(path):
             companion.unlink(missing_ok=True)
 
 
@@ -295,32 +283,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path, *, items: Container[str] | None = None) -> list[Path]:
-    """Removes the files of unfinished attempts in `folder` and below; returns the removed paths.
-
-    `items` limits it to these items' attempts: two batches may share a destination.
-    """
-    removed = []
-    for path in sorted(folder.rglob(".giornata-*")):
-        name = ATTEMPT.fullmatch(path.name)
-        if name and (items is None or name["item"] in items):
-            remove(path)
-            removed.append(path)
-    return removed
-
-
 class LocalPublisher:
     """Publishes files by hard link and folders by rename, in the target's own folder, records just before."""
 
-    places: StoreFinder = LOCAL
+    stores: StoreFinder = LOCAL
 
     def of(self, storage: Storage) -> "LocalPublisher":
         """See `Publisher.of`: itself."""
         return self
 
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Publisher.heads`."""
-        return [delivered_head(target) for target in targets]
+    def stat_many(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `Publisher.stat_many`."""
+        return [stat_deliverable(target) for target in targets]
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`; the hash is the one the worker took while it held the file."""
@@ -338,8 +312,8 @@ class LocalPublisher:
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        head = delivered_head(target)
-        return None if head is None else head.bytes
+        info = stat_deliverable(target)
+        return None if info is None else info.bytes
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`."""

@@ -15,15 +15,12 @@ is a β of the other only layer by layer, and the paper's α grows with the pict
 What a tile reports after its forward pass: sums over its core that add up to the picture's own.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import torch
 from torch import Tensor
-
-from giornata.styles.errors import BadStatistics
 
 BLOCK_POSITIONS = 1 << 14  # summed in the features' own precision; blocks are summed in float64
 LayerKey = tuple[int, str]  # region and layer
@@ -73,17 +70,6 @@ def sums_of(features: Tensor, mask: Tensor | None = None) -> LayerSums:
         products += (seen @ block.T).to(torch.float64).cpu()
     weight = float(flat.shape[1]) if weights is None else float(weights.sum(dtype=torch.float64))
     return LayerSums(weight, total, products)
-
-
-def summed(parts: Iterable[TileSums]) -> TileSums:
-    """The sum of `parts` in the order given; callers sort by tile, so timing never changes the result."""
-    iterator = iter(parts)
-    result = next(iterator, None)
-    if result is None:
-        raise BadStatistics("no partial sums", "those of at least one tile")
-    for part in iterator:
-        result = result + part
-    return result
 
 
 COVARIANCE_FLOOR = 1e-4  # added to the diagonals, as the Wasserstein distance needs full rank

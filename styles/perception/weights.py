@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import BadEncoder, BadOptions
 from giornata.styles.perception.encoder import Encoder, Pooling, Preprocessing
 from giornata.styles.perception.encoder_files import (
@@ -72,16 +72,13 @@ def resolved(choice: EncoderChoice) -> Path:
 def _fetched(target: Path) -> Path:
     log.warning("fetching VGG-19 (%d MB, BSD) from %s to %s", TORCHVISION_MB, TORCHVISION_URL, target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    prefix = TORCHVISION_FILE.removesuffix(".pth").rpartition("-")[2]
     try:
-        prefix = TORCHVISION_FILE.removesuffix(".pth").rpartition("-")[2]
-        torch.hub.download_url_to_file(TORCHVISION_URL, str(part), hash_prefix=prefix, progress=False)
-        part.replace(target)
+        with atomic_write(target) as part:
+            torch.hub.download_url_to_file(TORCHVISION_URL, str(part), hash_prefix=prefix, progress=False)
     except (OSError, RuntimeError) as exc:
         needed = f"a way to {TORCHVISION_URL}, a file, or the encoder {COMPACT_NAME}"
         raise BadEncoder(str(target), str(exc), needed) from exc
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 

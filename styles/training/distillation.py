@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import TrainingDiverged
 from giornata.styles.perception.encoder import Encoder, Preprocessing, random_weights
 from giornata.styles.perception.vgg import COMPACT, Architecture
@@ -256,9 +257,8 @@ class Distiller:
             "step": self.step,
             "cycles": [(cycle.steps, cycle.peak_rate) for cycle in self.cycles],
         }
-        part = (self.work / CHECKPOINT).with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self.work / CHECKPOINT)
+        with atomic_write(self.work / CHECKPOINT) as part:
+            torch.save(state, part)
 
     def run(self, *, checkpoint_every: int = 100) -> Iterator[DistillationProgress]:
         """Train to the plan's last step. Raises `TrainingDiverged`."""

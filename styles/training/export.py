@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.feedforward.network import MIN_SIDE, STRIDE, TransformerNetwork
 from giornata.styles.library import Artwork, EngineName, StyleCard, card_text
 from giornata.styles.loader import FORMAT
@@ -37,10 +38,9 @@ def save_network(network: TransformerNetwork, names: tuple[str, ...], path: Path
         "shape": network.shape.as_text(),
         "styles": json.dumps(names),
     }
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata=header)
-    part.chmod(0o644)  # safetensors makes it private, and a library is for every user
-    part.replace(path)
+    with atomic_write(path) as part:
+        save_file(tensors, part, metadata=header)
+        part.chmod(0o644)  # safetensors makes it private, and a library is for every user
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -104,11 +104,10 @@ def publish_encoder(
     """Write weights as float16 and a card into `folder`; returns the weight file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
-    part = path.with_suffix(".part")
     halved = {key: value.to(torch.float16).contiguous() for key, value in tensors.items()}
-    save_file(halved, part, metadata={"format": COMPACT_FORMAT})
-    part.chmod(0o644)
-    part.replace(path)
+    with atomic_write(path) as part:
+        save_file(halved, part, metadata={"format": COMPACT_FORMAT})
+        part.chmod(0o644)
     architecture = compact_architecture(path, tensors)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     rows = "\n".join(f"{layer} = {share:.3f}" for layer, share in missed.items())

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import BadRecipe, MissingPictures, TrainingDiverged
 from giornata.styles.feedforward.network import TransformerNetwork
 from giornata.styles.training.painters_crops import Seen, VariedCrops
@@ -138,7 +139,6 @@ class PaintersTrainer:
         """Write the checkpoint whole, or leave the old one."""
         self.files.work.mkdir(parents=True, exist_ok=True)
         path = self.files.work / CHECKPOINT
-        part = path.with_suffix(".part")
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -147,8 +147,8 @@ class PaintersTrainer:
             "distances": self.distances,
             "step": self.step,
         }
-        torch.save(state, part)
-        part.replace(path)
+        with atomic_write(path) as part:
+            torch.save(state, part)
         return path
 
     def run(self, *, checkpoint_every: int = 200) -> Iterator[TrainingProgress]:

@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.training.data import read_picture, to_unit
 from giornata.styles.training.perceptual_loss import PerceptualLoss, StyleSums
 from giornata.styles.universal.batch_transform import BatchStatistics, batch_statistics
@@ -62,9 +63,8 @@ class PaintingTargets:
             "means": self._sums.means,
             "covariances": self._sums.covariances,
         }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        with atomic_write(path) as part:
+            torch.save(state, part)
 
     @classmethod
     def kept(cls, path: Path, key: str, device: torch.device) -> Self | None:

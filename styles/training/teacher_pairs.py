@@ -3,7 +3,6 @@
 Pair i follows from the seed and i alone, so that several processes may make pairs for one training.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.training.data import PhotoCrops, to_unit
 from giornata.styles.training.painting_targets import painting_pixels
 from giornata.styles.training.wct_teacher import FeatureStatistics, WctTeacher
@@ -77,9 +77,8 @@ class TeacherPairs:
         with torch.autocast("cpu", enabled=False):  # small components are small beside rounding
             painted = teacher(photo, self._style(row), alpha, deepest=deepest)
         request = torch.tensor([row, deepest, structure], dtype=torch.float64)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        save_file({"photo": _bytes(photo[0]), "painted": _bytes(painted[0]), "asked": request}, part)
-        part.replace(path)
+        with atomic_write(path) as part:
+            save_file({"photo": _bytes(photo[0]), "painted": _bytes(painted[0]), "asked": request}, part)
 
     def _learn(self, row: int) -> dict[int, FeatureStatistics]:
         path, side = self.styles[row]

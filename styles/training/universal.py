@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import MissingPictures, TrainingDiverged
 from giornata.styles.training.data import PhotoCrops
 from giornata.styles.training.painting_targets import PaintingTargets
@@ -151,9 +152,8 @@ class UniversalTrainer:
             "components": [(layer.matrix, layer.mean) for layer in self.components],
             "step": self.step,
         }
-        part = (self.work / CHECKPOINT).with_suffix(".part")
-        torch.save(state, part)
-        part.replace(self.work / CHECKPOINT)
+        with atomic_write(self.work / CHECKPOINT) as part:
+            torch.save(state, part)
 
     def run(self, *, checkpoint_every: int = 200) -> Iterator[UniversalProgress]:
         """Train to the recipe's last step. Raises `TrainingDiverged`."""

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import WeightsMismatch
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
 from giornata.styles.universal.network import FIRST, SECOND, UniversalNetwork
@@ -21,10 +22,9 @@ SHAPES = {shape.format: shape for shape in (FIRST, SECOND)}
 def save_network(network: UniversalNetwork, path: Path) -> str:
     """Write a network as float16; returns the file's SHA-256."""
     tensors = {key: value.to(torch.float16).contiguous() for key, value in network.state_dict().items()}
-    part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, metadata={"format": network.shape.format})
-    part.chmod(0o644)
-    part.replace(path)
+    with atomic_write(path) as part:
+        save_file(tensors, part, metadata={"format": network.shape.format})
+        part.chmod(0o644)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

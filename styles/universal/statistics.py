@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.errors import BadStatistics, WeightsMismatch
 from giornata.styles.moments import Moments
 
@@ -72,11 +73,10 @@ def save_statistics(statistics: StyleStatistics, path: Path) -> None:
         root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
         tensors[f"level{number}.mean"] = level.mean.astype(np.float16)
         tensors[f"level{number}.root"] = folded(root).astype(np.float16)
-    part = path.with_name(f"{path.name}.part")
-    # One key: several would be written in an order of their own each time, and equal styles would differ.
-    save_file(tensors, part, metadata={HEADER: json.dumps([FORMAT, statistics.network])})
-    part.chmod(0o644)
-    part.replace(path)
+    with atomic_write(path) as part:
+        # One key: several would be written in an order of their own each time, and equal styles would differ.
+        save_file(tensors, part, metadata={HEADER: json.dumps([FORMAT, statistics.network])})
+        part.chmod(0o644)
 
 
 def load_statistics(path: Path) -> StyleStatistics:

@@ -22,11 +22,12 @@ MENTIONED = re.compile(r"\b((?:cluster|jobs|styles|workers|tests)/[\w/]+\.py)\b"
 
 
 def sources() -> list[Path]:
-    return sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    shared = (ROOT / "giornata").glob("*.py")  # what all four folders may import
+    return sorted([*shared, *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))])
 
 
 def module_of(path: Path) -> str:
-    return "giornata." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return "giornata." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("giornata.")
 
 
 def imports_of(path: Path, modules: set[str]) -> set[str]:

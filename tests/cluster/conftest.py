@@ -31,5 +31,5 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def url(place: Place) -> Iterator[str]:
     """A service of the place without tokens, whose streams look ten times a second."""
-    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.1)) as address:
+    with serving(place.job_service, broadcaster=EventBroadcaster(place.job_service, period_s=0.1)) as address:
         yield address

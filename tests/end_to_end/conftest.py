@@ -30,6 +30,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gallery, s
     made = Gallery(tmp_path_factory.mktemp("gallery"), count=COUNT)
     made.painter.pause_s = 0.0
     with made.store, made.open(library=Library()) as url:
-        job_id = made.desk.submit(made.spec(name="Autumn campaign"), base=made.root).job.job_id
+        job_id = made.job_service.submit(made.spec(name="Autumn campaign"), base=made.root).job.job_id
         until(lambda: made.store.jobs.snapshot(job_id).state is JobState.COMPLETED_WITH_FAILURES)
         yield made, url, job_id

@@ -76,7 +76,7 @@ def test_a_batch_is_submitted_fills_its_mosaic_is_paused_resumed_and_retried(
 def test_a_job_is_cancelled_and_says_what_that_costs(gallery: Gallery, browser: Browser) -> None:
     gallery.painter.pause_s = 0.4
     with gallery.open() as url, browser.page(url) as page:
-        job_id = gallery.desk.submit(gallery.spec(), base=gallery.root).job.job_id
+        job_id = gallery.job_service.submit(gallery.spec(), base=gallery.root).job.job_id
         ready(page, f"/jobs/{job_id}")
         page.wait_for_selector("#job[data-state=running]")
         page.click("[data-act=cancel]")
@@ -92,7 +92,7 @@ def test_many_items_are_skipped_and_retried_at_once_after_their_number_is_said(
     gallery: Gallery, browser: Browser
 ) -> None:
     job_id = gallery.listed()
-    gallery.desk.pause(job_id)
+    gallery.job_service.pause(job_id)
     with gallery.open() as url, browser.page(url) as page:
         ready(page, f"/jobs/{job_id}")
         for number in (0, 1, 4):

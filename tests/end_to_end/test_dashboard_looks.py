@@ -75,9 +75,9 @@ def test_every_page_fits_its_window_and_reads_well(
 def test_the_doors_fit_their_window_and_read_well(
     gallery: Gallery, browser: Browser, size: tuple[int, int], scheme: str
 ) -> None:
-    waiting = replace(gallery.desk, role=lambda: Role.STANDBY)
+    waiting = replace(gallery.job_service, role=lambda: Role.STANDBY)
     access = Access([("a-token-of-annas", Person("anna", AccessRole.OPERATOR))])
-    with serving(waiting) as standby, serving(gallery.desk, access=access) as locked:
+    with serving(waiting) as standby, serving(gallery.job_service, access=access) as locked:
         for name, url in (("standby", standby), ("login", locked)):
             with browser.page(url, size=size, scheme=scheme) as page:
                 ready(page, "/")
@@ -127,7 +127,9 @@ def test_the_front_page_has_pictures_of_the_dashboard(tmp_path: Path, browser: B
     made.painter.pause_s = 0.0
     with made.store, made.open(library=Library()) as url, browser.page(url, size=(1280, 860)) as page:
         jobs = [
-            made.desk.submit(made.spec(name=name, destination=f"out/{name}"), base=made.root).job.job_id
+            made.job_service.submit(
+                made.spec(name=name, destination=f"out/{name}"), base=made.root
+            ).job.job_id
             for name in ("Museum scans", "Autumn campaign")
         ]
         until(lambda: made.store.jobs.snapshot(jobs[0]).counts.get(ItemState.DONE, 0) > 130)

@@ -1,4 +1,4 @@
-"""The page of an image in a real browser, and the studio in which styles are tried."""
+"""The page of an image in a real browser, and the page on which styles are tried."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,7 @@ def paint(canvas: Canvas, tiles: range) -> None:
 def test_a_large_picture_grows_tile_by_tile_with_worker_and_time(gallery: Gallery, browser: Browser) -> None:
     gallery.painter.slow = "plate-0000"
     with gallery.open() as url, browser.page(url) as page:
-        job_id = gallery.desk.submit(gallery.spec(), base=gallery.root).job.job_id
+        job_id = gallery.job_service.submit(gallery.spec(), base=gallery.root).job.job_id
         until(lambda: gallery.store.jobs.snapshot(job_id).counts.get(ItemState.DONE, 0) > 3)
         item = next(one for one in gallery.store.items.all(job_id) if "plate-0000" in one.source)
         canvas = lay_out(gallery.root / "scratch", item.item_id)

@@ -127,7 +127,7 @@ def _delivered_before(batch: Batch, store: JobStore, spec: JobSpec) -> str:
     """A job whose objects are all there; rendering a thousand of them is not what is measured."""
     job_id = store.jobs.create(spec, base=batch.folder)
     styles = InstalledStyles(Library((batch.library,)))
-    tasks = expand(spec, base=batch.folder, styles=styles, places=new_publisher().places)
+    tasks = expand(spec, base=batch.folder, styles=styles, stores=new_publisher().stores)
     store.items.insert(job_id, (NewItem(task) for task in tasks))
     store.jobs.mark_listed(job_id)
     store.jobs.move(job_id, JobEvent.START)
@@ -153,11 +153,11 @@ WEIGH = """
 import re, sys
 from pathlib import Path
 from giornata.jobs.spec.storage import Storage
-from giornata.workers.storage.s3_store import S3Place
+from giornata.workers.storage.s3_store import S3Store
 folder = Path(sys.argv[1])
-place = S3Place(Storage(endpoint_url=sys.argv[2]))
-sent = place.send(folder / "large", "s3://rendered/large")
-fetched = place.fetch("s3://rendered/large", folder / "back")
+store = S3Store(Storage(endpoint_url=sys.argv[2]))
+sent = store.send(folder / "large", "s3://rendered/large")
+fetched = store.download("s3://rendered/large", folder / "back")
 assert sent == fetched.sha256
 print(int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024)
 """

@@ -173,7 +173,7 @@ def items_of(store: JobStore) -> list[ItemRecord]:
     return list(store.items.all(job_id))
 
 
-def check_whole(store: JobStore, service: str, witness: Witness, *, papers: set[str]) -> list[ItemRecord]:
+def check_whole(store: JobStore, service: str, witness: Witness, *, artifacts: set[str]) -> list[ItemRecord]:
     """What must hold of a job at rest; its items."""
     (job_id,) = store.jobs.ids()
     files = new_publisher()
@@ -190,17 +190,17 @@ def check_whole(store: JobStore, service: str, witness: Witness, *, papers: set[
         key = item.target.removeprefix(f"s3://{RENDERED}/")
         seen = witness.seen.get(key)  # nothing else was ever under its name; a folder is no object
         assert seen == {item.sha256} or (seen is None and "/iiif/" in item.target), key
-    check_names(service, done, papers)
+    check_names(service, done, artifacts)
     return items
 
 
-def check_names(service: str, done: list[ItemRecord], papers: set[str]) -> None:
+def check_names(service: str, done: list[ItemRecord], artifacts: set[str]) -> None:
     """Every object is an output, its record, a tile of one, or a paper: no strangers."""
     mine = {item.target for item in done} | {item.target + SIDECAR for item in done}
     folders = tuple(f"{item.target}/" for item in done)
     for key in s3.keys(service, RENDERED):
         name = f"s3://{RENDERED}/{key}"
-        known = name in mine or name.startswith(folders) or key in papers or "/contact-sheets/" in key
+        known = name in mine or name.startswith(folders) or key in artifacts or "/contact-sheets/" in key
         assert known, key
         assert not is_hidden(key)
 
@@ -217,19 +217,19 @@ BAG_PAPERS = {
 
 
 def calm(
-    runs: Runs, words: dict[str, Any], service: str, papers: set[str], witness: Witness
+    runs: Runs, words: dict[str, Any], service: str, artifacts: set[str], witness: Witness
 ) -> list[ItemRecord]:
     """Run a set that nothing disturbs to its end."""
     assert runs.run(words) is JobState.COMPLETED
     with JobStore(runs.folder / "jobs.sqlite") as store:
-        items = check_whole(store, service, witness, papers=papers)
+        items = check_whole(store, service, witness, artifacts=artifacts)
     assert {item.state for item in items} == {ItemState.DONE}
     assert witness.passes > 10
     return items
 
 
 def broken(
-    runs: Runs, words: dict[str, Any], proxy: FaultProxy, papers: set[str], service: str, witness: Witness
+    runs: Runs, words: dict[str, Any], proxy: FaultProxy, artifacts: set[str], service: str, witness: Witness
 ) -> list[ItemRecord]:
     """Run a set through every fault, and once more for the one picture that was lost."""
     break_everything(proxy, busy_s=runs.busy_s, patient=runs.patient)
@@ -237,12 +237,12 @@ def broken(
     assert [fault for fault in proxy.faults if not fault.struck] == []
     proxy.faults.clear()
     with JobStore(runs.folder / "jobs.sqlite") as store:
-        items = check_whole(store, service, witness, papers=papers)
+        items = check_whole(store, service, witness, artifacts=artifacts)
     lost = [item for item in items if item.state is not ItemState.DONE]
     assert {item.outcome_class for item in lost} == {OutcomeClass.BAD_INPUT}
     assert all("has changed since the job was listed" in item.reason for item in lost)
     assert len({item.source for item in lost}) == 1
-    return calm(runs, words, service, papers, witness)
+    return calm(runs, words, service, artifacts, witness)
 
 
 def check_campaign(items: list[ItemRecord], service: str, pictures: int) -> None:

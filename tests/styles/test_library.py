@@ -6,28 +6,10 @@ import pytest
 import torch
 
 from giornata.styles.engine import collect_totals
-from giornata.styles.errors import BadCard, StyleError, UnknownStyle, WeightsMismatch
-from giornata.styles.feedforward.network import TransformerNetwork
+from giornata.styles.errors import BadCard, UnknownStyle
 from giornata.styles.library import SHIPPED, SHIPPED_STATISTICS, Library, card_text, load_card
-from giornata.styles.loader import load_engine, read_network
-from giornata.styles.training.export import write_library
-from giornata.styles.training.recipe import Recipe
-
-
-def recipe(name: str, *styles: str) -> Recipe:
-    paintings = [
-        {"name": s, "image": "x.jpg", "title": s.title(), "artist": "A. Painter", "year": "1900"}
-        for s in styles
-    ]
-    words = {"name": name, "trained_on": "tests", "width": 8, "blocks": 1, "stages": [{"steps": 1}]}
-    return Recipe.model_validate(words | {"paintings": paintings})
-
-
-def write(folder: Path, name: str, *styles: str) -> Path:
-    torch.manual_seed(len(name))
-    network = TransformerNetwork(styles=1 + len(styles), width=8, blocks=1)
-    write_library(network, recipe(name, *styles), folder)
-    return folder
+from giornata.styles.loader import load_engine
+from tests.styles.small_library import write
 
 
 def test_what_training_writes_the_library_finds_and_loads(tmp_path: Path) -> None:
@@ -56,36 +38,10 @@ def test_a_bad_card_is_named_with_its_field(tmp_path: Path, text: str, reason: s
         load_card(path)
 
 
-def test_changed_weights_are_found_out(tmp_path: Path) -> None:
-    write(tmp_path, "one", "ochre")
-    weights = tmp_path / "one.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    library = Library((tmp_path,))
-    problems = {verdict.name: verdict.problem for verdict in library.verify()}
-    assert problems["ochre"] is not None
-    assert "sha256" in problems["ochre"]
-    with pytest.raises(WeightsMismatch):
-        load_engine(library, {"ochre": 1})
-
-
 def test_an_unknown_style_is_told_with_the_known_ones(tmp_path: Path) -> None:
     library = Library((write(tmp_path, "one", "ochre"),))
     with pytest.raises(UnknownStyle, match=r"known styles: .*ochre"):
         library.find("umber")
-
-
-def test_styles_of_different_networks_do_not_mix(tmp_path: Path) -> None:
-    write(tmp_path, "one", "ochre")
-    write(tmp_path, "other", "azure")
-    with pytest.raises(StyleError, match="different networks"):
-        load_engine(Library((tmp_path,)), {"ochre": 1, "azure": 1})
-
-
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bad.safetensors"
-    path.write_bytes(b"not weights")
-    with pytest.raises(WeightsMismatch, match="readable safetensors"):
-        read_network(path)
 
 
 def test_the_shipped_library_is_sound_and_holds_at_least_eight_styles() -> None:

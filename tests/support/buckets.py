@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from giornata.cluster.batch.artifacts import deliver_papers
+from giornata.cluster.batch.artifacts import write_artifacts
 from giornata.cluster.batch.catalog import InstalledStyles
 from giornata.cluster.execution.render_actor import RenderActor
 from giornata.jobs.maintenance.audit import audit
@@ -160,7 +160,7 @@ class Batch:
             job_id = manager.submit(spec, base=self.folder, ask=ask).job_id
             state = manager.run_until_done(job_id, stop)
             if state.is_terminal:
-                deliver_papers(self.store, job_id, publisher)
+                write_artifacts(self.store, job_id, publisher)
             return job_id, state
         finally:
             if inline:

@@ -12,7 +12,7 @@ from giornata.jobs.model.retry import Decision
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.storage import Storage
 from giornata.jobs.storage.base import ObjectInfo, StoreFinder
-from giornata.jobs.storage.local import LOCAL, LocalPlace
+from giornata.jobs.storage.local import LOCAL, LocalStore
 
 
 class ManualClock:
@@ -189,19 +189,40 @@ class FolderPublisher:
         place = Path(target)
         return place.stat().st_size if place.is_file() else None
 
-    places: StoreFinder = LOCAL
+    stores: StoreFinder = LOCAL
 
     def of(self, storage: Storage) -> "FolderPublisher":
         """Itself: there is one kind of place."""
         return self
 
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
+    def stat_many(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
         """What the disk says."""
-        return LocalPlace().heads(targets)
+        return LocalStore().stat_many(targets)
 
     def sha256(self, target: str) -> str:
         """Hash of the file."""
         return hashlib.sha256(Path(target).read_bytes()).hexdigest()
+
+
+class RecordingStore(LocalStore):
+    """The local disk, with the ranges that were read of it as (start, end)."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+
+    def read(
+        self,
+        name: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        fingerprint: str = "",
+        version: str = "",
+    ) -> bytes:
+        """Note the range and read it."""
+        data = super().read(name, start=start, length=length, fingerprint=fingerprint, version=version)
+        self.ranges.append((start, start + len(data)))
+        return data
 
 
 class Recorder:

@@ -14,7 +14,7 @@ import numpy as np
 import skimage.data
 from PIL import Image, ImageFilter, ImageOps
 
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.cluster.service.auth import Access
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
@@ -62,37 +62,37 @@ def until(holds: Callable[[], object]) -> None:
 class Painter:
     """Two workers that paint in two inks; what is torn they cannot read, unless `mended`.
 
-    Sources whose names hold `slow` stay on the easel for as long as that says.
+    Sources whose names hold `slow` stay at work for as long as that says.
     """
 
     def __init__(self, *, pause_s: float = 0.05) -> None:
         self.pause_s = pause_s
         self.mended = False
         self.slow = ""
-        self._line: deque[Claim] = deque()
+        self._queue: deque[Claim] = deque()
 
     def capacity(self) -> int:
         """At most four at once."""
-        return 4 - len(self._line)
+        return 4 - len(self._queue)
 
     def submit(self, claim: Claim) -> None:
         """Take one."""
-        self._line.append(claim)
+        self._queue.append(claim)
 
     def collect(self, timeout_s: float) -> list[Outcome]:
         """Paint the first in line."""
         quick = next(
-            (claim for claim in self._line if not (self.slow and self.slow in claim.task.source)), None
+            (claim for claim in self._queue if not (self.slow and self.slow in claim.task.source)), None
         )
         if quick is None:
             time.sleep(min(timeout_s, 0.1))
             return []
         time.sleep(self.pause_s)
-        self._line.remove(quick)
+        self._queue.remove(quick)
         return [self._paint(quick)]
 
     def _paint(self, claim: Claim) -> Outcome:
-        worker = f"render-{len(self._line) % 2}.0"
+        worker = f"render-{len(self._queue) % 2}.0"
         if "torn" in claim.task.source and not self.mended:
             words = f"reading {claim.task.source}: the picture ends half way; needed a whole file"
             return ended(claim, OutcomeClass.BAD_INPUT, words, worker)
@@ -120,11 +120,11 @@ class Painter:
 
     def cancel(self) -> None:
         """Drop everything."""
-        self._line.clear()
+        self._queue.clear()
 
     def drop(self, keys: Collection[ClaimKey]) -> None:
         """Drop these."""
-        self._line = deque(claim for claim in self._line if claim.key not in keys)
+        self._queue = deque(claim for claim in self._queue if claim.key not in keys)
 
     def beats(self) -> Mapping[ClaimKey, float]:
         """Nothing is ever quiet."""
@@ -140,8 +140,8 @@ class Painter:
 
     def workers(self) -> list[WorkerView]:
         """Two."""
-        states = ["busy" if self._line else "idle", "busy" if len(self._line) > 1 else "idle"]
-        job = self._line[0].job_id if self._line else ""
+        states = ["busy" if self._queue else "idle", "busy" if len(self._queue) > 1 else "idle"]
+        job = self._queue[0].job_id if self._queue else ""
         pids = (os.getpid(), 1)  # the first one is this process
         return [
             WorkerView(f"render-{n}.0", state, "here", pids[n], job, "") for n, state in enumerate(states)
@@ -167,10 +167,10 @@ class Gallery(Place):
         manager = JobManager(self.store, self.painter, self.publisher, STYLES)
         closed = threading.Event()
         working = threading.Thread(target=manager.serve, args=(closed.is_set,), name="manager")
-        around = PageContext(home=self.root / "home", scratch=self.root / "scratch", library=library)
+        page_context = PageContext(home=self.root / "home", scratch=self.root / "scratch", library=library)
         working.start()
         try:
-            with serving(self.desk, access=access, around=around) as url:
+            with serving(self.job_service, access=access, page_context=page_context) as url:
                 yield url
         finally:
             closed.set()

@@ -10,7 +10,7 @@ if __name__ == "__main__":
     root = Path(sys.argv[1])
     (root / "service").mkdir()
     place = Place(root / "service", str(root / "jobs.sqlite"))
-    with place.store, serving(place.desk) as url:
+    with place.store, serving(place.job_service) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         while True:

@@ -1,4 +1,4 @@
-"""A place to serve from: a real store, a real desk on it, and a real server in a thread."""
+"""A place to serve from: a real store, a real job service on it, and a real server in a thread."""
 
 import threading
 import time
@@ -9,11 +9,11 @@ from pathlib import Path
 import uvicorn
 
 from giornata.cluster.app import create_app
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.cluster.service.auth import Access
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.job_service import JobService
-from giornata.cluster.service.maintenance import upkeep_in
+from giornata.cluster.service.maintenance import maintenance_tools_in
 from giornata.jobs.manager.listing import Lister
 from giornata.jobs.planning.estimate import PlanReport, Size, plan
 from giornata.jobs.spec.job import JobSpec
@@ -27,7 +27,7 @@ STYLES = StyleNames("wave", "udnie")
 
 
 class Place:
-    """A folder with pictures, a store beside it, and a desk on that store."""
+    """A folder with pictures, a store beside it, and a job service on that store."""
 
     def __init__(self, root: Path, database: str = "") -> None:
         self.root = root
@@ -36,11 +36,13 @@ class Place:
             (root / "scans" / name).write_bytes(b"not looked at")
         self.store = JobStore(database or root / "home" / "jobs.sqlite")
         self.publisher = LocalPublisher()
-        self.desk = JobService(
+        self.job_service = JobService(
             self.store,
             STYLES,
             self.publisher,
-            upkeep_in(root / "scratch", lambda store, job_id: f"<!doctype html><title>{job_id}</title>"),
+            maintenance_tools_in(
+                root / "scratch", lambda store, job_id: f"<!doctype html><title>{job_id}</title>"
+            ),
             self.store.jobs.create,
             self.plan,
         )
@@ -56,7 +58,7 @@ class Place:
 
     def listed(self, **more: object) -> str:
         """A job whose items are in the store; its id."""
-        job_id = self.desk.submit(self.spec(**more), base=self.root).job.job_id
+        job_id = self.job_service.submit(self.spec(**more), base=self.root).job.job_id
         Lister(self.store, self.publisher, STYLES).list_job(job_id)
         return job_id
 
@@ -67,16 +69,22 @@ class Place:
 
 @contextmanager
 def serving(
-    desk: JobService,
+    job_service: JobService,
     *,
     access: Access | None = None,
-    hub: EventBroadcaster | None = None,
-    around: PageContext | None = None,
+    broadcaster: EventBroadcaster | None = None,
+    page_context: PageContext | None = None,
     body_bytes: int = 65536,
     port: int = 0,
 ) -> Iterator[str]:
-    """The address of a service of `desk`."""
-    app = create_app(desk, access=access or Access(), hub=hub, around=around, body_bytes=body_bytes)
+    """The address of an HTTP server of `job_service`."""
+    app = create_app(
+        job_service,
+        access=access or Access(),
+        broadcaster=broadcaster,
+        page_context=page_context,
+        body_bytes=body_bytes,
+    )
     config = uvicorn.Config(app, port=port, log_level="warning", timeout_graceful_shutdown=1, lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="server")

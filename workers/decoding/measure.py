@@ -65,8 +65,8 @@ LARGEST_BYTES = 64 << 20  # of those that are read as a whole
 class ImageSizer:
     """The planner's `Measure` where sources may be in buckets. Not thread-safe; use it in a `with`."""
 
-    def __init__(self, places: StoreFinder, storage: Storage) -> None:
-        self._places, self._storage = places, storage
+    def __init__(self, stores: StoreFinder, storage: Storage) -> None:
+        self._stores, self._storage = stores, storage
         self._headers = HeaderMeasure()
         self._left = FETCHED
 
@@ -83,15 +83,15 @@ class ImageSizer:
             return self._headers(source, page)
         if not self._left:
             return UNMEASURED
-        place = self._places.at(source, self._storage)
-        entry = place.head(source)
+        store = self._stores.at(source, self._storage)
+        entry = store.stat(source)
         if entry is None:
             return None
         self._left -= 1
         with tempfile.TemporaryDirectory(prefix="giornata-plan-") as folder:
             path = Path(folder) / base_name(source)
             try:
-                if not self._is_near(place, entry, path):
+                if not self._is_near(store, entry, path):
                     return UNMEASURED
             except (ObjectNotFound, Rejected):
                 return None  # gone a moment ago, or no picture
@@ -99,12 +99,12 @@ class ImageSizer:
                 return UNMEASURED  # an estimate is not worth a batch; the worker asks again
             return self._headers(str(path), page)
 
-    def _is_near(self, place: ObjectStore, entry: ObjectInfo, path: Path) -> bool:
+    def _is_near(self, store: ObjectStore, entry: ObjectInfo, path: Path) -> bool:
         """Copy the bytes that the header is read from, or all of a small object; False for a large one."""
-        with PartialFile(place, entry, path) as copy:
+        with PartialFile(store, entry, path) as copy:
             if copy_header(copy, source=entry.name):
                 return True
         if entry.bytes > LARGEST_BYTES:
             return False
-        place.fetch(entry.name, path, stamp=entry.stamp, version=entry.version)
+        store.download(entry.name, path, fingerprint=entry.fingerprint, version=entry.version)
         return True

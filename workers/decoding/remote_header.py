@@ -21,10 +21,14 @@ PNG_START, PNG_CHUNK_BYTES, PNG_SAMPLES = 8, 12, b"IDAT"  # length, name, checks
 
 
 class PartialFile:
-    """A file as long as an object, that holds those blocks of it that were read. Use it in a `with`."""
+    """A local copy with holes: as long as an object, it holds the blocks that were read. Use it in a `with`.
 
-    def __init__(self, place: ObjectStore, entry: ObjectInfo, path: Path) -> None:
-        self._place, self._entry = place, entry
+    Unlike `RemoteFile`, which reads from memory, it leaves a file for those who need a path or a descriptor:
+    libvips, and the parser of JPEG segments. The blocks lie on disk, so none is read twice.
+    """
+
+    def __init__(self, store: ObjectStore, entry: ObjectInfo, path: Path) -> None:
+        self._store, self._entry = store, entry
         self._file = path.open("w+b")
         self._file.truncate(entry.bytes)
         self._there: set[int] = set()
@@ -53,7 +57,7 @@ class PartialFile:
         for first, last in self._missing(offset // BLOCK_BYTES, (end - 1) // BLOCK_BYTES):
             start = first * BLOCK_BYTES
             stop = min((last + 1) * BLOCK_BYTES, self._entry.bytes)
-            data = self._place.read(self._entry.name, start=start, length=stop - start)
+            data = self._store.read(self._entry.name, start=start, length=stop - start)
             os.pwrite(self.descriptor, data, start)
             self._there.update(range(first, last + 1))
         return os.pread(self.descriptor, end - offset, offset)

@@ -1,6 +1,5 @@
 """Pyramids of JPEG tiles, as folder or zip: Deep Zoom and IIIF Image 3.0 level 0, written and read back."""
 
-import io
 import json
 import math
 import os
@@ -9,15 +8,16 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from zipfile import BadZipFile
 
 import pyvips
 
-from giornata.jobs.errors import StorageError
+from giornata.jobs.errors import ObjectNotFound, StorageError
 from giornata.jobs.spec.enums import Container, PictureFormat
 from giornata.jobs.storage.base import ObjectInfo, ObjectStore
 from giornata.jobs.storage.hashing import tree_files
+from giornata.jobs.storage.remote_file import RemoteFile
 from giornata.workers.encoding.savers import SaveOptions, jpeg_options
 from giornata.workers.formats.capabilities import HOLDS
 
@@ -161,25 +161,22 @@ def _zip(folder: Path, target: Path, name: str) -> None:
         os.fsync(file.fileno())
 
 
-BUFFER_BYTES = 1 << 16
 MOST_BYTES = 64 << 20  # of one member: a small picture of a pyramid is a tenth of a megabyte
 
 
 class ZippedFolder:
-    """The read half of an `ObjectStore` for the members of one zip; `folder` holds all of them."""
+    """The members of one zip by names below its own, as an `ObjectStore` has them; `folder` holds all."""
 
-    def __init__(self, place: ObjectStore, name: str) -> None:
+    def __init__(self, store: ObjectStore, name: str) -> None:
         """Reads the directory of the zip `name`. Raises `BadZipFile`, `StorageError`, `OSError`."""
-        entry = place.head(name)
-        if entry is None:
-            raise StorageError(name, "nothing is there")
-        self._archive = zipfile.ZipFile(io.BufferedReader(_Ranges(place, entry), BUFFER_BYTES))
-        self._name, self._changed_at = name, entry.changed_at
+        file = RemoteFile.open(store, name)
+        self._archive = zipfile.ZipFile(file)
+        self._name, self._changed_at = name, file.info.changed_at
         first = next(iter(self._archive.namelist()), "")
         self.folder = f"{name}/{first.partition('/')[0]}"
 
-    def head(self, name: str) -> ObjectInfo | None:
-        """See `ObjectStore.head`."""
+    def stat(self, name: str) -> ObjectInfo | None:
+        """See `ObjectStore.stat`."""
         try:
             member = self._archive.getinfo(self._inside(name))
         except KeyError:
@@ -196,7 +193,7 @@ class ZippedFolder:
 
     def read(self, name: str) -> bytes:
         """All of a member. Raises `StorageError` for one that is not there, or is no small picture."""
-        entry = self.head(name)
+        entry = self.stat(name)
         if entry is None or entry.bytes > MOST_BYTES:
             raise StorageError(name, "nothing of at most 64 MB is there")
         return self._archive.read(self._inside(name))
@@ -205,83 +202,44 @@ class ZippedFolder:
         return name.removeprefix(f"{self._name}/")
 
 
-class _Ranges(io.RawIOBase):
-    """A file or object as a seekable stream."""
-
-    def __init__(self, place: ObjectStore, entry: ObjectInfo) -> None:
-        self._place, self._entry, self._at = place, entry, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._entry.bytes}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # any writable buffer
-        length = min(len(buffer), max(0, self._entry.bytes - self._at))
-        data = self._place.read(self._entry.name, start=self._at, length=length) if length else b""
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-
 ZIP = ".zip"
+TileSource = ObjectStore | ZippedFolder
 _SIDE = re.compile(r'\b(Width|Height)="(\d+)"')
 
 
-class TileFolder(Protocol):
-    """A source of tiles: an `ObjectStore`, or a zip."""
-
-    def head(self, name: str) -> ObjectInfo | None: ...
-
-    def read(self, name: str) -> bytes: ...
-
-    def list(self, folder: str, *, depth: int | None = None) -> Iterator[ObjectInfo]: ...
-
-
-def small_copy(place: ObjectStore, target: str, *, side_px: int) -> bytes | None:
+def small_copy(store: ObjectStore, target: str, *, side_px: int) -> bytes | None:
     """A JPEG of a picture of tiles of ours, whose long side is about `side_px`, from its folder or zip.
 
     None where there is none, or no zip any more. Raises `OSError`, `StorageError`.
     """
-    shelf: TileFolder = place
+    tiles: TileSource = store
     folder = target
     if target.endswith(ZIP):
-        if place.head(target) is None:
-            return None
         try:
-            shelf = zipped = ZippedFolder(place, target)
-        except BadZipFile:
+            tiles = zipped = ZippedFolder(store, target)
+        except (BadZipFile, ObjectNotFound):
             return None
         folder = zipped.folder
-    name = _iiif_size(shelf, folder, side_px) or _dzi_level(shelf, folder)
-    return shelf.read(name) if name and shelf.head(name) else None
+    name = _iiif_size(tiles, folder, side_px) or _dzi_level(tiles, folder)
+    return tiles.read(name) if name and tiles.stat(name) else None
 
 
-def _iiif_size(place: TileFolder, folder: str, side_px: int) -> str | None:
+def _iiif_size(tiles: TileSource, folder: str, side_px: int) -> str | None:
     """The smallest of the offered sizes that is large enough, or the largest."""
-    if place.head(f"{folder}/info.json") is None:
+    if tiles.stat(f"{folder}/info.json") is None:
         return None
-    offers = json.loads(place.read(f"{folder}/info.json"))["sizes"]
+    offers = json.loads(tiles.read(f"{folder}/info.json"))["sizes"]
     sizes = [(offer["width"], offer["height"]) for offer in offers]
     width, height = next((size for size in sorted(sizes) if max(size) >= side_px), max(sizes))
     return f"{folder}/full/{width},{height}/0/default.jpg"
 
 
-def _dzi_level(place: TileFolder, folder: str) -> str | None:
+def _dzi_level(tiles: TileSource, folder: str) -> str | None:
     """The only tile of the largest level that has one; a level is half of the next, the last is all of it."""
-    index = next((entry.name for entry in place.list(folder, depth=1) if entry.name.endswith(".dzi")), None)
+    index = next((entry.name for entry in tiles.list(folder, depth=1) if entry.name.endswith(".dzi")), None)
     if index is None:
         return None
-    side = max(int(px) for _, px in _SIDE.findall(place.read(index).decode()))
+    side = max(int(px) for _, px in _SIDE.findall(tiles.read(index).decode()))
     last = math.ceil(math.log2(side))
     halved = max(0, math.ceil(math.log2(side / DZI_TILE_PX)))
     return f"{index.removesuffix('.dzi')}_files/{last - halved}/0_0.jpg"

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.workers.tiling.arrays import read_box
 from giornata.workers.tiling.grid import Box, Tile, TileGrid
 
@@ -63,9 +64,8 @@ class ScaleArrays:
 
     def keep(self, name: str, value: Mapping[str, Any]) -> None:
         """Write plain values and tensors under a name, whole or not at all."""
-        part = self.folder / f"{name}.part"
-        torch.save(dict(value), part)
-        part.replace(self.folder / f"{name}.pt")
+        with atomic_write(self.folder / f"{name}.pt") as part:
+            torch.save(dict(value), part)
 
     def kept(self, name: str) -> dict[str, Any]:
         """The inverse of `keep`."""

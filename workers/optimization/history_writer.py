@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.optimization.coordinator import Position, StepDone
 from giornata.styles.optimization.objective import LossParts
 from giornata.workers.optimization.loss_history import HISTORY, PARTS, LossHistory, ScaleHistory
@@ -76,6 +77,5 @@ def thinned(count: int, most: int) -> tuple[int, ...]:
 
 def write_history(work: Optimization, course: LossHistory) -> None:
     """Write the history beside the work, whole or not at all."""
-    part = work.folder / f"{HISTORY}.part"
-    part.write_text(course.model_dump_json())
-    part.replace(work.folder / HISTORY)
+    with atomic_write(work.folder / HISTORY) as part:
+        part.write_text(course.model_dump_json())

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.optimization.coordinator import Coordinator, Operation, Position, StepDone, Superstep
 from giornata.styles.optimization.objective import LossParts
 from giornata.styles.optimization.optimizer_shard import DotProducts
@@ -16,7 +17,7 @@ from giornata.workers.optimization.history_writer import LOSSES, HistoryWriter, 
 from giornata.workers.optimization.loss_history import small_picture
 from giornata.workers.optimization.scale import DONE, Optimization, lay_out, open_scale
 from giornata.workers.optimization.tile_optimizer import TileOptimizer, sum_products
-from giornata.workers.tiling.executor import silent
+from giornata.workers.tiling.arrays import silent
 
 CHECKPOINTS, POSITION = "checkpoints", "position.pt"
 PREVIEW_PX = 768
@@ -206,10 +207,9 @@ def write_preview(work: Optimization, index: int) -> Path:
     """A small JPEG of a scale's picture as it is now."""
     scale = work.scales[index]
     path = work.folder / f"preview-{index:02d}.jpg"
-    part = path.with_suffix(".part")
     small = small_picture(work.scale_folder(index), scale.width, scale.height, side_px=PREVIEW_PX)
-    small.save(part, format="JPEG", quality=85)
-    part.replace(path)
+    with atomic_write(path) as part:
+        small.save(part, format="JPEG", quality=85)
     return path
 
 

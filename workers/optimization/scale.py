@@ -25,8 +25,7 @@ from giornata.styles.perception.weights import EncoderChoice, load_encoder
 from giornata.workers.optimization.arrays import ScaleArrays
 from giornata.workers.optimization.tile_optimizer import TileOptimizer
 from giornata.workers.optimization.vectors import VectorRoom
-from giornata.workers.tiling.arrays import read_box, reduced
-from giornata.workers.tiling.executor import silent
+from giornata.workers.tiling.arrays import read_box, reduced, silent
 from giornata.workers.tiling.grid import Box, Tile, TileGrid
 from giornata.workers.tiling.parallel import run_parallel
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.model.task_style import TaskOptimise
 from giornata.jobs.spec.enums import EngineKind
@@ -126,9 +127,8 @@ def create_optimization(
         device=resources.device,
         memory_bytes=resources.memory_bytes,
     )
-    part = record.with_suffix(".part")
-    part.write_text(work.model_dump_json())
-    part.replace(record)
+    with atomic_write(record) as part:
+        part.write_text(work.model_dump_json())
     return work
 
 

@@ -10,8 +10,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from giornata.styles.moments import summed
 from giornata.styles.optimization.coordinator import Operation, Superstep
-from giornata.styles.optimization.losses import LayerSums, TileSums, summed
+from giornata.styles.optimization.losses import LayerSums, TileSums
 from giornata.styles.optimization.objective import LayerGradients, LossParts, Objective
 from giornata.styles.optimization.optimizer_shard import DotProducts, OptimizerShard, Order, in_memory
 from giornata.styles.optimization.tile import TileWork
@@ -20,7 +21,7 @@ from giornata.styles.threads import one_thread
 from giornata.workers.errors import WorkerBug
 from giornata.workers.optimization.arrays import ScaleArrays
 from giornata.workers.optimization.vectors import VectorRoom, vectors_of
-from giornata.workers.tiling.executor import silent
+from giornata.workers.tiling.arrays import silent
 from giornata.workers.tiling.grid import Tile
 from giornata.workers.tiling.parallel import run_parallel
 

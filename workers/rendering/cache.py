@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.crop import CropStyling
 from giornata.styles.moments import Totals, from_lists
@@ -78,17 +79,14 @@ class StyledImageCache:
         """
         if (self.root / key).exists() or not self._make_room(sum(_size(path) for path in files.values())):
             return False
-        part = self.root / f"{key}.{os.getpid()}.part"
-        shutil.rmtree(part, ignore_errors=True)
         try:
-            for name, path in files.items():
-                place = part / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(path, place)
-            (part / RECORD).write_text(record(self.root / key))
-            part.rename(self.root / key)
+            with atomic_write(self.root / key) as part:
+                for name, path in files.items():
+                    place = part / name
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    os.link(path, place)
+                (part / RECORD).write_text(record(self.root / key))
         except OSError:
-            shutil.rmtree(part, ignore_errors=True)
             return False
         return True
 

@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections import OrderedDict
 
 from pydantic import BaseModel, ConfigDict
 
 from giornata.jobs.model.attempt import ClaimKey
+from giornata.lru_dict import LruDict
 
 REMEMBERED = 10_000  # dropped claims a worker keeps in mind: far more than can be in line
 
@@ -33,7 +33,7 @@ class Heartbeat:
         self._key: ClaimKey | None = None
         self._steps = 0
         self._at = time.monotonic()
-        self._dropped: OrderedDict[ClaimKey, None] = OrderedDict()
+        self._dropped = LruDict[ClaimKey, None](REMEMBERED)
 
     def begin(self, key: ClaimKey) -> None:
         """Turn to a claim. Raises `Cancelled` when it was dropped while it waited."""
@@ -63,8 +63,6 @@ class Heartbeat:
         """Let these claims go at their next step, or before they begin."""
         with self._lock:
             self._dropped.update(dict.fromkeys(keys))
-            while len(self._dropped) > REMEMBERED:
-                self._dropped.popitem(last=False)
 
     def beat(self) -> Beat:
         """The worker's beat at this moment."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import EngineKind
 from giornata.styles.engine import Engine
@@ -66,8 +67,8 @@ def prepare(
     prepared = with_effects(context, task, decoded, folder, strength=strength, paint_aside=paint_aside)
     prepared = prepared.model_copy(update={"lasting": lasting})
     if lasting:  # written last, so that its presence says that all of it is there
-        record.with_suffix(".part").write_text(prepared.model_dump_json())
-        record.with_suffix(".part").replace(record)
+        with atomic_write(record) as part:
+            part.write_text(prepared.model_dump_json())
     return prepared
 
 

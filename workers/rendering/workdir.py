@@ -7,20 +7,20 @@ process is gone, the next one that renders the same goes on where it stopped.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from giornata import __version__ as VERSION
+from giornata.atomic_file import atomic_write
 from giornata.jobs.maintenance.gc import OWNER
 from giornata.jobs.model.task import RenderTask
+from giornata.process import ProcessIdentity, boot_id, process_identity
 
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 KEY_DIGITS = 12
 
 
@@ -45,9 +45,9 @@ class WorkDirs:
                 shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(exist_ok=True)
             record = {"item_id": task.item_id, "target": task.target, "fingerprint": fingerprint}
-            part = folder / f"{OWNER}.part"
-            part.write_text(json.dumps({**_identity(self.pid), **record}))
-            part.replace(folder / OWNER)
+            identity = process_identity(self.pid) or ProcessIdentity(self.pid, boot_id(), started="gone")
+            with atomic_write(folder / OWNER) as part:
+                part.write_text(json.dumps({**asdict(identity), **record}))
         return folder
 
     @contextmanager
@@ -85,14 +85,8 @@ def folder_name(task: RenderTask) -> str:
 
 def is_running(owner: dict[str, object]) -> bool:
     """Whether the process that wrote this `owner.json` is alive: the same one, since the same start."""
-    return bool(owner) and _identity(int(str(owner["pid"]))) == {
-        name: owner[name] for name in ("pid", "boot", "started")
-    }
-
-
-def boot_id() -> str:
-    """The system's identifier of this start of the machine; empty where it has none."""
-    return BOOT.read_text().strip() if BOOT.exists() else ""
+    identity = process_identity(int(str(owner["pid"]))) if "pid" in owner else None
+    return identity is not None and asdict(identity).items() <= owner.items()
 
 
 def _owner(folder: Path) -> dict[str, object]:
@@ -101,23 +95,3 @@ def _owner(folder: Path) -> dict[str, object]:
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return {}
     return owner
-
-
-def _identity(pid: int) -> dict[str, object]:
-    """The process with this number now; `started` is in the system's ticks, empty when there is none."""
-    try:
-        # Field 22 of proc(5); the name in field 2 may hold spaces and brackets.
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (FileNotFoundError, ProcessLookupError, IndexError):
-        started = _without_proc(pid)
-    return {"pid": pid, "boot": boot_id(), "started": started}
-
-
-def _without_proc(pid: int) -> str:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        return "running"
-    return "running"

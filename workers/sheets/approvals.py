@@ -50,15 +50,15 @@ class Approvals:
         self._file.close()
 
 
-def read_approvals(place: ObjectStore, name: str) -> dict[str, dict[str, str]]:
+def read_approvals(store: ObjectStore, name: str) -> dict[str, dict[str, str]]:
     """The lines of an existing file, by output, also as a spreadsheet saves them; empty where there is none.
 
     Raises `TargetTaken` when it is something else, `OSError`, `StorageError`.
     """
-    if place.head(name) is None:
+    if store.stat(name) is None:
         return {}
     try:
-        text = place.read(name).decode("utf-8-sig")
+        text = store.read(name).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise TargetTaken(name, "a file of that name is there and is not UTF-8") from None
     first = text.partition("\n")[0]

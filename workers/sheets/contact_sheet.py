@@ -11,13 +11,14 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageDraw, ImageFont
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.maintenance.orphans import SHEETS
 from giornata.jobs.model.paths import base_name, is_url
 from giornata.jobs.model.states import ItemState
 from giornata.jobs.planning.assets import is_picture
 from giornata.jobs.spec.enums import FOLDER_FORMATS
 from giornata.jobs.spec.naming import safe_component
-from giornata.jobs.storage.base import Files, ObjectStore
+from giornata.jobs.storage.base import ObjectStore, Publisher
 from giornata.jobs.store.records import ItemRecord, destination_of
 from giornata.jobs.store.store import JobStore
 from giornata.workers.encoding.pyramid import small_copy
@@ -99,12 +100,8 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
 
 
 def _save(sheet: Image.Image, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with atomic_write(target) as part:
         sheet.save(part, format="PNG" if target.suffix.lower() == ".png" else "JPEG", quality=JPEG_QUALITY)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 OPEN_PICTURES = 64  # whose outputs are gathered at once; a job has them a few pictures apart
@@ -113,7 +110,7 @@ COLUMNS = 4
 _THERE = (ItemState.DONE, ItemState.SKIPPED)
 
 
-def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
+def deliver_sheets(store: JobStore, job_id: str, files: Publisher) -> int:
     """Write a sheet for every picture of a job to `contact-sheets/` at its destination; returns how many.
 
     Beside them goes `approvals.csv`, in which people's earlier comments stay. Raises `TargetTaken` when
@@ -121,28 +118,28 @@ def deliver_sheets(store: JobStore, job_id: str, files: Files) -> int:
     """
     record = store.jobs.get(job_id)
     destination = destination_of(record).rstrip("/")
-    place, count = files.places.at(destination, record.spec.storage), 0
+    object_store, count = files.stores.at(destination, record.spec.storage), 0
     table = f"{destination}/{SHEETS}/{APPROVALS}"
     with (
         tempfile.TemporaryDirectory(prefix="giornata-approvals-") as folder,
-        closing(Approvals(Path(folder) / APPROVALS, read_approvals(place, table))) as approvals,
+        closing(Approvals(Path(folder) / APPROVALS, read_approvals(object_store, table))) as approvals,
     ):
         for source, items in by_source(store.items.all(job_id)):
-            _deliver_sheet(items, destination, place, f"{destination}/{SHEETS}/{sheet_name(source)}")
+            _deliver_sheet(items, destination, object_store, f"{destination}/{SHEETS}/{sheet_name(source)}")
             count += 1
             for item in items:
                 if item.state in _THERE:
                     approvals.add(item, destination)
         approvals.close()
-        place.put(Path(folder) / APPROVALS, table)
+        object_store.upload(Path(folder) / APPROVALS, table)
     return count
 
 
-def _deliver_sheet(items: Sequence[ItemRecord], destination: str, place: ObjectStore, name: str) -> None:
+def _deliver_sheet(items: Sequence[ItemRecord], destination: str, store: ObjectStore, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="giornata-sheet-") as folder:
-        entries = [_entry(item, destination, place, Path(folder)) for item in items[:MOST_OUTPUTS]]
+        entries = [_entry(item, destination, store, Path(folder)) for item in items[:MOST_OUTPUTS]]
         sheet = contact_sheet(entries, Path(folder) / "sheet.jpg", columns=min(COLUMNS, len(entries)))
-        place.put(sheet, name)
+        store.upload(sheet, name)
 
 
 def by_source(items: Iterator[ItemRecord]) -> Iterator[tuple[str, list[ItemRecord]]]:
@@ -167,28 +164,28 @@ def caption_of(item: ItemRecord, destination: str) -> str:
     return name if item.state in _THERE else f"{item.state}: {name}"
 
 
-def _entry(item: ItemRecord, destination: str, place: ObjectStore, folder: Path) -> tuple[Path | None, str]:
-    return (_shown(item, place, folder) if item.state in _THERE else None), caption_of(item, destination)
+def _entry(item: ItemRecord, destination: str, store: ObjectStore, folder: Path) -> tuple[Path | None, str]:
+    return (_shown(item, store, folder) if item.state in _THERE else None), caption_of(item, destination)
 
 
-def _shown(item: ItemRecord, place: ObjectStore, folder: Path) -> Path | None:
+def _shown(item: ItemRecord, store: ObjectStore, folder: Path) -> Path | None:
     """The picture that stands for an output, as a local file: itself, or a small copy of one of tiles."""
     if item.facts.get("format", "") in FOLDER_FORMATS:
-        small = small_copy(place, item.target, side_px=CELL_PX)
+        small = small_copy(store, item.target, side_px=CELL_PX)
         if small is None:
             return None
         path = folder / safe_component(f"{item.target}.jpg")
         path.write_bytes(small)
         return path
-    return _near(item.target, place, folder) if is_picture(item.target) else None
+    return _near(item.target, store, folder) if is_picture(item.target) else None
 
 
-def _near(target: str, place: ObjectStore, folder: Path) -> Path | None:
+def _near(target: str, store: ObjectStore, folder: Path) -> Path | None:
     """An output as a local file; None when it is gone."""
-    if place.head(target) is None:
+    if store.stat(target) is None:
         return None
     if not is_url(target):
         return Path(target)
     path = folder / safe_component(target)
-    place.fetch(target, path)
+    store.download(target, path)
     return path

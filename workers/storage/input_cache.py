@@ -26,8 +26,8 @@ SPARE_BYTES = 1 << 28  # of the disk, for everybody else
 class InputCache:
     """Fetches into `root`, which the processes of one machine share."""
 
-    def __init__(self, root: Path, places: StorageRouter, *, kept_bytes: int = KEPT_BYTES) -> None:
-        self._root, self._places, self._kept_bytes = root, places, kept_bytes
+    def __init__(self, root: Path, stores: StorageRouter, *, kept_bytes: int = KEPT_BYTES) -> None:
+        self._root, self._stores, self._kept_bytes = root, stores, kept_bytes
         self._names: dict[str, str] = {}
 
     def local(self, task: RenderTask) -> RenderTask:
@@ -76,20 +76,20 @@ class InputCache:
             raise type(error)(*arguments) from error
 
     def _fetched(self, task: RenderTask, name: str) -> Path:
-        stamp, version = task.stamp_of(name), task.source_version if name == task.source else ""
-        place = self._places.bucket(name, task.storage)
-        if not stamp:
-            info = place.head(name)
-            stamp, version = (info.stamp, info.version) if info else ("", "")
-        key = f"{task.storage.endpoint_url}\n{name}\n{stamp}"
+        fingerprint, version = task.stamp_of(name), task.source_version if name == task.source else ""
+        store = self._stores.bucket(name, task.storage)
+        if not fingerprint:
+            info = store.stat(name)
+            fingerprint, version = (info.fingerprint, info.version) if info else ("", "")
+        key = f"{task.storage.endpoint_url}\n{name}\n{fingerprint}"
         folder = self._root / hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
         path = folder / base_name(name)
         self._names[str(path)] = name
         with self._alone(folder):
             if not path.is_file():
-                self._make_room(int(stamp.partition("-")[0] or 0), folder)
+                self._make_room(int(fingerprint.partition("-")[0] or 0), folder)
                 part = folder / ".part"
-                place.fetch(name, part, stamp=stamp, version=version)
+                store.download(name, part, fingerprint=fingerprint, version=version)
                 part.replace(path)
             os.utime(folder)  # `_make_room` removes folders that were not used lately
         return path

@@ -1,4 +1,4 @@
-"""`RoutingPublisher`: the manager's `Publisher` for every kind of place, chosen by the name of the target."""
+"""`RoutingPublisher`: the manager's `Publisher` for every kind of store, chosen by the name of the target."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class RoutingPublisher:
 
     local: LocalPublisher
     remote: S3Publisher
-    places: StorageRouter
+    stores: StorageRouter
 
     def of(self, storage: Storage) -> "RoutingPublisher":
         """See `Publisher.of`."""
@@ -38,9 +38,9 @@ class RoutingPublisher:
         """See `Publisher.discard`."""
         self._by(claim.task.target, claim.task.storage).discard(claim)
 
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Publisher.heads`; all of one job."""
-        return self._by(targets[0]).heads(targets) if targets else []
+    def stat_many(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `Publisher.stat_many`; all of one job."""
+        return self._by(targets[0]).stat_many(targets) if targets else []
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
@@ -57,9 +57,9 @@ class RoutingPublisher:
 
 
 def new_publisher(recorded: Recorded = nothing_recorded, *, ask: Retrying = at_once) -> RoutingPublisher:
-    """A publisher for every place; `recorded` knows the outputs at a name that may be replaced.
+    """A publisher for every store; `recorded` knows the outputs at a name that may be replaced.
 
     `ask` makes the requests that only read.
     """
-    places = StorageRouter(ask=ask)
-    return RoutingPublisher(LocalPublisher(), S3Publisher(places, HERE, recorded, Shared()), places)
+    stores = StorageRouter(ask=ask)
+    return RoutingPublisher(LocalPublisher(), S3Publisher(stores, HERE, recorded, Shared()), stores)

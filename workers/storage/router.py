@@ -8,12 +8,12 @@ from giornata.jobs.manager.timing import Retrying, at_once
 from giornata.jobs.model.paths import is_url, wrong_url
 from giornata.jobs.spec.storage import HERE, Storage
 from giornata.jobs.storage.base import ObjectStore
-from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.storage.local import LocalStore
 from giornata.workers.storage.s3_store import S3Store
 
 
 class StorageRouter:
-    """The `Places` of a process that may speak to buckets; `tick` is called as bytes move.
+    """The `StoreFinder` of a process that may speak to buckets; `tick` is called as bytes move.
 
     `ask` makes the requests that only read: for a program that nothing else waits for, it repeats them.
     """
@@ -24,11 +24,11 @@ class StorageRouter:
         self._buckets: dict[Storage, S3Store] = {}
 
     def at(self, name: str, storage: Storage = HERE) -> ObjectStore:
-        """See `Places.at`. Raises `StorageAccessDenied` when there is no way to log in."""
-        return self.bucket(name, storage) if is_url(name) else LocalPlace()
+        """See `StoreFinder.at`. Raises `StorageAccessDenied` when there is no way to log in."""
+        return self.bucket(name, storage) if is_url(name) else LocalStore()
 
     def bucket(self, name: str, storage: Storage) -> S3Store:
-        """The place of an object. Raises `UnsupportedUrl`, `StorageError`."""
+        """The store of an object. Raises `UnsupportedUrl`, `StorageError`."""
         if reason := wrong_url(name):
             raise UnsupportedUrl(name, reason)
         reach = storage.reach

@@ -29,10 +29,10 @@ from giornata.workers.storage.s3_transfer import (
     copy_in_parts,
 )
 from giornata.workers.storage.s3_tree import (
-    deliverable_head,
-    deliverable_heads,
     deliverable_sha256,
     each,
+    stat_deliverable,
+    stat_deliverables,
     tree,
 )
 
@@ -52,26 +52,26 @@ def probe_name(target: str) -> str:
     return f"{target.rpartition('/')[0]}/{PROBE}{secrets.token_hex(8)}"
 
 
-def probe(place: S3Store, name: str) -> Conditional:
+def probe(store: S3Store, name: str) -> Conditional:
     """Which way of not writing over an object works, tried on `name`, which stays. Raises `StorageError`."""
     bucket, key = split(name)
     with translated(name):
-        place.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
-    return next((rule for rule, refuses in _PROBES.items() if refuses(place, name)), Conditional.NEVER)
+        store.client.put_object(Bucket=bucket, Key=key, Body=b"giornata")
+    return next((rule for rule, refuses in _PROBES.items() if refuses(store, name)), Conditional.NEVER)
 
 
-def _copy_is_refused(place: S3Store, name: str) -> bool:
+def _copy_is_refused(store: S3Store, name: str) -> bool:
     # Onto itself with other metadata: allowed without the condition, so only the condition can refuse it.
     more = {"MetadataDirective": "REPLACE", "Metadata": {"probe": "copy"}}
-    return _is_refused(lambda: copy(place.client, name, name, 1, IfNoneMatch="*", **more))
+    return _is_refused(lambda: copy(store.client, name, name, 1, IfNoneMatch="*", **more))
 
 
-def _parts_are_refused(place: S3Store, name: str) -> bool:
+def _parts_are_refused(store: S3Store, name: str) -> bool:
     def complete() -> None:
-        with begun(place.client, name, {}) as (request, upload_id), translated(name):
-            sent = place.client.upload_part(**request, UploadId=upload_id, PartNumber=1, Body=b"parts")
+        with begun(store.client, name, {}) as (request, upload_id), translated(name):
+            sent = store.client.upload_part(**request, UploadId=upload_id, PartNumber=1, Body=b"parts")
             parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"]}]}
-            place.client.complete_multipart_upload(
+            store.client.complete_multipart_upload(
                 **request, UploadId=upload_id, MultipartUpload=parts, IfNoneMatch="*"
             )
 
@@ -94,26 +94,26 @@ _PROBES = {Conditional.COPY: _copy_is_refused, Conditional.PARTS: _parts_are_ref
 
 
 class Mover:
-    """Moves within one place by the rule that its endpoint keeps; `storage` says what final objects carry."""
+    """Moves within one store by the rule that its endpoint keeps; `storage` says what final objects carry."""
 
-    def __init__(self, place: S3Store, storage: Storage, rule: Conditional) -> None:
-        self._place, self._storage, self._rule = place, storage, rule
+    def __init__(self, store: S3Store, storage: Storage, rule: Conditional) -> None:
+        self._store, self._storage, self._rule = store, storage, rule
 
     def move(self, source: str, target: str, *, size: int, over: bool) -> None:
         """Copy under the final name; `over` the object that is seen there now, if any, and over no other.
 
         Raises `TargetTaken`, `StorageError`.
         """
-        place = self._place
-        existing = place.facts(target) if over else None
+        store = self._store
+        existing = store.facts(target) if over else None
         etag = str(existing["ETag"]) if existing else ""
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
             if self._rule is Conditional.COPY and size <= COPIED_BYTES:
-                copy(place.client, source, target, size, **carried(self._storage), **condition)
+                copy(store.client, source, target, size, **carried(self._storage), **condition)
             elif self._rule is not Conditional.NEVER:
                 headers = {**self._headers(source, target), **carried(self._storage, in_parts=True)}
-                copy_in_parts(place.client, source, target, size, headers=headers, **condition)
+                copy_in_parts(store.client, source, target, size, headers=headers, **condition)
             else:
                 self._look_and_copy(source, target, size=size, over=etag)
         except ObjectChanged as error:
@@ -121,18 +121,18 @@ class Mover:
 
     def _look_and_copy(self, source: str, target: str, *, size: int, over: str) -> None:
         """For endpoints without conditions; two that deliver at the same moment are told apart afterwards."""
-        place = self._place
-        existing = place.facts(target)
+        store = self._store
+        existing = store.facts(target)
         if (existing["ETag"] if existing else "") != over:
             raise ObjectChanged(target, "an object of that name exists")
-        copy(place.client, source, target, size, **carried(self._storage))
-        sent, delivery = place.facts(source), place.facts(target)
+        copy(store.client, source, target, size, **carried(self._storage))
+        sent, delivery = store.facts(source), store.facts(target)
         if sent and (delivery is None or delivery["Metadata"].get(SHA256) != sent["Metadata"].get(SHA256)):
             raise ObjectChanged(target, "somebody else delivered it at the same moment")
 
     def _headers(self, source: str, target: str) -> dict[str, Any]:
         """The headers that a copy made of parts does not take over by itself."""
-        facts = self._place.facts(source) or {}
+        facts = self._store.facts(source) or {}
         headers: dict[str, Any] = {
             name: facts[name] for name in ("CacheControl", "Metadata") if name in facts
         }
@@ -169,13 +169,13 @@ class Shared:
 class S3Publisher:
     """A `Publisher` for the buckets of one storage; `recorded` knows our deliveries at a name."""
 
-    def __init__(self, places: StorageRouter, storage: Storage, recorded: Recorded, shared: Shared) -> None:
-        self.places = places
+    def __init__(self, stores: StorageRouter, storage: Storage, recorded: Recorded, shared: Shared) -> None:
+        self.stores = stores
         self._storage, self._recorded, self._shared = storage, recorded, shared
 
     def of(self, storage: Storage) -> "S3Publisher":
         """See `Publisher.of`."""
-        return S3Publisher(self.places, storage, self._recorded, self._shared)
+        return S3Publisher(self.stores, storage, self._recorded, self._shared)
 
     def publish(self, claim: Claim, outcome: Outcome) -> Published:
         """See `Publisher.publish`: the attempt is copied under its name inside the service, and goes.
@@ -185,69 +185,69 @@ class S3Publisher:
         `TargetTaken`, `StorageError`.
         """
         source, target = claim.temporary, claim.task.target
-        place = self._place(target)
-        sent = self._sent(place, claim, outcome)
+        store = self._store_of(target)
+        sent = self._sent(store, claim, outcome)
         folder = sent[0].name != source
-        over = self._ours(place, claim, folder=folder)
-        self._publish_companions(place, claim)
-        mover = Mover(place, self._storage, self._rule(place, target))
+        over = self._ours(store, claim, folder=folder)
+        self._publish_companions(store, claim)
+        mover = Mover(store, self._storage, self._rule(store, target))
         if folder and over:
-            self._clear(place, target, but={target + entry.name[len(source) :] for entry in sent[:-1]})
+            self._clear(store, target, but={target + entry.name[len(source) :] for entry in sent[:-1]})
 
         def move(entry: ObjectInfo) -> None:
             mover.move(entry.name, target + entry.name[len(source) :], size=entry.bytes, over=over)
 
         each(move, sent[:-1])
         move(sent[-1])
-        each(lambda entry: self._drop(place, entry.name), sent)
+        each(lambda entry: self._drop(store, entry.name), sent)
         self._pay()
         return Published(str(outcome.sha256), int(outcome.bytes or 0))
 
     def discard(self, claim: Claim) -> None:
         """See `Publisher.discard`; ends what a killed process had begun to send, or to publish."""
-        place = self._place(claim.temporary)
+        store = self._store_of(claim.temporary)
         target = claim.task.target
         try:
-            place.delete(claim.temporary)
-            place.abort(target)
+            store.delete(claim.temporary)
+            store.abort_uploads(target)
             # A companion without its picture was on its way.
-            bare = (target,) if deliverable_head(place, target) is None else ()
+            bare = (target,) if stat_deliverable(store, target) is None else ()
             for name in (claim.temporary, *bare):
                 for companion in companion_names(name):
-                    place.remove(companion)
+                    store.remove(companion)
         except StorageError:
             sent = (claim.temporary, *companion_names(claim.temporary))
             self._shared.owed.extend((self._storage, name) for name in sent)
 
-    def heads(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Publisher.heads`."""
-        return deliverable_heads(self._place(targets[0]), targets) if targets else []
+    def stat_many(self, targets: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `Publisher.stat_many`."""
+        return stat_deliverables(self._store_of(targets[0]), targets) if targets else []
 
     def size(self, target: str) -> int | None:
         """See `Publisher.size`."""
-        info = deliverable_head(self._place(target), target)
+        info = stat_deliverable(self._store_of(target), target)
         return info.bytes if info else None
 
     def sha256(self, target: str) -> str:
         """See `Publisher.sha256`: all of it is read again."""
-        return deliverable_sha256(self._place(target), target)
+        return deliverable_sha256(self._store_of(target), target)
 
-    def _place(self, name: str) -> S3Store:
-        return self.places.bucket(name, self._storage)
+    def _store_of(self, name: str) -> S3Store:
+        return self.stores.bucket(name, self._storage)
 
-    def _sent(self, place: S3Store, claim: Claim, outcome: Outcome) -> list[ObjectInfo]:
+    def _sent(self, store: S3Store, claim: Claim, outcome: Outcome) -> list[ObjectInfo]:
         """The objects of an attempt, the one that leads to the others last.
 
         Raises `StorageError` when not all are there.
         """
         source = claim.temporary
-        facts = place.facts(source)
+        facts = store.facts(source)
         if facts is not None:
             if (facts["ContentLength"], facts["Metadata"].get(SHA256)) != (outcome.bytes, outcome.sha256):
                 reason = f"got {facts['ContentLength']} bytes or other ones, reported {outcome.bytes}"
                 raise StorageError(source, reason)
             return [ObjectInfo(source, facts["ContentLength"], 0.0)]
-        inside = tree(place, source)
+        inside = tree(store, source)
         if not inside:
             raise ObjectNotFound(source, "what was sent is not there any more")
         held = sum(entry.bytes for entry in inside)
@@ -255,48 +255,48 @@ class S3Publisher:
             raise StorageError(source, f"got {held} bytes in {len(inside)} objects, reported {outcome.bytes}")
         return sorted(inside, key=lambda entry: -entry.name.count("/"))
 
-    def _clear(self, place: S3Store, target: str, *, but: set[str]) -> None:
+    def _clear(self, store: S3Store, target: str, *, but: set[str]) -> None:
         """Remove an earlier delivery's objects that are not in `but`, those that lead to the rest first."""
-        stale = [entry.name for entry in tree(place, target) if entry.name not in but]
+        stale = [entry.name for entry in tree(store, target) if entry.name not in but]
         for name in sorted(stale, key=lambda name: name.count("/")):
-            place.remove(name)
+            store.remove(name)
 
-    def _ours(self, place: S3Store, claim: Claim, *, folder: bool) -> bool:
+    def _ours(self, store: S3Store, claim: Claim, *, folder: bool) -> bool:
         """Whether the object at the target is ours and may be replaced. Raises `TargetTaken` if not."""
         target = claim.task.target
-        existing = deliverable_head(place, target) if claim.replace or folder else None
+        existing = stat_deliverable(store, target) if claim.replace or folder else None
         if existing is None:
             return False
-        if folder and _is_of_item(place, target, claim.task.item_id):
+        if folder and _is_of_item(store, target, claim.task.item_id):
             return True  # what a crash in the middle left, or an earlier delivery of ours
         deliveries = self._recorded(target) if claim.replace else ()
         sizes = {size for size, _ in deliveries}
-        if existing.bytes not in sizes or (existing.bytes, self._hash_of(place, target)) not in deliveries:
+        if existing.bytes not in sizes or (existing.bytes, self._hash_of(store, target)) not in deliveries:
             raise TargetTaken(target, "an object that is not ours stands there and is left as it is")
         return True
 
-    def _hash_of(self, place: S3Store, target: str) -> str:
-        facts = place.facts(target)
-        return str(facts["Metadata"].get(SHA256)) if facts else deliverable_sha256(place, target)
+    def _hash_of(self, store: S3Store, target: str) -> str:
+        facts = store.facts(target)
+        return str(facts["Metadata"].get(SHA256)) if facts else deliverable_sha256(store, target)
 
-    def _publish_companions(self, place: S3Store, claim: Claim) -> None:
+    def _publish_companions(self, store: S3Store, claim: Claim) -> None:
         """As on a disk: never beside an object that is not this one, and none of an earlier one stays."""
         target = claim.task.target
-        if not claim.replace and place.head(target) is not None:
+        if not claim.replace and store.stat(target) is not None:
             raise TargetTaken(target, "an object of that name exists and is left as it is")
         flags = (claim.task.sidecar, claim.task.credentials)
         names = zip(companion_names(claim.temporary), companion_names(target), flags, strict=True)
         for temporary, final, requested in names:
-            info = place.head(temporary) if requested else None
+            info = store.stat(temporary) if requested else None
             if info is not None:
-                copy(place.client, temporary, final, info.bytes, **carried(self._storage))
-                self._drop(place, temporary)
+                copy(store.client, temporary, final, info.bytes, **carried(self._storage))
+                self._drop(store, temporary)
             elif claim.replace:
-                place.remove(final)
+                store.remove(final)
 
-    def _drop(self, place: S3Store, name: str) -> None:
+    def _drop(self, store: S3Store, name: str) -> None:
         try:
-            place.remove(name)
+            store.remove(name)
         except StorageError:
             self._shared.owed.append((self._storage, name))
 
@@ -305,24 +305,24 @@ class S3Publisher:
         for _ in range(min(PAID_AT_ONCE, len(self._shared.owed))):
             storage, name = self._shared.owed.popleft()
             try:
-                self.places.bucket(name, storage).delete(name)
+                self.stores.bucket(name, storage).delete(name)
             except StorageError:
                 self._shared.owed.append((storage, name))
                 return
 
-    def _rule(self, place: S3Store, target: str) -> Conditional:
+    def _rule(self, store: S3Store, target: str) -> Conditional:
         """The rule of the endpoint, tried once on an object of our own beside the target."""
-        key = (place.storage, split(target)[0])
+        key = (store.storage, split(target)[0])
         if key not in self._shared.rules:
             name = probe_name(target)
             try:
-                self._shared.rules[key] = probe(place, name)
+                self._shared.rules[key] = probe(store, name)
             finally:
-                self._drop(place, name)
+                self._drop(store, name)
         return self._shared.rules[key]
 
 
-def _is_of_item(place: S3Store, folder: str, item_id: str) -> bool:
+def _is_of_item(store: S3Store, folder: str, item_id: str) -> bool:
     """Whether all objects of a folder were made for this item, by what they carry."""
-    objects = each(lambda entry: place.facts(entry.name), tree(place, folder))
+    objects = each(lambda entry: store.facts(entry.name), tree(store, folder))
     return all(facts and facts["Metadata"].get(ITEM) == item_id for facts in objects)

@@ -1,4 +1,4 @@
-"""`S3Store`: objects of buckets as a `Place`: listed page by page, read by ranges, pinned by their ETag."""
+"""`S3Store`: an `ObjectStore` of buckets: listed page by page, read by ranges, pinned by ETag."""
 
 import hashlib
 from collections import defaultdict
@@ -13,9 +13,9 @@ from giornata.jobs.manager.timing import Retrying, at_once
 from giornata.jobs.model.paths import PREFIX, base_name
 from giornata.jobs.spec.naming import safe_component
 from giornata.jobs.spec.storage import Storage
-from giornata.jobs.storage.base import Fetched, ObjectInfo
+from giornata.jobs.storage.base import Download, ObjectInfo
 from giornata.workers.storage.s3_client import S3Client, joined, new_client, split, translated
-from giornata.workers.storage.s3_transfer import Pin, S3Reader, abort, copy, upload
+from giornata.workers.storage.s3_transfer import Pin, S3Reader, abort_uploads, copy, upload
 
 FEW = 8  # names in a folder that are asked for one by one; a listing answers for more
 
@@ -63,7 +63,7 @@ class S3Listing:
                 last = name
                 yield ObjectInfo(name, entry.bytes, entry.changed_at)
 
-    def uploads(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
+    def unfinished_uploads(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """Multipart uploads that have not ended, with their id for a version."""
         pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix)
         with translated(joined(bucket, prefix)):
@@ -97,7 +97,7 @@ ASKERS = 16  # questions about single objects at once
 
 
 class S3Store:
-    """A `Place` for the buckets of one storage, safe to share between threads.
+    """An `ObjectStore` for the buckets of one storage, safe to share between threads.
 
     `tick` hears of bytes; `ask` repeats requests that only read where the storage asks to slow down.
     """
@@ -112,7 +112,7 @@ class S3Store:
         self._reader = S3Reader(self.client, ask, tick)
 
     def list(self, folder: str, *, depth: int | None = None, hidden: bool = False) -> Iterator[ObjectInfo]:
-        """See `Place.list`; by key, or level by level where there is a `depth`."""
+        """See `ObjectStore.list`; by key, or level by level where there is a `depth`."""
         bucket, root = _prefix(folder)
         for entry in self._listing.below(bucket, root, depth):
             *folders, name = split(entry.name)[1][len(root) :].split("/")
@@ -120,13 +120,13 @@ class S3Store:
             if name and shown:  # a key that ends in a slash is somebody's idea of a folder
                 yield entry
 
-    def head(self, name: str) -> ObjectInfo | None:
-        """See `Place.head`."""
+    def stat(self, name: str) -> ObjectInfo | None:
+        """See `ObjectStore.stat`."""
         facts = self.facts(name)
         return _headed(name, facts) if facts else None
 
-    def heads(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
-        """See `Place.heads`: where many are wanted of one folder, that folder is listed."""
+    def stat_many(self, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
+        """See `ObjectStore.stat_many`: where many are wanted of one folder, that folder is listed."""
         entries: dict[str, ObjectInfo | None] = {}
         folders: dict[str, list[str]] = defaultdict(list)
         for name in names:
@@ -136,22 +136,34 @@ class S3Store:
                 entries |= self._listing.answers(folder, sorted(requested))
         rest = [name for name in dict.fromkeys(names) if name not in entries]
         with ThreadPoolExecutor(ASKERS) as pool:
-            entries |= zip(rest, pool.map(self.head, rest), strict=True)
+            entries |= zip(rest, pool.map(self.stat, rest), strict=True)
         return [entries[name] for name in names]
 
-    def read(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
-        """See `Place.read`."""
-        return self._reader.latest(name, start, length)
+    def read(
+        self,
+        name: str,
+        *,
+        start: int = 0,
+        length: int | None = None,
+        fingerprint: str = "",
+        version: str = "",
+    ) -> bytes:
+        """See `ObjectStore.read`; the version that is there now where there is no `fingerprint`."""
+        if not fingerprint:
+            return self._reader.latest(name, start, length)
+        pin = self._pin(name, fingerprint, version)
+        end = pin.bytes if length is None else min(start + length, pin.bytes)
+        return self._reader.part(pin, start, end - start) if start < end else b""
 
-    def fetch(self, name: str, path: Path, *, stamp: str = "", version: str = "") -> Fetched:
-        """See `Place.fetch`; by ranges of one version, several at once, in order."""
-        pin = self._pin(name, stamp, version)
+    def download(self, name: str, path: Path, *, fingerprint: str = "", version: str = "") -> Download:
+        """See `ObjectStore.download`; by ranges of one version, several at once, in order."""
+        pin = self._pin(name, fingerprint, version)
         digest = hashlib.sha256()
         with path.open("wb") as file:
             for part in self._reader.parts(pin):
                 file.write(part)
                 digest.update(part)
-        return Fetched(pin.bytes, digest.hexdigest())
+        return Download(pin.bytes, digest.hexdigest())
 
     def sha256(self, name: str) -> str:
         """The hash of all its bytes, read now, 64 hexadecimal digits."""
@@ -160,8 +172,8 @@ class S3Store:
             digest.update(part)
         return digest.hexdigest()
 
-    def put(self, path: Path, name: str) -> None:
-        """See `Place.put`."""
+    def upload(self, path: Path, name: str) -> None:
+        """See `ObjectStore.upload`."""
         self.send(path, name)
 
     def send(self, path: Path, name: str, **more: Any) -> str:
@@ -169,8 +181,8 @@ class S3Store:
         return upload(self.client, path, name, tick=self._tick, **more)
 
     def delete(self, name: str) -> None:
-        """See `Place.delete`; of an attempt that is a folder, all of it."""
-        self.abort(name)
+        """See `ObjectStore.delete`; of an attempt that is a folder, all of it."""
+        self.abort_uploads(name)
         self.remove(name)
         if base_name(name).startswith(PREFIX):
             for entry in list(self.list(name, hidden=True)):
@@ -183,7 +195,7 @@ class S3Store:
             self.client.delete_object(Bucket=bucket, Key=key)
 
     def move_aside(self, name: str) -> str:
-        """See `Place.move_aside`."""
+        """See `ObjectStore.move_aside`."""
         folder, _, last = name.rpartition("/")
         free = (f"{folder}/{safe_component(f'{last}.damaged-{number}')}" for number in count(1))
         aside = next(candidate for candidate in free if not self._objects_of(candidate))
@@ -191,25 +203,25 @@ class S3Store:
             copy(self.client, entry.name, aside + entry.name[len(name) :], entry.bytes)
         if not objects:
             raise ObjectNotFound(name, "nothing is there")
-        self.abort(name)
+        self.abort_uploads(name)
         for entry in objects:
             self.remove(entry.name)
         return aside
 
     def _objects_of(self, name: str) -> Sequence[ObjectInfo]:
         """The object of that name, or all objects of the folder."""
-        entry = self.head(name)
+        entry = self.stat(name)
         return [entry] if entry else [*self.list(name, hidden=True)]
 
-    def uploads(self, folder: str) -> Iterator[ObjectInfo]:
-        """See `Place.uploads`; and folders that attempts were filling."""
+    def unfinished_uploads(self, folder: str) -> Iterator[ObjectInfo]:
+        """See `ObjectStore.unfinished_uploads`; and folders that attempts were filling."""
         bucket, root = _prefix(folder)
-        yield from self._listing.uploads(bucket, root)
+        yield from self._listing.unfinished_uploads(bucket, root)
         yield from self._listing.attempted(bucket, root)
 
-    def abort(self, name: str) -> None:
-        """See `Place.abort`; of a folder, all uploads into it."""
-        abort(self.client, name, below=True)
+    def abort_uploads(self, name: str) -> None:
+        """See `ObjectStore.abort_uploads`; of a folder, all uploads into it."""
+        abort_uploads(self.client, name, below=True)
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """The service's answer about an object; None when it is not there."""
@@ -224,13 +236,13 @@ class S3Store:
             answer: dict[str, Any] = self.client.head_object(Bucket=bucket, Key=key)
         return answer
 
-    def _pin(self, name: str, stamp: str, version: str) -> Pin:
-        if not stamp:
-            entry = self.head(name)
+    def _pin(self, name: str, fingerprint: str, version: str) -> Pin:
+        if not fingerprint:
+            entry = self.stat(name)
             if entry is None:
                 raise ObjectNotFound(name, "nothing is there")
-            stamp, version = entry.stamp, entry.version
-        size, _, etag = stamp.partition("-")
+            fingerprint, version = entry.fingerprint, entry.version
+        size, _, etag = fingerprint.partition("-")
         return Pin(name, int(size), etag, version)
 
 

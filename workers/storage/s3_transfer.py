@@ -182,7 +182,7 @@ def copy(client: S3Client, source: str, target: str, size: int, **more: Any) -> 
         return
     bucket, key = split(target)
     with translated(target):
-        client.copy_object(Bucket=bucket, Key=key, CopySource=_place(source), **more)
+        client.copy_object(Bucket=bucket, Key=key, CopySource=_copied_from(source), **more)
 
 
 def copy_in_parts(
@@ -196,7 +196,11 @@ def copy_in_parts(
             ranged = {"CopySourceRange": f"bytes={start}-{last}"} if size > COPIED_BYTES else {}
             with translated(target):
                 answer = client.upload_part_copy(
-                    **request, UploadId=upload_id, PartNumber=number, CopySource=_place(source), **ranged
+                    **request,
+                    **ranged,
+                    UploadId=upload_id,
+                    PartNumber=number,
+                    CopySource=_copied_from(source),
                 )
             parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
         with translated(target):
@@ -205,7 +209,7 @@ def copy_in_parts(
             )
 
 
-def abort(client: S3Client, name: str, *, but: str = "", below: bool = False) -> None:
+def abort_uploads(client: S3Client, name: str, *, but: str = "", below: bool = False) -> None:
     """End all uploads of this very name, except one, and of what lies `below` it. Raises `StorageError`."""
     bucket, key = split(name)
     with translated(name):
@@ -227,7 +231,7 @@ def begun(client: S3Client, name: str, headers: Mapping[str, Any]) -> Iterator[t
     try:
         if answer["ResponseMetadata"].get("RetryAttempts"):
             # The first try may have begun one too, of which nobody heard.
-            abort(client, name, but=upload_id)
+            abort_uploads(client, name, but=upload_id)
         yield request, upload_id
     except BaseException:
         # Should this fail as well, the next start finds it by its name.
@@ -274,7 +278,7 @@ def _check_whole(client: S3Client, name: str, size: int, sha256: str) -> None:
         raise StorageUnavailable(name, f"got {answer['ContentLength']} bytes there, sent {size}")
 
 
-def _place(name: str) -> dict[str, str]:
+def _copied_from(name: str) -> dict[str, str]:
     bucket, key = split(name)
     return {"Bucket": bucket, "Key": key}
 

@@ -18,16 +18,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def send_deliverable(place: S3Store, path: Path, name: str, **headers: Any) -> None:
+def send_deliverable(store: S3Store, path: Path, name: str, **headers: Any) -> None:
     """Send a file, or a folder as many objects, and what lies beside it. Raises `StorageError`."""
     if path.is_dir():
         files = [(file, f"{name}/{file.relative_to(path).as_posix()}") for file in tree_files(path)]
-        each(lambda pair: place.send(*pair, **headers), files)
+        each(lambda pair: store.send(*pair, **headers), files)
     else:
-        place.send(path, name, **headers)
+        store.send(path, name, **headers)
     for companion, companion_name in zip(companions_of(path), companion_names(name), strict=True):
         if companion.is_file():
-            place.send(companion, companion_name, **headers)
+            store.send(companion, companion_name, **headers)
 
 
 def seems_a_folder(name: str) -> bool:
@@ -35,38 +35,38 @@ def seems_a_folder(name: str) -> bool:
     return not has_picture_suffix(name) and not name.lower().endswith(ZIP)
 
 
-def tree(place: S3Store, name: str) -> list[ObjectInfo]:
+def tree(store: S3Store, name: str) -> list[ObjectInfo]:
     """All objects of a folder, as `tree_files` orders them, which is as keys are listed."""
-    return list(place.list(name, hidden=True))
+    return list(store.list(name, hidden=True))
 
 
-def deliverable_head(place: S3Store, name: str) -> ObjectInfo | None:
+def stat_deliverable(store: S3Store, name: str) -> ObjectInfo | None:
     """A deliverable's size and time, without reading it; None if there is none. Raises `StorageError`."""
-    info = place.head(name)
+    info = store.stat(name)
     if info is not None:
         return info
-    inside = tree(place, name)
+    inside = tree(store, name)
     if not inside:
         return None
     return ObjectInfo(name, sum(entry.bytes for entry in inside), max(entry.changed_at for entry in inside))
 
 
-def deliverable_heads(place: S3Store, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
-    """The heads of many deliverables; only names that seem to be folders' are looked for as folders."""
-    heads = place.heads(names)
+def stat_deliverables(store: S3Store, names: Sequence[str]) -> Sequence[ObjectInfo | None]:
+    """The facts of many deliverables; only names that seem to be folders' are looked for as folders."""
+    infos = store.stat_many(names)
     return [
-        seen or (deliverable_head(place, name) if seems_a_folder(name) else None)
-        for name, seen in zip(names, heads, strict=True)
+        seen or (stat_deliverable(store, name) if seems_a_folder(name) else None)
+        for name, seen in zip(names, infos, strict=True)
     ]
 
 
-def deliverable_sha256(place: S3Store, name: str) -> str:
+def deliverable_sha256(store: S3Store, name: str) -> str:
     """The hash of a deliverable, all of which is read now. Raises `StorageError`."""
-    inside = tree(place, name) if place.head(name) is None else []
+    inside = tree(store, name) if store.stat(name) is None else []
     if not inside:
-        return place.sha256(name)
+        return store.sha256(name)
     digest = hashlib.sha256()
-    for entry, sha256 in zip(inside, each(lambda item: place.sha256(item.name), inside), strict=True):
+    for entry, sha256 in zip(inside, each(lambda item: store.sha256(item.name), inside), strict=True):
         relative = entry.name[len(name) + 1 :]
         digest.update(f"{sha256}  {relative}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

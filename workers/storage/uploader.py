@@ -17,8 +17,8 @@ OUTBOX = "outbox"
 class Uploader:
     """Attempts for local disks are written in their place; those for buckets on scratch, and then sent."""
 
-    def __init__(self, places: StorageRouter) -> None:
-        self._places = places
+    def __init__(self, stores: StorageRouter) -> None:
+        self._stores = stores
 
     def path(self, claim: Claim, folder: Path) -> Path:
         """The path of the output of an attempt that is worked on in `folder`."""
@@ -33,8 +33,8 @@ class Uploader:
         task, storage = claim.task, claim.task.storage
         more = {"CacheControl": storage.cache_control} if storage.cache_control else {}
         metadata = {ITEM: task.item_id, "giornata-key": task.content_key()}
-        place = self._places.bucket(claim.temporary, storage)
-        send_deliverable(place, path, claim.temporary, metadata=metadata, **more)
+        store = self._stores.bucket(claim.temporary, storage)
+        send_deliverable(store, path, claim.temporary, metadata=metadata, **more)
         discard(path, path)
 
     def discard(self, claim: Claim) -> None:
@@ -43,7 +43,7 @@ class Uploader:
             discard(Path(claim.temporary), Path(claim.task.target))
             return
         with suppress(StorageError):
-            place = self._places.bucket(claim.temporary, claim.task.storage)
-            place.delete(claim.temporary)
+            store = self._stores.bucket(claim.temporary, claim.task.storage)
+            store.delete(claim.temporary)
             for companion in companion_names(claim.temporary):
-                place.remove(companion)
+                store.remove(companion)

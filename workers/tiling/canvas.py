@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from giornata.atomic_file import atomic_write
 from giornata.workers.errors import FULL, IncompleteCanvas, ScratchFull
 from giornata.workers.tiling.arrays import release_pages
 from giornata.workers.tiling.grid import Box, Tile, TileGrid
@@ -183,11 +184,8 @@ class Canvas:
 
     def _keep(self, tile: Tile, shared: dict[str, NDArray[np.float32]]) -> None:
         """Written last and renamed: its presence says that the whole tile is in."""
-        path = self._strip_file(tile.index)
-        part = path.with_suffix(f".{id(shared)}.part")
-        with part.open("wb") as file:
+        with atomic_write(self._strip_file(tile.index)) as part, part.open("wb") as file:
             np.savez(file, **{WORKER: np.array(self.worker)}, **shared)  # type: ignore[arg-type]
-        part.replace(path)
 
 
 def cell_name(rows: Segment, columns: Segment) -> str:

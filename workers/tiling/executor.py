@@ -15,17 +15,13 @@ from numpy.typing import NDArray
 from giornata.styles.engine import Engine, TileRun, collect_totals
 from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments, Totals, summed
-from giornata.workers.tiling.arrays import read_box, reduced, release_pages, releasing_pages
+from giornata.workers.tiling.arrays import read_box, reduced, release_pages, releasing_pages, silent
 from giornata.workers.tiling.canvas import Canvas
 from giornata.workers.tiling.features import RESIDENT_SHARE, FeatureFiles
 from giornata.workers.tiling.grid import Box, Tile, TileGrid, rounded_up
 from giornata.workers.tiling.statistics_log import StatisticsLog
 
 THUMBNAIL_PX = 1024  # what URST (Chen et al. 2022) shrinks to
-
-
-def silent() -> None:
-    """The `tick` of work that nobody watches."""
 
 
 def grid_for(engine: Engine, width: int, height: int, *, core_px: int, overlap_px: int = 0) -> TileGrid:

@@ -4,7 +4,6 @@ Without them every phase begins again at the pixels, which costs seven times the
 all of them the disk is the slow part. `checkpoints` weighs one against the other.
 """
 
-import os
 import shutil
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.engine import Engine, TileSnapshot
 from giornata.styles.moments import Moments
 from giornata.workers.errors import FULL, ScratchFull
@@ -72,13 +72,10 @@ class FeatureFiles:
 
     def save(self, index: int, frozen: TileSnapshot) -> bool:
         """Write a tile; false when the disk is full, which costs time and nothing else."""
-        part = self.folder / f"{index:06d}.{os.getpid()}.part"
         try:
-            with part.open("wb") as file:
+            with atomic_write(self._file(index, frozen.phase)) as part, part.open("wb") as file:
                 _write(file, frozen)
-            part.replace(self._file(index, frozen.phase))
         except OSError as error:
-            part.unlink(missing_ok=True)
             if error.errno in FULL:
                 return False
             raise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from giornata.atomic_file import atomic_write
 from giornata.styles.moments import Moments, Totals, from_lists
 
 HEAD_WORDS = 4  # index of the tile, count of positions, length of the sums, length of the sums of squares
@@ -35,9 +36,8 @@ class StatisticsLog:
 
     def keep_totals(self, totals: Totals) -> None:
         """Store the totals of all phases that are over; in one step, so that they are never half there."""
-        part = self.folder / f"totals.{os.getpid()}.part"
-        part.write_text(json.dumps([total.as_lists() for total in totals]))
-        part.replace(self.folder / "totals.json")
+        with atomic_write(self.folder / "totals.json") as part:
+            part.write_text(json.dumps([total.as_lists() for total in totals]))
 
     def learn(self, totals: Totals) -> None:
         """Store totals from another process, unless as many are known."""

@@ -66,7 +66,7 @@ class JobDetail(JobView):
     causes: dict[str, int]
 
     @property
-    def line(self) -> JobView:
+    def summary(self) -> JobView:
         """The job without what was asked for."""
         return JobView(**{name: getattr(self, name) for name in JobView.model_fields})
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from giornata.cluster.batch.artifacts import deliver_papers
+from giornata.cluster.batch.artifacts import write_artifacts
 from giornata.jobs.model.attempt import Claim, Outcome, OutcomeClass
 from giornata.jobs.model.paths import item_id_of
 from giornata.jobs.store.records import NewItem
@@ -47,8 +47,8 @@ def test_a_bag_and_sheets_are_made_in_a_bucket_as_on_a_disk(
             package={"bag": {"Source-Organization": "Museum"}, "contact_sheets": True},
         )
         settle(store, take_claims(store, job_id), refused)
-        deliver_papers(store, job_id, new_publisher(store.deliveries.put_at))
-        deliver_papers(store, job_id, new_publisher(store.deliveries.put_at))
+        write_artifacts(store, job_id, new_publisher(store.deliveries.put_at))
+        write_artifacts(store, job_id, new_publisher(store.deliveries.put_at))
     found = {one["Key"] for one in bucket.list_objects_v2(Bucket="museum")["Contents"]}
     assert {"autumn/bagit.txt", "autumn/bag-info.txt", "autumn/tagmanifest-sha256.txt"} <= found
     assert any(key.startswith("autumn/data/contact-sheets/page~") for key in found)

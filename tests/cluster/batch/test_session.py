@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from giornata.cluster.batch.catalog import InstalledStyles
-from giornata.cluster.batch.session import STORE_NAME, batch_session, session_scratch, worker_environment
+from giornata.cluster.batch.session import batch_session, session_scratch, worker_environment
 from giornata.cluster.cli.exits import Exit, code_of
 from giornata.cluster.errors import StoreInUse
-from giornata.cluster.settings import ClusterSettings, Machine, settings_for
+from giornata.cluster.settings import STORE_NAME, ClusterSettings, Machine, settings_for
 from giornata.jobs.store.store import JobStore
 from giornata.styles.library import Library
 

@@ -11,7 +11,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.jobs.model.paths import SIDECAR
 from giornata.jobs.model.states import JobEvent
 from giornata.jobs.spec.enums import Container, PictureFormat
@@ -86,8 +86,11 @@ def test_pictures_in_a_bucket_are_shown_downloaded_and_told_of(
         client.put_object(Bucket="wall", Key=key, Body=data)
     client.put_object(Bucket="wall", Key=f"out/a.jpg{SIDECAR}", Body=json.dumps({"seed": 7}).encode())
     storage = {"endpoint_url": endpoint, "region": "us-east-1"}
-    around = PageContext(home=place.root / "home")
-    with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+    page_context = PageContext(home=place.root / "home")
+    with (
+        serving(place.job_service, page_context=page_context) as url,
+        httpx.Client(base_url=url, timeout=WAIT_S) as http,
+    ):
         item = delivered(place, "s3://wall/out/a.jpg", "s3://wall/a.jpg", name="far", storage=storage)
         for side in ("source", "result"):
             answer = http.get(f"/previews/{item}/{side}?size=small")
@@ -116,8 +119,11 @@ def test_each_page_of_a_file_is_shown_as_its_own_source(place: Place) -> None:
         for page in range(2)
     ]
     place.store.items.insert(job_id, [NewItem(one) for one in made])
-    around = PageContext(home=place.root / "home")
-    with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+    page_context = PageContext(home=place.root / "home")
+    with (
+        serving(place.job_service, page_context=page_context) as url,
+        httpx.Client(base_url=url, timeout=WAIT_S) as http,
+    ):
         for one, colour in zip(made, ((254, 0, 0), (0, 0, 254)), strict=True):
             address = f"/previews/{job_id}/{one.item_id}/source?size=small"
             answer = http.get(address)
@@ -142,10 +148,10 @@ def test_of_a_giant_in_a_bucket_only_one_level_is_fetched_to_show_it(
     for key, body in (("a.tif", data), ("flat.tif", giant.tiffsave_buffer(tile=True))):
         client.put_object(Bucket="giants", Key=key, Body=body)
     monkeypatch.setattr("giornata.cluster.dashboard.previews.FETCHED_BYTES", len(data) // 8)
-    around = PageContext(home=place.root / "home")
+    page_context = PageContext(home=place.root / "home")
     with (
         faults_before(endpoint) as proxy,
-        serving(place.desk, around=around) as url,
+        serving(place.job_service, page_context=page_context) as url,
         httpx.Client(base_url=url, timeout=WAIT_S) as http,
     ):
         for key, size in (("a.tif", (192, 144)), ("flat.tif", (2, 1))):
@@ -186,8 +192,11 @@ def test_pictures_of_tiles_are_shown_from_folders_and_zips(
             client.upload_file(str(path), bucket, str(path.relative_to(place.root)))
         shown = f"s3://{bucket}/{target.name}"
     storage = {"endpoint_url": endpoint, "region": "us-east-1"}
-    around = PageContext(home=place.root / "home")
-    with serving(place.desk, around=around) as url, httpx.Client(base_url=url, timeout=WAIT_S) as http:
+    page_context = PageContext(home=place.root / "home")
+    with (
+        serving(place.job_service, page_context=page_context) as url,
+        httpx.Client(base_url=url, timeout=WAIT_S) as http,
+    ):
         item = delivered(place, shown, storage=storage)
         answer = http.get(f"/previews/{item}/result?size=small")
         while answer.content.startswith(b"GIF89a\x01"):  # stands for one that is being made

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.styles.library import EngineName, Library
 from tests.support.services import Place, serving
 
@@ -24,8 +24,11 @@ def library() -> Library:
 
 @pytest.fixture
 def http(tmp_path: Path, library: Library) -> Iterator[httpx.Client]:
-    around = PageContext(home=tmp_path / "home", library=library)
-    with serving(Place(tmp_path / "place").desk, around=around) as url, httpx.Client(base_url=url) as client:
+    page_context = PageContext(home=tmp_path / "home", library=library)
+    with (
+        serving(Place(tmp_path / "place").job_service, page_context=page_context) as url,
+        httpx.Client(base_url=url) as client,
+    ):
         yield client
 
 

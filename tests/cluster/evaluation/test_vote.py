@@ -1,15 +1,10 @@
 """Blind pairs: balanced, shuffled, nothing of the methods in the page; answers come back as votes."""
 
 import json
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from giornata.cluster.evaluation.images import write_image
-from giornata.cluster.evaluation.protocol import Measurement, image_path
-from giornata.cluster.evaluation.results import Evaluation
 from giornata.cluster.evaluation.vote import (
     Key,
     draw_pairs,
@@ -19,28 +14,7 @@ from giornata.cluster.evaluation.vote import (
 )
 from giornata.styles.evaluation.errors import BadEvaluation, BadVotes
 from giornata.styles.evaluation.preference import LEAST_ANSWERS
-from tests.cluster.evaluation.test_results import SETUP
-
-METHODS = ("alpha", "beta", "gamma", "palette")
-
-
-def evaluation(photos: int = 8) -> Evaluation:
-    readings = tuple(
-        Measurement(method=method, photo=f"photo{number}", painting=painting, unseen=False, values={})
-        for method in METHODS
-        for number in range(photos)
-        for painting in ("wave", "scream", "udnie")
-    )
-    return Evaluation(setup=SETUP, rows=(), readings=readings)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for one in evaluation().readings:
-        write_image(
-            np.zeros((4, 4, 3), np.float32), image_path(tmp_path, one.method, one.painting, one.photo)
-        )
-    return tmp_path
+from tests.cluster.evaluation.votes import evaluation
 
 
 def answer(folder: Path, person: str, choose: str) -> Path:
@@ -65,13 +39,6 @@ def test_pairs_are_balanced_shuffled_and_without_floors() -> None:
     firsts = sum(pair.left < pair.right for pair in pairs)
     assert 15 < firsts < 45
     assert pairs == draw_pairs(evaluation(), seed=1, count=60)
-
-
-def test_the_page_tells_no_method(folder: Path) -> None:
-    page = write_page(evaluation(), folder)
-    shown = page.read_text() + " ".join(str(one) for one in (folder / "vote" / "images").iterdir())
-    assert not re.search("alpha|beta|gamma|wave", shown.replace(str(folder), ""))
-    assert len(list((folder / "vote" / "images").iterdir())) == 120
 
 
 def test_answers_come_back_and_are_told_when_there_are_enough(folder: Path) -> None:

@@ -23,23 +23,23 @@ def managed() -> Iterator[Loop]:
     yield Loop()
 
 
-def reached(role: Role, standing: LeaderElection) -> bool:
+def reached(role: Role, election: LeaderElection) -> bool:
     deadline = time.monotonic() + 10
-    while standing.role() is not role and time.monotonic() < deadline:
+    while election.role() is not role and time.monotonic() < deadline:
         time.sleep(0.01)
-    return standing.role() is role
+    return election.role() is role
 
 
 def test_the_second_service_waits_until_the_first_one_goes(place: Place) -> None:
     words: list[str] = []
     first = LeaderElection(place.store.manager_lock(), managed, knock_s=0.02)
     second = LeaderElection(
-        place.store.manager_lock(), managed, knock_s=0.02, tell=lambda role, said: words.append(said)
+        place.store.manager_lock(), managed, knock_s=0.02, announce=lambda role, said: words.append(said)
     )
     stops = [threading.Event(), threading.Event()]
     threads = [
-        threading.Thread(target=standing.run, args=(stop.is_set,))
-        for standing, stop in zip((first, second), stops, strict=True)
+        threading.Thread(target=election.run, args=(stop.is_set,))
+        for election, stop in zip((first, second), stops, strict=True)
     ]
     threads[0].start()
     assert reached(Role.ACTIVE, first)
@@ -58,18 +58,18 @@ def test_the_second_service_waits_until_the_first_one_goes(place: Place) -> None
 
 
 def test_who_loses_the_lock_stands_by_and_tries_again(place: Place) -> None:
-    standing = LeaderElection(place.store.manager_lock(), managed, knock_s=0.02)
+    election = LeaderElection(place.store.manager_lock(), managed, knock_s=0.02)
     stop = threading.Event()
-    thread = threading.Thread(target=standing.run, args=(stop.is_set,))
+    thread = threading.Thread(target=election.run, args=(stop.is_set,))
     thread.start()
-    assert reached(Role.ACTIVE, standing)
+    assert reached(Role.ACTIVE, election)
     lock = place.root / "home" / "jobs.sqlite.lock"
     before = lock.stat().st_ino
     lock.unlink()
     deadline = time.monotonic() + 10
     while not (lock.exists() and lock.stat().st_ino != before) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert reached(Role.ACTIVE, standing)
+    assert reached(Role.ACTIVE, election)
     stop.set()
     thread.join(timeout=10)
     assert not thread.is_alive()

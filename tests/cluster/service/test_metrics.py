@@ -1,4 +1,4 @@
-"""What Prometheus is told: the manager's counts, the store's standing; and a board that asks for no more."""
+"""What Prometheus gets: the manager's counts, the state of the store; and a board that asks for no more."""
 
 import json
 import re
@@ -21,7 +21,7 @@ SERIES = re.compile(r"\b(?:ray_)?giornata_[a-z_]+")
 RAYS = {f"ray_{name}{end}" for name in NAMES for end in ("", "_total", "_sum", "_count", "_bucket")}
 
 
-def told(text: str) -> set[str]:
+def series_of(text: str) -> set[str]:
     return set(re.findall(r"^([a-z_]+)(?:\{| )", text, re.MULTILINE))
 
 
@@ -31,7 +31,7 @@ def value(text: str, series: str) -> float:
 
 
 def test_what_the_manager_decides_is_counted(place: Place) -> None:
-    job_id, metrics = place.desk.store.jobs.create(place.spec(), base=place.root), Metrics()
+    job_id, metrics = place.job_service.store.jobs.create(place.spec(), base=place.root), Metrics()
     fill(place.store, job_id)
     first, second = claimed(place.store, job_id, 2)
     metrics.on_outcome(first, good(first), DONE)
@@ -46,12 +46,12 @@ def test_what_the_manager_decides_is_counted(place: Place) -> None:
     assert value(text, "giornata_item_seconds_count") == 2
 
 
-def test_the_standing_of_the_store_is_read_when_asked(place: Place) -> None:
+def test_the_state_of_the_store_is_read_when_asked(place: Place) -> None:
     job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
     claimed(place.store, job_id, 2)
     place.put_worker()
-    with serving(place.desk) as url:
+    with serving(place.job_service) as url:
         text = httpx.get(f"{url}/metrics").text
     assert value(text, 'giornata_items{state="queued"}') == value(text, "giornata_queue_depth") == 3
     assert value(text, "giornata_in_flight") == 2
@@ -62,7 +62,7 @@ def test_the_standing_of_the_store_is_read_when_asked(place: Place) -> None:
 
 def test_a_scraper_brings_a_token(place: Place) -> None:
     vic = Person("vic", AccessRole.VIEWER)
-    with serving(place.desk, access=Access([("a-token-of-vics-", vic)])) as url:
+    with serving(place.job_service, access=Access([("a-token-of-vics-", vic)])) as url:
         assert httpx.get(f"{url}/metrics").status_code == 401
         assert httpx.get(f"{url}/metrics", headers={"authorization": "Bearer a-token-of-vics-"}).is_success
 
@@ -71,8 +71,8 @@ def test_every_series_on_the_board_exists(place: Place) -> None:
     place.put_worker()
     job_id = place.store.jobs.create(place.spec(), base=place.root)
     fill(place.store, job_id)
-    with serving(place.desk) as url:
-        known = told(httpx.get(f"{url}/metrics").text) | RAYS
+    with serving(place.job_service) as url:
+        known = series_of(httpx.get(f"{url}/metrics").text) | RAYS
     panels = json.loads(BOARD.read_text())["panels"]
     asked = {name for panel in panels for one in panel["targets"] for name in SERIES.findall(one["expr"])}
     assert len(asked) >= 12

@@ -37,7 +37,7 @@ def test_what_is_told_turns_the_last_picture_into_the_next(place: Place, job: st
         for claim in claimed(store, job, chance.randrange(1, 20)):
             if chance.random() < 0.8:
                 store.leases.finish([Settlement(claim, good(claim), DONE)])
-        told = mosaics.look({}).get(job, {})
+        told = mosaics.changes({}).get(job, {})
         assert "anew" not in told
         for first, last, letter in told["runs"]:
             copy[first : last + 1] = letter.encode() * (last - first + 1)
@@ -50,22 +50,22 @@ def test_a_retry_far_behind_is_seen_and_nothing_is_told_when_nothing_moves(place
     for claim in claimed(store, job, 100):
         store.leases.finish([Settlement(claim, good(claim), DONE)])
     mosaics.cells(job)
-    assert mosaics.look({}) == {}
+    assert mosaics.changes({}) == {}
     mosaics.watched(job)._scanned_at = 0.0
     store.items.reopen(job, [ItemState.FAILED])
-    assert mosaics.look({}) == {job: {"anew": True, "newest": None}}
+    assert mosaics.changes({}) == {job: {"anew": True, "newest": None}}
     assert mosaics.cells(job) == by_hand(store, job)
     (claim,) = claimed(store, job)
     assert claim.task.item_id == lost
     store.leases.finish([Settlement(claim, good(claim), DONE)])
-    assert mosaics.look({})[job] == {"runs": [[0, 0, "d"]], "newest": 0}
+    assert mosaics.changes({})[job] == {"runs": [[0, 0, "d"]], "newest": 0}
 
 
 def test_items_that_come_while_somebody_watches_are_there(place: Place, job: str) -> None:
     mosaics = Mosaics(place.store)
     mosaics.cells(job)
     place.store.items.insert(job, (NewItem(task(f"late{number}")) for number in range(30)))
-    assert mosaics.look({})[job]["runs"] == [[200, 229, "q"]]
+    assert mosaics.changes({})[job]["runs"] == [[200, 229, "q"]]
     assert mosaics.cells(job) == by_hand(place.store, job)
 
 
@@ -79,5 +79,5 @@ def test_a_position_without_an_item_stays_empty(place: Place) -> None:
 def test_a_job_nobody_watches_is_forgotten(place: Place, job: str) -> None:
     mosaics = Mosaics(place.store)
     mosaics.watched(job).watched_at = -1e9
-    assert mosaics.look({}) == {}
+    assert mosaics.changes({}) == {}
     assert mosaics.newest(job) is None

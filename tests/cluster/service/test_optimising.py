@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
 
-from giornata.cluster.dashboard.templating import PageContext
+from giornata.cluster.dashboard.app_services import PageContext
 from giornata.cluster.reporting.html import render_report
 from giornata.cluster.service.broadcaster import EventBroadcaster
 from giornata.cluster.service.client import Client
@@ -29,7 +29,7 @@ from giornata.workers.rendering import outcomes as report
 from giornata.workers.rendering.prepared import RenderResult
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
-from tests.cluster.service.test_streams import listening
+from tests.cluster.service.routes.test_streams import listening
 from tests.support.batches import settle, take_claims
 from tests.support.services import Place, serving
 
@@ -96,8 +96,10 @@ def test_streams_pages_and_report_tell_how_far_it_is(
 ) -> None:
     go_on, made = at_work
     scratch, item = place.root / "scratch", claim.task.item_id
-    hub = EventBroadcaster(place.desk, scratch=scratch, period_s=0.05)
-    with serving(place.desk, hub=hub, around=PageContext(scratch=scratch)) as url:
+    broadcaster = EventBroadcaster(place.job_service, scratch=scratch, period_s=0.05)
+    with serving(
+        place.job_service, broadcaster=broadcaster, page_context=PageContext(scratch=scratch)
+    ) as url:
         with listening(f"{url}/api/jobs/{claim.job_id}/stream") as told:
             fields = next(data for _, kind, data in told if kind == "optimising")
         assert (fields["job_id"], fields["item_id"], fields["scales"]) == (claim.job_id, item, 1)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from giornata.jobs.errors import UnknownJob
 from giornata.jobs.maintenance.verify import Finding, Verified, compare, verify
 from giornata.jobs.model.states import ItemState, JobState
-from giornata.jobs.storage.local import LocalFiles, LocalPlace, LocalPublisher
+from giornata.jobs.storage.local import LocalPublisher, LocalStore
 from giornata.jobs.store.records import NewItem
 from giornata.jobs.store.schema import item
 from giornata.jobs.store.store import JobStore
@@ -85,30 +85,6 @@ def test_repair_says_who_asked(store: JobStore, job_id: str, out: Path) -> None:
     assert reopened.actor == "ada"
 
 
-def test_pictures_that_no_job_delivered_are_strays(store: JobStore, job_id: str, out: Path) -> None:
-    delivered(store, out.parent, "other.png", name="winter")
-    for name in ("stray.JPG", "deep/more.tif", "new/one.webp"):
-        (out / name).parent.mkdir(exist_ok=True)
-        (out / name).write_bytes(b"not ours")
-    for name in ("manifest.csv", "report.html", ".hidden.png", "a.png.damaged-1", ".git/a.png"):
-        (out / name).parent.mkdir(exist_ok=True)
-        (out / name).write_bytes(b"passed over")
-    found = check(store, job_id, repair=True)
-    assert found.strays == [
-        f"{out / name}: no job delivered it" for name in ("deep/more.tif", "new/one.webp", "stray.JPG")
-    ]
-    assert found.is_whole
-    assert (out / "stray.JPG").exists()
-
-
-def test_sources_inside_the_destination_are_no_strays(store: JobStore, tmp_path: Path) -> None:
-    task = task_for(tmp_path, "a.png").model_copy(update={"source": str(tmp_path.resolve() / "out/scan.png")})
-    job_id = new_job(store, tmp_path, [NewItem(task)])
-    carry_out(store, job_id)
-    Path(task.source).write_bytes(b"a scan")
-    assert check(store, job_id).strays == []
-
-
 def test_a_skipped_item_answers_for_the_delivery_it_relies_on(
     store: JobStore, job_id: str, tmp_path: Path, out: Path
 ) -> None:
@@ -145,7 +121,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_missing_file(store: JobStore, job_
 
 
 def test_a_file_that_cannot_be_read_is_told_and_left(store: JobStore, job_id: str) -> None:
-    class Locked(LocalFiles):
+    class Locked(LocalPublisher):
         def sha256(self, target: str) -> str:
             raise PermissionError(13, "Permission denied", target)
 
@@ -184,7 +160,7 @@ def test_an_unknown_job_is_refused(store: JobStore) -> None:
 def test_no_cut_and_no_flipped_bit_goes_unnoticed(tmp_path: Path, data: bytes, cut: int, bit: int) -> None:
     place = tmp_path / "file"
     place.write_bytes(data)
-    files = LocalFiles()
+    files = LocalPublisher()
     sha256 = files.sha256(str(place))
     assert compare(files, str(place), len(data), sha256).finding is Finding.INTACT
     place.write_bytes(data[:cut])
@@ -204,7 +180,7 @@ def test_moving_aside_never_takes_a_name_and_keeps_the_file(tmp_path: Path, stem
     for number in range(3):
         place = tmp_path / name
         place.write_bytes(bytes([number]))
-        aside = Path(LocalPlace().move_aside(str(place)))
+        aside = Path(LocalStore().move_aside(str(place)))
         assert aside not in seen
         assert aside.read_bytes() == bytes([number])
         assert not place.exists()
@@ -213,7 +189,7 @@ def test_moving_aside_never_takes_a_name_and_keeps_the_file(tmp_path: Path, stem
         aside.unlink()
 
 
-class AsRecorded(LocalFiles):
+class AsRecorded(LocalPublisher):
     """Files that are all as they were, without a disk."""
 
     def size(self, target: str) -> int | None:

@@ -1,7 +1,6 @@
 import pytest
-from pydantic import ValidationError
 
-from giornata.jobs.model.attempt import MAX_REASON, Outcome, OutcomeClass, one_line
+from giornata.jobs.model.attempt import Outcome, OutcomeClass
 from giornata.jobs.model.retry import History, RetryPolicy
 from giornata.jobs.model.states import ItemState
 
@@ -93,18 +92,6 @@ def test_no_retries_means_the_first_failure_counts() -> None:
     policy = POLICY.with_retries(0)
     assert policy.decide(outcome(C.BUG), History()).state is S.FAILED
     assert policy.decide(outcome(C.TIMEOUT), History()).state is S.FAILED
-
-
-def test_an_outcome_says_what_its_class_needs() -> None:
-    with pytest.raises(ValidationError, match="needed sha256 and bytes"):
-        Outcome(job_id="j", item_id="a", attempt=1, outcome_class=C.DONE)
-    with pytest.raises(ValidationError, match="needed a reason"):
-        Outcome(job_id="j", item_id="a", attempt=1, outcome_class=C.BUG)
-
-
-def test_a_reason_fits_on_one_line() -> None:
-    assert one_line("a\n  b\tc") == "a b c"
-    assert len(one_line("x" * 9_999)) == MAX_REASON
 
 
 def test_what_is_not_good_enough_is_never_tried_again() -> None:

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.errors import MissingInput, PlanRefused
-from giornata.jobs.model.task import is_outdated
-from giornata.jobs.planning.estimate import PlanReport, RenderTask, Size, expand, plan
-from giornata.jobs.spec.enums import PictureFormat, Statistics
+from giornata.jobs.errors import PlanRefused
+from giornata.jobs.planning.estimate import PlanReport, Size, plan
+from giornata.jobs.spec.crop import CropStyling
 from giornata.jobs.spec.job import JobSpec
 from tests.support.fakes import StyleNames
 
@@ -22,61 +21,6 @@ def measured(source: str, page: int | None = None) -> Size | None:
 
 def planned(spec: JobSpec, base: Path, **more: object) -> PlanReport:
     return plan(spec, base=base, styles=STYLES, measure=measured, **more)  # type: ignore[arg-type]
-
-
-def test_tasks_are_pictures_times_styles_times_outputs_in_a_fixed_order(
-    tmp_path: Path, pictures: Pictures, spec_of: SpecOf
-) -> None:
-    pictures("b.jpg", "sub/a.png")
-    spec = spec_of(
-        styles=["wave", {"mix": {"night": 1, "dots": 3}, "strength": 0.5}],
-        outputs=[{}, {"format": "webp", "size": 800, "suffix": "_web"}],
-        render={"strength": 0.8, "tile": 512, "seed": 3},
-    )
-    tasks = list(expand(spec, base=tmp_path, styles=STYLES))
-    assert [str(Path(task.target).relative_to(tmp_path.resolve())) for task in tasks] == [
-        "out/b_wave.jpg",
-        "out/b_dots75+night25.jpg",
-        "out/sub/a_wave.png",
-        "out/sub/a_dots75+night25.png",
-        "out/b_wave_web.webp",
-        "out/b_dots75+night25_web.webp",
-        "out/sub/a_wave_web.webp",
-        "out/sub/a_dots75+night25_web.webp",
-    ]
-    assert tasks == list(expand(spec, base=tmp_path, styles=STYLES))
-    assert (tasks[0].strength, tasks[1].strength, tasks[0].tile_px) == (0.8, 0.5, 512)
-    assert tasks[1].mix == {"dots": 0.75, "night": 0.25}
-    assert (tasks[4].format, tasks[4].size) == (PictureFormat.WEBP, 800)
-    assert len({task.item_id for task in tasks}) == 8
-
-
-@pytest.mark.parametrize(
-    ("source", "ext", "kind"),
-    [
-        ("a.JPEG", ".jpeg", PictureFormat.JPEG),
-        ("a.tif", ".tif", PictureFormat.TIFF),
-        ("a.gif", ".png", PictureFormat.PNG),
-        ("a.avif", ".png", PictureFormat.PNG),
-        ("a", ".png", PictureFormat.PNG),
-    ],
-)
-def test_same_follows_the_suffix_and_falls_back_to_png(
-    tmp_path: Path, pictures: Pictures, spec_of: SpecOf, source: str, ext: str, kind: PictureFormat
-) -> None:
-    pictures(source)
-    (task,) = expand(spec_of(inputs=f"scans/{source}"), base=tmp_path, styles=STYLES)
-    assert (Path(task.target).suffix, task.format) == (ext, kind)
-
-
-def test_templates_may_use_manifest_columns(tmp_path: Path, pictures: Pictures, spec_of: SpecOf) -> None:
-    pictures("a.jpg", "b.jpg")
-    (tmp_path / "l.csv").write_text("path,client\nscans/a.jpg,A/B & Co\nscans/b.jpg,../..\n")
-    spec = spec_of(inputs="l.csv", template="{column.client}/{job}_{index:03}{ext}")
-    names = [task.target.split("/out/")[1] for task in expand(spec, base=tmp_path, styles=STYLES)]
-    assert names == ["A_B & Co/autumn_001.jpg", "__/autumn_002.jpg"]
-    with pytest.raises(PlanRefused, match="the template needs the column 'town'"):
-        planned(spec_of(inputs="l.csv", template="{column.town}{ext}"), tmp_path)
 
 
 def test_the_report_counts_and_estimates(tmp_path: Path, pictures: Pictures, spec_of: SpecOf) -> None:
@@ -156,32 +100,6 @@ def test_all_problems_are_counted_and_the_first_are_told(tmp_path: Path, spec_of
     assert str(caught.value).endswith("and 10 more problems")
 
 
-def test_expanding_is_lazy(tmp_path: Path, pictures: Pictures, spec_of: SpecOf) -> None:
-    pictures("a.jpg")
-    tasks = expand(spec_of(inputs=["scans/a.jpg", "none.jpg"]), base=tmp_path, styles=STYLES)
-    assert next(tasks).source.endswith("a.jpg")
-    with pytest.raises(MissingInput):
-        next(tasks)
-
-
-def test_the_content_key_follows_the_pixels_and_not_the_name(
-    tmp_path: Path, pictures: Pictures, spec_of: SpecOf
-) -> None:
-    pictures("a.jpg")
-    (task,) = expand(spec_of(), base=tmp_path, styles=STYLES)
-
-    def key(**changes: object) -> str:
-        return task.model_copy(update=changes).content_key()
-
-    assert key(target="/x.jpg", item_id="1", tile_px=64) == task.content_key()
-    assert key(strength=0.5) != task.content_key()
-    assert key(statistics=Statistics.THUMBNAIL, tile_px=64) != key(statistics=Statistics.THUMBNAIL)
-    assert is_outdated(task.content_key(), by=key(engine_version="2"))
-    assert is_outdated(task.content_key(), by=key(source_stamp="3-4"))
-    assert not is_outdated(task.content_key(), by=key(strength=0.5, engine_version="2"))
-    assert RenderTask.model_validate_json(task.model_dump_json()) == task
-
-
 def test_planning_many_pictures_stays_flat_in_memory(tmp_path: Path, spec_of: SpecOf) -> None:
     (tmp_path / "l.csv").write_text("path\n" + "".join(f"{n:06}/picture.jpg\n" for n in range(2_500)))
     spec = spec_of(inputs="l.csv", styles=["wave", "night"])
@@ -193,3 +111,35 @@ def test_planning_many_pictures_stays_flat_in_memory(tmp_path: Path, spec_of: Sp
         tracemalloc.stop()
     assert report.items == 5_000
     assert peak_bytes < 2_000_000
+
+
+def test_a_plan_counts_styled_pictures_once_and_says_what_is_enlarged(
+    tmp_path: Path, pictures: Pictures, spec_of: SpecOf
+) -> None:
+    pictures("a.jpg", "b.jpg")
+    spec = spec_of(
+        formats=["1:1", "400x800"], outputs={"size": None}, price={"per_hour": 3.6, "currency": "EUR"}
+    )
+
+    def planned(spec: JobSpec) -> tuple[int, int, int, float, float | None]:
+        found = plan(
+            spec,
+            base=tmp_path,
+            styles=STYLES,
+            measure=lambda *_: Size(1000, 500),
+            cost=lambda _, size: size.width * size.height / 5e5,
+        )
+        return found.items, found.masters, found.pixels, found.enlarged, found.price
+
+    assert planned(spec) == (4, 2, 1_000_000, 2, pytest.approx(0.002))
+    small = spec_of(formats=["100x100", "100x50"])
+    assert planned(small)[:3] == (4, 2, 2 * 200 * 100)
+
+
+def test_styling_each_crop_is_counted_crop_by_crop(
+    tmp_path: Path, pictures: Pictures, spec_of: SpecOf
+) -> None:
+    pictures("a.jpg")
+    spec = spec_of(formats=["1:1", "1:2"], crop={"styling": CropStyling.EACH})
+    report = plan(spec, base=tmp_path, styles=STYLES, measure=lambda *_: Size(1000, 500))
+    assert (report.masters, report.pixels) == (2, 500 * 500 + 250 * 500)

@@ -5,13 +5,20 @@ import numpy as np
 import pytest
 import tifffile
 
+from giornata.jobs.errors import ObjectChanged, ObjectNotFound, ReadLimitReached, StorageError
 from giornata.jobs.model.task import RenderTask
+from giornata.jobs.planning.assets import Asset
 from giornata.jobs.planning.estimate import Size, expand, plan
+from giornata.jobs.planning.pages import paged
+from giornata.jobs.planning.tiff import full_size_pages
 from giornata.jobs.spec.job import JobSpec
+from giornata.jobs.spec.storage import HERE, Storage
+from giornata.jobs.storage.base import ObjectInfo, ObjectStore
+from giornata.jobs.storage.remote_file import RemoteFile
 from giornata.workers.rendering.cache import reference_task, totals_key
 from giornata.workers.storage.router import StorageRouter
 from tests.support import s3
-from tests.support.fakes import StyleNames
+from tests.support.fakes import RecordingStore, StyleNames
 
 SpecOf = Callable[..., JobSpec]
 STYLES = StyleNames("wave")
@@ -110,6 +117,34 @@ def test_pages_of_an_object_are_counted_by_a_few_ranges_of_it(
         client.create_bucket(Bucket="scans")
         client.upload_file(str(path), "scans", "set/book.tif")
         spec = spec_of(inputs=["s3://scans/set/"], render={"pages": "all"}, storage={"endpoint_url": url})
-        found = list(expand(spec, base=tmp_path, styles=STYLES, places=StorageRouter()))
+        found = list(expand(spec, base=tmp_path, styles=STYLES, stores=StorageRouter()))
     assert [task.page for task in found] == [0, 1, 2]
     assert [task.source for task in found] == ["s3://scans/set/book.tif"] * 3
+
+
+@pytest.mark.parametrize("error", [ObjectNotFound, ObjectChanged, ReadLimitReached])
+def test_an_object_that_cannot_be_counted_is_one_picture(
+    tmp_path: Path, spec_of: SpecOf, error: type[StorageError]
+) -> None:
+    class Refusing(RecordingStore):
+        def stat(self, name: str) -> ObjectInfo | None:
+            return ObjectInfo(name, 1000, 0.0)
+
+        def read(self, name: str, **_: object) -> bytes:
+            raise error(name, "of no use")
+
+    class Bucket:
+        def at(self, name: str, storage: Storage = HERE) -> ObjectStore:
+            return Refusing()
+
+    spec, asset = spec_of(render={"pages": "all"}), Asset("s3://scans/set/book.tif")
+    assert list(paged(iter([asset]), spec, Bucket())) == [asset]
+
+
+def test_directories_far_apart_are_read_by_a_block_each(tmp_path: Path) -> None:
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, np.zeros((9, 700, 700, 3), "u1"), photometric="rgb")
+    store = RecordingStore()
+    assert full_size_pages(RemoteFile.open(store, str(path)).read_at) == 9
+    assert sum(end - start for start, end in store.ranges) < path.stat().st_size / 10
+    assert len(store.ranges) == len(set(store.ranges)) <= 18

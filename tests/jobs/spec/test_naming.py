@@ -6,8 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from giornata.jobs.errors import BadName
-from giornata.jobs.model.paths import ATTEMPT, attempt_name, fold, item_id_of, job_tag
-from giornata.jobs.planning.conflicts import TargetIndex
 from giornata.jobs.spec.naming import parse_template, resolve_target, safe_component
 
 anything = st.text(max_size=400)
@@ -95,37 +93,3 @@ def test_a_symlinked_folder_in_the_destination_leads_nowhere_else(tmp_path: Path
     (tmp_path / "out" / "away").symlink_to(tmp_path)
     with pytest.raises(BadName, match="leads out of"):
         resolve_target(tmp_path / "out", "away/a.jpg")
-
-
-def test_ids_are_the_same_for_names_that_are_one_file_somewhere() -> None:
-    assert item_id_of("/out/Ä.jpg") == item_id_of("/out/a\u0308.JPG")
-    assert item_id_of("/out/a.jpg") != item_id_of("/out/b.jpg")
-    assert len(item_id_of("x")) == 20
-
-
-def test_attempts_write_beside_the_target_with_its_suffix() -> None:
-    assert attempt_name("/out/a/b.tif", "0f", 3) == Path("/out/a/.giornata-0f-3.part.tif")
-
-
-def test_two_jobs_never_write_to_one_name() -> None:
-    ours = attempt_name("/out/a.tif", "0f", 3, job_id="one")
-    assert ours != attempt_name("/out/a.tif", "0f", 3, job_id="two")
-    parts = ATTEMPT.fullmatch(ours.name)
-    assert parts is not None
-    assert (parts["item"], parts["attempt"], parts["job"]) == ("0f", "3", job_tag("one"))
-
-
-@given(st.lists(st.text(min_size=1, max_size=20), max_size=30))
-def test_the_index_finds_every_collision(names: list[str]) -> None:
-    with TargetIndex() as index:
-        found = [index.add_target(name, by=name) is not None for name in names]
-    folded = [fold(name) for name in names]
-    assert found == [name in folded[:place] for place, name in enumerate(folded)]
-
-
-def test_a_target_that_is_a_source_is_found_in_either_order() -> None:
-    with TargetIndex() as index:
-        assert index.add_source("/a.jpg") is None
-        assert index.add_target("/A.jpg", by="x") == "a source picture"
-        assert index.add_target("/b.jpg", by="x in wave") is None
-        assert index.add_source("/b.jpg") == "x in wave"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from giornata.jobs.errors import TargetTaken
+from giornata.jobs.errors import ObjectChanged, TargetTaken
 from giornata.jobs.model.paths import attempt_name, companions_of, credentials_of, sidecar_of
-from giornata.jobs.storage.local import discard, publish, sweep
+from giornata.jobs.storage.local import LocalStore, discard, publish
 
 
 @pytest.fixture
@@ -65,25 +65,6 @@ def test_a_disk_without_links_is_as_safe(
 def test_a_missing_folder_is_told(part: Path, tmp_path: Path) -> None:
     with pytest.raises(TargetTaken, match="No such file"):
         publish(part, tmp_path / "none" / "out.png", replace=False)
-
-
-def test_sweeping_removes_leftovers_and_nothing_else(part: Path, tmp_path: Path) -> None:
-    deep = tmp_path / "a" / "b"
-    deep.mkdir(parents=True)
-    left = attempt_name(deep / "x.tif", "77", 12)
-    bare = attempt_name(deep / "x", "78", 3)
-    kept = [deep / "x.tif", deep / ".giornata-notes", deep / ".giornata-1-2.partial"]
-    for path in (left, bare, *kept):
-        path.touch()
-    assert set(sweep(tmp_path)) == {part, left, bare}
-    assert all(path.exists() for path in kept)
-
-
-def test_sweeping_for_one_batch_leaves_the_others_attempts(part: Path, tmp_path: Path) -> None:
-    other = attempt_name(tmp_path / "out.png", "beef", 1)
-    other.touch()
-    assert sweep(tmp_path, items={"3f2a"}) == [part]
-    assert other.exists()
 
 
 def filled(folder: Path, words: str = "new") -> Path:
@@ -168,8 +149,30 @@ def test_companions_that_a_crash_left_alone_go_with_their_attempt(part: Path, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweeping_removes_folders_and_companions_of_attempts(tiles: Path, part: Path, tmp_path: Path) -> None:
-    for companion in (*companions_of(part), *companions_of(tiles)):
-        companion.touch()
-    assert len(sweep(tmp_path)) == 6
-    assert list(tmp_path.iterdir()) == []
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    path = tmp_path / "original.tif"
+    path.write_bytes(b"0123456789")
+    return path
+
+
+def test_a_range_is_read_as_far_as_the_file_goes(original: Path) -> None:
+    info = LocalStore().stat(str(original))
+    assert info is not None
+    assert LocalStore().read(info.name, start=3, length=4, fingerprint=info.fingerprint) == b"3456"
+    assert LocalStore().read(info.name, start=8, length=4) == b"89"
+    assert LocalStore().read(info.name, start=8) == b"89"
+
+
+def test_another_version_than_the_one_looked_at_is_refused(original: Path, tmp_path: Path) -> None:
+    store, name = LocalStore(), str(original)
+    info = store.stat(name)
+    assert info is not None
+    original.write_bytes(b"9876543210")
+    os.utime(original, ns=(0, 0))  # the clock of a file system may be slower than a test
+    with pytest.raises(ObjectChanged, match=r"original\.tif: it has changed"):
+        store.read(name, fingerprint=info.fingerprint)
+    with pytest.raises(ObjectChanged, match="it has changed"):
+        store.download(name, tmp_path / "copy", fingerprint=info.fingerprint)
+    assert not (tmp_path / "copy").exists()
+    assert store.download(name, tmp_path / "copy").bytes == 10

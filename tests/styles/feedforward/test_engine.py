@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from giornata.styles.engine import TileSnapshot, collect_totals, render_tile, replay
-from giornata.styles.errors import BadStatistics, UnknownStyle
-from giornata.styles.feedforward.blocks import blocks
+from giornata.styles.errors import UnknownStyle
 from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
-from giornata.styles.feedforward.network import STRIDE, NetworkShape, TransformerNetwork, classic_shape
+from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork, classic_shape
 from giornata.styles.moments import summed
 
 torch.set_num_threads(1)
@@ -87,15 +86,6 @@ def test_the_work_of_all_phases_is_that_of_the_network() -> None:
     assert engine.frozen_bytes_per_px(3) == 4 * 128 / 16
 
 
-@pytest.mark.parametrize("length", [16, 100, 127 * 2, 640])
-def test_blocks_cover_a_map_once_and_begin_on_even_rows(length: int) -> None:
-    seen = torch.zeros(length, 48)
-    for y0, y1, x0, x1 in blocks(length, 48, 32):
-        assert y0 % 2 == x0 % 2 == 0
-        seen[y0:y1, x0:x1] += 1
-    assert (seen == 1).all()
-
-
 @pytest.mark.parametrize("size", [(64, 96), (92, 200), (148, 132)], ids=str)
 @pytest.mark.parametrize("core_px", [32, 76])
 def test_tiles_with_their_halos_make_the_whole_picture(
@@ -126,49 +116,6 @@ def test_tiles_with_their_halos_make_the_whole_picture(
         made = run.finish()[core]
         wanted = expected[top : top + made.shape[0], left : left + made.shape[1]]
         assert (made - wanted).abs().max() < 1e-4
-
-
-@pytest.mark.parametrize(
-    ("shape", "halo_px"),
-    [
-        (classic_shape(8, 5), 64),
-        (NetworkShape((8, 12, 16), 6, (12, 8), smooth=True), 72),
-        (NetworkShape((8, 8, 8), 1, (8, 8), smooth=True), 32),
-    ],
-    ids=["classic", "six smooth blocks", "one smooth block"],
-)
-def test_the_halo_covers_the_receptive_field(shape: NetworkShape, halo_px: int) -> None:
-    """With totals held fixed, a changed pixel reaches as far as the shape says, and no further."""
-    torch.manual_seed(3)
-    engine = FeedForwardEngine(TransformerNetwork(styles=2, shape=shape).eval(), MIX)
-    pixels = torch.rand(32, 400, 3, generator=torch.Generator().manual_seed(2))
-    core = (slice(0, 32), slice(0, 400))
-    totals = tuple(collect_totals(engine, pixels))
-    plain, reach = render_tile(engine, pixels, core, totals), 0
-    for column in range(200, 204):
-        changed = pixels.clone()
-        changed[:, column] = 1 - changed[:, column]
-        difference = (render_tile(engine, changed, core, totals) - plain).abs()
-        columns = difference.amax((0, 2)).nonzero().flatten()
-        reach = max(reach, column - int(columns.min()), int(columns.max()) - column)
-    assert shape.reach_px - 6 <= reach <= shape.reach_px <= shape.halo_px
-    assert engine.halo_px == shape.halo_px == halo_px
-    assert halo_px % STRIDE == 0
-
-
-def test_a_shape_reads_back_as_written() -> None:
-    for shape in SHAPES.values():
-        assert NetworkShape.from_text(shape.as_text()) == shape
-
-
-def test_a_tile_without_all_totals_is_refused(network: TransformerNetwork) -> None:
-    engine = FeedForwardEngine(network, MIX)
-    pixels = torch.rand(16, 16, 3)
-    core = (slice(0, 16), slice(0, 16))
-    with pytest.raises(BadStatistics, match="needs 9"):
-        render_tile(engine, pixels, core, ())
-    with pytest.raises(BadStatistics):
-        engine.open(pixels, core).finish()
 
 
 def test_weights_are_shares_and_strength_walks_to_the_identity() -> None:

@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
-from skimage import data
 
-from giornata.styles.training.data import PhotoCrops
-from giornata.styles.training.teacher_pairs import TeacherPairs
 from giornata.styles.training.wct_teacher import (
     DOUBLED_BEFORE,
     ENCODER,
@@ -17,17 +13,6 @@ from giornata.styles.training.wct_teacher import (
     WctTeacher,
     coloured,
 )
-from tests.styles.training.random_teachers import random_teachers
-
-
-@pytest.fixture(scope="module")
-def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of five levels, drawn at random, and two pictures."""
-    folder = tmp_path_factory.mktemp("teachers")
-    random_teachers(folder)
-    Image.fromarray(data.astronaut()).resize((96, 96)).save(folder / "astronaut.png")
-    Image.fromarray(data.coffee()).resize((128, 96)).save(folder / "coffee.png")
-    return folder
 
 
 def test_coloured_features_have_the_paintings_covariance() -> None:
@@ -57,25 +42,3 @@ def test_a_batch_is_painted_as_each_picture_alone(teachers: Path) -> None:
         alone = teacher(photos[index : index + 1], styles[index], alpha[index : index + 1], deepest=4)
         assert (made[index] - alone[0]).abs().max() < 1e-3
     assert (made[0] - photos[0]).abs().max() > 0.01
-
-
-def test_pairs_follow_from_their_number_and_are_kept(teachers: Path, tmp_path: Path) -> None:
-    def pairs(name: str) -> TeacherPairs:
-        crops = PhotoCrops.of_files([teachers / "astronaut.png"], crop_px=64)
-        return TeacherPairs(
-            tmp_path / name, teachers, crops, [teachers / "coffee.png"], sides_px=(64, 96), seed=1
-        )
-
-    first, second = pairs("one"), pairs("two")
-    third = first.get(3)
-    first.get(0)
-    found = second.get(3)
-    assert torch.equal(found.photo, third.photo)
-    assert torch.equal(found.painted, third.painted)
-    assert (found.row, found.deepest, found.structure) == (third.row, third.deepest, third.structure)
-    assert third.photo.shape == third.painted.shape == (3, 64, 64)
-    kept = tmp_path / "one" / "000003.safetensors"
-    written = kept.stat().st_mtime_ns
-    assert torch.equal(pairs("one").get(3).painted, third.painted)
-    assert kept.stat().st_mtime_ns == written
-    assert not list((tmp_path / "one").glob("*.part"))

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from giornata.styles.errors import BadStylePicture, WeightsMismatch
 from giornata.styles.universal.learn import learn_statistics
-from giornata.styles.universal.network import SECOND, SHIPPED, seeded
+from giornata.styles.universal.network import SHIPPED
 from giornata.styles.universal.statistics import StyleStatistics, load_statistics, save_statistics
 from tests.styles.universal.cases import IDENTITY, network, picture, statistics
 
@@ -75,12 +74,3 @@ def test_what_is_no_file_of_statistics_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(b"words")
     with pytest.raises(WeightsMismatch, match=r"a\.safetensors"):
         load_statistics(tmp_path / "a.safetensors")
-
-
-def test_a_network_whose_first_level_is_the_picture_gives_it_back() -> None:
-    pixels = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
-    network = seeded(4, SECOND)
-    with torch.no_grad():
-        (level,) = network.encode(pixels, 1)
-        assert torch.allclose(level, pixels, atol=1e-6)
-        assert torch.allclose(network.decode(level, 1), pixels, atol=1e-6)

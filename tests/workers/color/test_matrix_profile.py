@@ -3,21 +3,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from giornata.workers.color.matrix_profile import convert, from_lab, to_lab
-from giornata.workers.formats.icc import Shaper, profile_name, read_shaper
+from giornata.workers.formats.icc import Shaper, read_shaper
 from giornata.workers.source import Depth
 from tests.workers.pictures import built_in_profile, image, noise
 from tests.workers.profiles import (
     adobe_rgb,
-    description,
     eci_rgb,
     gamma,
     grey_profile,
     l_star,
-    profile,
     rgb_profile,
     table,
 )
@@ -108,33 +104,6 @@ def test_red_of_srgb_lies_where_the_tables_of_the_trade_have_it() -> None:
     assert red.numpy()[0, 0] == pytest.approx([54.29, 80.81, 69.89], abs=0.1)  # D50, Bradford
 
 
-def test_lookup_tables_and_presses_are_not_read_here() -> None:
-    assert read_shaper(built_in_profile("cmyk")) is None
-    with_table = profile(b"RGB ", {b"A2B0": b"mft2" + bytes(60)})
-    assert read_shaper(with_table) is None
-
-
-def test_a_curve_that_falls_cannot_be_undone_and_is_refused() -> None:
-    assert read_shaper(grey_profile(table(lambda code: 1 - code))) is None
-    assert read_shaper(grey_profile(table(lambda code: 0.5))) is None
-
-
 def test_primaries_without_a_space_are_refused_when_converting() -> None:
     flat = rgb_profile((0.32, 0.33, 0.27), (0.32, 0.33, 0.27), (0.32, 0.34, 0.28), gamma(2.2))
     assert convert(muted(bits=8), WORKING, shaper(flat), depth=Depth.UINT8) is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(at=st.integers(0, 479), bits=st.integers(1, 255), cut=st.integers(0, 480))
-def test_a_damaged_profile_is_read_or_refused_and_never_raises(at: int, bits: int, cut: int) -> None:
-    data = bytearray(built_in_profile("srgb"))
-    data[at] ^= bits
-    read_shaper(bytes(data[:cut]))
-    profile_name(bytes(data[:cut]))
-    profile_name(bytes(data))
-
-
-def test_a_profile_is_called_what_it_calls_itself() -> None:
-    assert profile_name(built_in_profile("srgb")) == "sRGB"
-    assert profile_name(profile(b"RGB ", {b"desc": description("eciRGB v2\x07")})) == "eciRGB v2"
-    assert profile_name(b"") == "unnamed"

@@ -12,7 +12,7 @@ from PIL import Image
 from giornata.workers.decoding.decode import UPRIGHT
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.errors import Rejected
-from giornata.workers.source import Depth, RejectCode, WorkingFile
+from giornata.workers.source import Depth, RejectCode
 from tests.workers.pictures import (
     Samples,
     built_in_profile,
@@ -27,40 +27,6 @@ from tests.workers.pictures import (
 )
 
 Decode = Callable[[Path], tuple[Samples, Samples | None]]
-
-
-@pytest.fixture
-def decode(sandbox: Sandbox, tmp_path: Path) -> Decode:
-    """Decodes a file and reads back its pixels and alpha."""
-
-    def run(path: Path) -> tuple[Samples, Samples | None]:
-        picture = sandbox.decode(path, tmp_path / "scratch")
-        pixels, alpha = picture.pixels, picture.alpha
-        assert pixels.shape == (picture.height, picture.width, 3)
-        assert pixels.dtype.name == picture.depth
-        assert not (tmp_path / "scratch" / WorkingFile.STAGE).exists()
-        return np.array(pixels), None if alpha is None else np.array(alpha)
-
-    return run
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_srgb_samples_pass_untouched_at_their_depth(
-    decode: Decode, tmp_path: Path, bits: int, suffix: str
-) -> None:
-    samples = noise(bits=bits)
-    image(samples).write_to_file(tmp_path / f"a.{suffix}")
-    pixels, alpha = decode(tmp_path / f"a.{suffix}")
-    assert np.array_equal(pixels, samples)
-    assert alpha is None
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_a_source_tagged_srgb_passes_untouched(decode: Decode, tmp_path: Path, bits: int) -> None:
-    samples = noise(bits=bits)
-    with_profile(image(samples), built_in_profile("srgb")).pngsave(tmp_path / "a.png")
-    assert np.array_equal(decode(tmp_path / "a.png")[0], samples)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,42 +104,6 @@ def test_a_bilevel_page_is_black_and_white(decode: Decode, tmp_path: Path) -> No
     page = (noise(bands=1) > 128).astype(np.uint8) * 255
     image(page).tiffsave(tmp_path / "a.tif", bitdepth=1, compression="ccittfax4")
     assert np.array_equal(decode(tmp_path / "a.tif")[0], np.dstack([page] * 3))
-
-
-def test_a_profile_is_converted_and_sixteen_bits_stay(decode: Decode, tmp_path: Path) -> None:
-    grey = np.full((8, 8, 3), 30_000, np.uint16)
-    wide = np.zeros((8, 8, 3), np.uint16) + np.array([50_000, 20_000, 20_000], np.uint16)
-    for name, samples in (("grey", grey), ("wide", wide)):
-        with_profile(image(samples), built_in_profile("p3")).pngsave(tmp_path / f"{name}.png")
-    assert np.abs(decode(tmp_path / "grey.png")[0].astype(int) - 30_000).max() < 64
-    red = decode(tmp_path / "wide.png")[0][0, 0]
-    assert red.dtype == np.uint16
-    assert red[0] > 50_400  # the same red needs more in the smaller space
-    assert red[1] < 20_000
-
-
-@pytest.mark.parametrize("tagged", [False, True], ids=["bare", "with a profile"])
-def test_cmyk_becomes_rgb(decode: Decode, tmp_path: Path, tagged: bool) -> None:
-    inks = np.zeros((16, 16, 4), np.uint8)
-    inks[:, 8:, 1:3] = 255  # magenta and yellow make red
-    press = image(inks, interpretation="cmyk")
-    press = with_profile(press, built_in_profile("cmyk")) if tagged else press
-    press.tiffsave(tmp_path / "a.tif")
-    pixels, alpha = decode(tmp_path / "a.tif")
-    assert alpha is None
-    assert pixels.dtype == np.uint16  # so that the way back loses nothing
-    assert pixels[0, 0].min() > 240 * 257
-    assert pixels[0, 15, 0] > 200 * 257
-    assert pixels[0, 15, 1:].max() < 80 * 257
-
-
-def test_associated_alpha_is_undone(decode: Decode, tmp_path: Path) -> None:
-    half = np.dstack([np.full((4, 4, 3), 100, np.uint8), np.full((4, 4), 128, np.uint8)])
-    tifffile.imwrite(tmp_path / "a.tif", half, photometric="rgb", extrasamples=["assocalpha"])
-    pixels, alpha = decode(tmp_path / "a.tif")
-    assert pixels[0, 0].tolist() == [199, 199, 199]
-    assert alpha is not None
-    assert alpha[0, 0] == 128
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 80), (80, 1)])

@@ -75,10 +75,10 @@ def test_a_preview_from_a_level_is_that_of_the_whole(tmp_path: Path, kind: str, 
 def test_only_the_level_is_brought_and_that_is_enough(tmp_path: Path, kind: str, sandbox: Sandbox) -> None:
     original = tmp_path / "a.tif"
     pyramid(original, **KINDS[kind])
-    place = LOCAL.at(str(original))
-    entry = place.head(str(original))
+    store = LOCAL.at(str(original))
+    entry = store.stat(str(original))
     assert entry is not None
-    with PartialFile(place, entry, tmp_path / "near.tif") as copy:
+    with PartialFile(store, entry, tmp_path / "near.tif") as copy:
         assert copy_level(copy, page=0, side_px=200, most_bytes=1 << 30, source="a.tif")
     assert (tmp_path / "near.tif").stat().st_blocks * 512 < 0.2 * entry.bytes
     reading = DecodeOptions(pages=Pages.FIRST, level_px=200)
@@ -91,10 +91,10 @@ def test_what_is_too_much_or_no_tiff_is_not_brought(tmp_path: Path) -> None:
     pyramid(tmp_path / "a.tif", compression="deflate")
     Image.new("RGB", (30, 20)).save(tmp_path / "b.png")
     for name, most, page in (("a.tif", 100, 0), ("a.tif", 1 << 30, 1), ("b.png", 1 << 30, 0)):
-        place = LOCAL.at(str(tmp_path / name))
-        entry = place.head(str(tmp_path / name))
+        store = LOCAL.at(str(tmp_path / name))
+        entry = store.stat(str(tmp_path / name))
         assert entry is not None
-        with PartialFile(place, entry, tmp_path / "near") as copy:
+        with PartialFile(store, entry, tmp_path / "near") as copy:
             assert not copy_level(copy, page=page, side_px=200, most_bytes=most, source=name)
 
 

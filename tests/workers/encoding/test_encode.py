@@ -10,7 +10,6 @@ from giornata.jobs.spec.enums import FOLDER_FORMATS, PictureFormat
 from giornata.workers.color.from_working import in_integers
 from giornata.workers.decoding.sandbox import Sandbox
 from giornata.workers.encoding.encode import EncodeOptions, encode
-from giornata.workers.encoding.savers import SAVE_OPTIONS, SaveOptions
 from giornata.workers.errors import EncodeFailed
 from giornata.workers.formats.capabilities import HOLDS, Sample
 from giornata.workers.source import Depth, Format, ProfileUse, SourceFacts, Stored
@@ -168,14 +167,6 @@ def test_a_write_that_fails_leaves_no_file(tmp_path: Path) -> None:
         with pytest.raises(EncodeFailed):
             encode(photo(), alpha=None, facts=facts(), target=link, options=options)
         assert not link.is_symlink()
-
-
-def test_large_pictures_avoid_the_options_that_need_them_whole() -> None:
-    flat = pyvips.Image.black(20_000, 20_000, bands=3)
-    jpeg = SAVE_OPTIONS[PictureFormat.JPEG](flat, SaveOptions())
-    tiff = SAVE_OPTIONS[PictureFormat.TIFF](flat.cast("ushort"), SaveOptions())
-    assert (jpeg["optimize_coding"], jpeg["interlace"]) == (False, False)
-    assert (tiff["tile"], tiff["bigtiff"]) == (True, True)
 
 
 @pytest.mark.parametrize(

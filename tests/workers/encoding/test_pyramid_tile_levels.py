@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from giornata.jobs.spec.enums import Container, PictureFormat
-from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.storage.local import LocalStore
 from giornata.workers.encoding.pyramid import small_copy, write_tiles
+from tests.support.fakes import RecordingStore
 from tests.workers.pictures import image, noise
 
 
@@ -21,7 +22,7 @@ def test_a_small_copy_shows_the_whole_picture(
     target = tmp_path / ("page.zip" if container is Container.ZIP else "page")
     picture = image(noise(width=width, height=height))
     write_tiles(picture, target, format=format, name="p.1", quality=80, container=container, address=None)
-    data = small_copy(LocalPlace(), str(target), side_px=200)
+    data = small_copy(LocalStore(), str(target), side_px=200)
     assert data is not None
     with Image.open(BytesIO(data)) as small:
         assert small.width / small.height == pytest.approx(width / height, rel=0.2)
@@ -29,10 +30,37 @@ def test_a_small_copy_shows_the_whole_picture(
 
 
 def test_where_there_are_no_tiles_there_is_no_small_copy(tmp_path: Path) -> None:
-    assert small_copy(LocalPlace(), str(tmp_path), side_px=200) is None
-    assert small_copy(LocalPlace(), str(tmp_path / "gone.zip"), side_px=200) is None
+    assert small_copy(LocalStore(), str(tmp_path), side_px=200) is None
+    assert small_copy(LocalStore(), str(tmp_path / "gone.zip"), side_px=200) is None
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("words.txt", "no picture")
-    assert small_copy(LocalPlace(), str(tmp_path / "other.zip"), side_px=200) is None
+    assert small_copy(LocalStore(), str(tmp_path / "other.zip"), side_px=200) is None
     (tmp_path / "words.zip").write_text("no zip")
-    assert small_copy(LocalPlace(), str(tmp_path / "words.zip"), side_px=200) is None
+    assert small_copy(LocalStore(), str(tmp_path / "words.zip"), side_px=200) is None
+
+
+def test_of_a_large_zip_its_directory_and_one_picture_are_read(tmp_path: Path) -> None:
+    target = tmp_path / "page.zip"
+    write_tiles(
+        image(noise(width=3000, height=2000)),
+        target,
+        format=PictureFormat.DZI,
+        name="p",
+        quality=95,
+        container=Container.ZIP,
+    )
+    store = RecordingStore()
+    assert small_copy(store, str(target), side_px=200) is not None
+    assert sum(end - start for start, end in store.ranges) < target.stat().st_size / 4
+    assert len(store.ranges) <= 6
+
+
+def test_a_zip_that_claims_a_directory_of_gigabytes_is_no_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("words.txt", "no picture")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[-10:-6] = (0xF0000000).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(data)
+    store = RecordingStore()
+    assert small_copy(store, str(tmp_path / "a.zip"), side_px=200) is None
+    assert sum(end - start for start, end in store.ranges) <= len(data)

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from giornata.jobs.spec.enums import MetadataPolicy, PictureFormat, SourceTypeTerm
+from giornata.jobs.spec.enums import MetadataPolicy, SourceTypeTerm
 from giornata.workers.formats.exif import NO_TAGS, read_tags
 from giornata.workers.formats.iptc import RIGHTS, read_iim, words
 from giornata.workers.formats.xmp import NAMESPACES, NO_PROPERTIES, name, read_packet
-from giornata.workers.metadata.blocks import JPEG_XMP_BYTES, Blocks, fitting
+from giornata.workers.metadata.blocks import Blocks
 from giornata.workers.metadata.metadata import Derivation, SourceMetadata, new_blocks
 from tests.workers.blocks import agency_sets, camera_tags, packet
 
@@ -123,11 +123,3 @@ def test_the_same_task_gives_the_same_bytes_and_another_task_another_identity() 
     assert made() == made()
     other = made(making=replace(MAKING, key="other"))
     assert text_of(other, "xmpMM:DocumentID") != text_of(made(), "xmpMM:DocumentID")
-
-
-def test_a_packet_too_long_for_jpeg_is_left_out_with_a_word() -> None:
-    long = Blocks(xmp=b" " * (JPEG_XMP_BYTES + 1), exif=b"II*\0")
-    kept, told = fitting(long, PictureFormat.JPEG)
-    assert (kept.xmp, kept.exif) == (None, b"II*\0")
-    assert "too long for JPEG" in told[0]
-    assert fitting(long, PictureFormat.PNG) == (long, ())

@@ -5,21 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from skimage import data
-from skimage.transform import resize
+from safetensors.torch import load_file
 from torch import Tensor
 
-from giornata.styles.errors import BadOptions, BadStylePicture, Diverged
+from giornata.styles.errors import BadStylePicture, Diverged
 from giornata.styles.optimization.coordinator import Coordinator, Operation, Superstep
 from giornata.styles.optimization.losses import Convention, StyleTerm
-from giornata.styles.optimization.options import GatysOptions, Optimiser, Scale, ScaleGrowth, Start, scales_of
-from giornata.styles.perception.encoder import random_weights
-from giornata.styles.perception.vgg import VGG19
-from giornata.styles.perception.weights import EncoderChoice, load_encoder
+from giornata.styles.optimization.options import GatysOptions, Optimiser, ScaleGrowth, Start, scales_of
 from giornata.workers.optimization.runner import losses_of, optimize, position_of, run_supersteps
-from giornata.workers.optimization.scale import Optimization, StyleSource, lay_out, open_scale, usual_core
-from giornata.workers.optimization.setup import fitting_core
+from giornata.workers.optimization.scale import Optimization, StyleSource, lay_out, open_scale
 
 torch.set_num_threads(1)
 LAYERS = {"relu1_1": 1.0, "relu1_2": 1.0, "relu2_1": 1.0}
@@ -30,25 +24,6 @@ PAPER = {
     "term": StyleTerm.GRAM,
     "growth": ScaleGrowth.NONE,
 }
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """VGG-19 as far as conv2_1, of its true shape, with random weights that keep Caffe's range."""
-    made = {key: value for key, value in random_weights(VGG19, seed=5).items() if key[4:7] <= "2_1"}
-    made["conv1_1.weight"] /= 30
-    path = tmp_path_factory.mktemp("encoder") / "vgg.safetensors"
-    save_file(made, path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    for name, picture in (("content", data.chelsea()), ("style", data.coffee())):
-        small = resize(picture, (64, 80), anti_aliasing=True).astype(np.float32)
-        np.save(folder / f"{name}.npy", small)
-    return folder
 
 
 def work_in(
@@ -168,14 +143,6 @@ def test_lanes_and_threads_do_not_show_in_a_single_bit(tmp_path: Path, pictures:
     assert np.array_equal(made[0], made[2])
 
 
-def test_the_usual_cut_follows_from_the_picture_alone(tmp_path: Path, pictures: Path, weights: Path) -> None:
-    assert [usual_core(side) for side in (100, 512, 513, 9000)] == [256, 256, 512, 512]
-    encoder = load_encoder(EncoderChoice(str(weights)))
-    options = GatysOptions(style_layers={"relu1_1": 1.0}, content_layers={"relu2_1": 1.0})
-    assert {fitting_core(encoder, options, size) for size in (2 << 30, 64 << 30)} == {512}
-    assert fitting_core(encoder, options, 1) == 128
-
-
 def test_another_cut_differs_by_rounding_alone(tmp_path: Path, pictures: Path, weights: Path) -> None:
     """For a few steps: L-BFGS makes rounding errors of float32 grow, in whatever order numbers are added."""
     superstep = {"convention": Convention.RELATIVE, "beta": 5.0, "steps": 3}
@@ -253,15 +220,6 @@ def test_every_way_leads_down(
         assert losses == sorted(losses, reverse=True)
 
 
-def test_scales_grow_to_the_full_size_and_do_fewer_and_fewer_steps() -> None:
-    options = GatysOptions(growth=ScaleGrowth.DYADIC, steps=300, smallest_px=256)
-    assert scales_of(1024, 700, options, least_px=64) == (
-        Scale(256, 175, 300), Scale(512, 350, 100), Scale(1024, 700, 33),
-    )  # fmt: skip
-    root = scales_of(1000, 100, GatysOptions(growth=ScaleGrowth.SQRT2), least_px=64)
-    assert [one.height for one in root] == [71, 100]
-
-
 def test_a_step_too_far_is_halved_until_it_holds(tmp_path: Path, pictures: Path, weights: Path) -> None:
     work = work_in(
         tmp_path, pictures, weights, steps=4, convention=Convention.RELATIVE, optimiser="adam", rate=300.0
@@ -275,11 +233,6 @@ def test_a_loss_that_cannot_be_saved_is_told(tmp_path: Path, pictures: Path, wei
     work = work_in(tmp_path, pictures, weights, steps=4, optimiser=Optimiser.ADAM, rate=1e30)
     with pytest.raises(Diverged, match=r"loss became (inf|nan).*lower rate"):
         finished(work)
-
-
-def test_nothing_to_minimise_is_refused() -> None:
-    with pytest.raises(BadOptions, match=r"alpha 0\.0 and beta 0\.0.*needed at least one"):
-        GatysOptions(alpha=0, beta=0).check()
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,11 @@ from giornata.styles.training.export import write_library
 from giornata.styles.training.recipe import Recipe
 from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
-from giornata.workers.effects.effects import Effects, asked_effects, bare, canvas_depth, prepare_effects
+from giornata.workers.effects.effects import prepare_effects
 from giornata.workers.errors import Rejected
 from giornata.workers.rendering.finish import apply_effects
 from giornata.workers.rendering.renderer import Renderer
 from giornata.workers.settings import RenderSettings
-from giornata.workers.source import Depth
 from giornata.workers.tiling import arrays as bands
 from giornata.workers.tiling.arrays import to_float
 from giornata.workers.tiling.canvas import Canvas
@@ -104,25 +103,6 @@ def rendered(folder: Path, library: Path, task: RenderTask, **settings: Any) -> 
 def decoded(folder: Path, sandbox: Sandbox, bits: int = 8) -> DecodedImage:
     saved(folder / "photo.png", photo(bits))
     return sandbox.decode(folder / "photo.png", folder / "source")
-
-
-def test_nothing_asked_for_is_nothing_done(tmp_path: Path, sandbox: Sandbox) -> None:
-    task, canvas = task_of(tmp_path), photo()
-    working = decoded(tmp_path, sandbox)
-    nobody: Any = None
-    effects = prepare_effects(task, working, tmp_path / "e", sandbox=nobody, native_px=nobody, paint=nobody)
-    assert effects == Effects()
-    assert apply_effects(task, working, effects, canvas, folder=tmp_path / "f") is canvas
-    assert not (tmp_path / "e").exists()
-    assert not (tmp_path / "f").exists()
-    assert canvas_depth(task, working) is Depth.UINT8
-
-
-def test_with_effects_the_canvas_keeps_sixteen_bits(tmp_path: Path, sandbox: Sandbox) -> None:
-    task = task_of(tmp_path, preserve_colour="luminance")
-    assert canvas_depth(task, decoded(tmp_path, sandbox)) is Depth.UINT16
-    assert asked_effects(task)
-    assert not asked_effects(bare(task))
 
 
 @pytest.mark.parametrize("bits", [8, 16])

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import pyvips
 
 from giornata.jobs.model.task_style import TaskUniversal
 from giornata.jobs.spec.style import StyleImage
@@ -16,7 +15,7 @@ from giornata.workers.errors import Rejected
 from giornata.workers.rendering.style_images import StyleImages, learn_style_image
 from giornata.workers.source import RejectCode
 from tests.workers import hostile
-from tests.workers.pictures import image, photo, upright, with_orientation, written
+from tests.workers.pictures import image, photo, written
 
 Samples = npt.NDArray[Any]
 
@@ -29,32 +28,6 @@ def read(sandbox: Sandbox, path: Path, *, short_px: int = 48) -> Samples:
     return made
 
 
-def test_the_short_side_is_reduced_and_never_enlarged(sandbox: Sandbox, tmp_path: Path) -> None:
-    image(photo(width=96, height=64)).pngsave(tmp_path / "a.png")
-    assert read(sandbox, tmp_path / "a.png", short_px=32).shape == (32, 48, 3)
-    assert np.array_equal(read(sandbox, tmp_path / "a.png", short_px=300), photo(width=96, height=64))
-
-
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_it_is_upright(sandbox: Sandbox, tmp_path: Path, orientation: int) -> None:
-    stored = photo(width=96, height=64)
-    with_orientation(image(stored), orientation).tiffsave(tmp_path / "a.tif")
-    assert np.array_equal(read(sandbox, tmp_path / "a.tif", short_px=64), upright(stored, orientation))
-
-
-def test_transparent_pixels_are_white_in_any_depth(sandbox: Sandbox, tmp_path: Path) -> None:
-    alpha = np.full((64, 96, 1), 255, np.uint8)
-    alpha[:32] = 0
-    eight = np.concatenate([photo(), alpha], 2)
-    image(eight).pngsave(tmp_path / "8.png")
-    image(eight.astype(np.uint16) * 257, interpretation="rgb16").pngsave(tmp_path / "16.png")
-    for name, dtype, most in (("8.png", np.uint8, 255), ("16.png", np.uint16, 65_535)):
-        made = read(sandbox, tmp_path / name, short_px=64)
-        assert made.dtype == dtype
-        assert (made[:32] == most).all()
-        assert np.abs(made[32:] / most - photo()[32:] / 255).max() < 0.005
-
-
 def test_grey_sixteen_bits_and_cmyk_are_learnt(sandbox: Sandbox, tmp_path: Path) -> None:
     plain = image(photo())
     plain.colourspace("b-w").pngsave(tmp_path / "grey.png")
@@ -65,15 +38,6 @@ def test_grey_sixteen_bits_and_cmyk_are_learnt(sandbox: Sandbox, tmp_path: Path)
     for name in ("grey.png", "16.png", "cmyk.jpg"):
         found = learn_style_image(tmp_path / name, size_px=64, sandbox=sandbox, scratch=tmp_path)
         assert all(np.isfinite(level.covariance).all() for level in found.levels)
-
-
-def test_thirty_thousand_pixels_wide_is_read_reduced(sandbox: Sandbox, tmp_path: Path) -> None:
-    wide = pyvips.Image.gaussnoise(30_000, 400, sigma=40, mean=128).cast("uchar")
-    wide.bandjoin([wide, wide]).copy(interpretation="srgb").tiffsave(tmp_path / "wide.tif")
-    assert read(sandbox, tmp_path / "wide.tif", short_px=32).shape == (32, 2400, 3)
-    thread = pyvips.Image.gaussnoise(30_000, 1, sigma=40, mean=128).cast("uchar")
-    thread.bandjoin([thread, thread]).copy(interpretation="srgb").pngsave(tmp_path / "thread.png")
-    assert read(sandbox, tmp_path / "thread.png").shape == (1, 30_000, 3)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (90, 60)])

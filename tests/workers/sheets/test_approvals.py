@@ -8,7 +8,7 @@ import pytest
 
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.states import ItemState
-from giornata.jobs.storage.local import LocalPlace
+from giornata.jobs.storage.local import LocalStore
 from giornata.jobs.store.records import ItemRecord
 from giornata.workers.sheets.approvals import APPROVALS, COLUMNS, Approvals, read_approvals
 
@@ -45,7 +45,7 @@ def item(file: str, *, sha256: str = "aa", source: str = "/in/shoe.jpg", style: 
 
 def written(path: Path, *items: ItemRecord) -> list[dict[str, str]]:
     """The list in `path` after these outputs were told once more."""
-    approvals = Approvals(path.with_name("new.csv"), read_approvals(LocalPlace(), str(path)))
+    approvals = Approvals(path.with_name("new.csv"), read_approvals(LocalStore(), str(path)))
     for one in items:
         approvals.add(one, OUT)
     approvals.close()
@@ -97,5 +97,5 @@ def test_a_list_of_somebody_else_is_left_alone(tmp_path: Path, data: bytes) -> N
     path = tmp_path / APPROVALS
     path.write_bytes(data)
     with pytest.raises(TargetTaken, match="a file of that name is there"):
-        read_approvals(LocalPlace(), str(path))
+        read_approvals(LocalStore(), str(path))
     assert path.read_bytes() == data

@@ -191,11 +191,11 @@ def test_a_final_object_carries_what_the_job_asks_for(
 def test_what_an_endpoint_can_refuse_is_tried_and_changes_nothing(
     url: str, tmp_path: Path, rule: Conditional
 ) -> None:
-    place = S3Store(Storage(endpoint_url=url))
-    found = probe(place, f"s3://{BUCKET}/{tmp_path.name}/probe")
+    store = S3Store(Storage(endpoint_url=url))
+    found = probe(store, f"s3://{BUCKET}/{tmp_path.name}/probe")
     assert found is (Conditional.COPY if rule is Conditional.COPY else Conditional.PARTS)
     assert s3.keys(url, BUCKET, tmp_path.name) == [f"{tmp_path.name}/probe"]
-    assert place.read(f"s3://{BUCKET}/{tmp_path.name}/probe") == b"giornata"
+    assert store.read(f"s3://{BUCKET}/{tmp_path.name}/probe") == b"giornata"
     assert s3.open_uploads(url, BUCKET) == []
 
 

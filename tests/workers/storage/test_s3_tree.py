@@ -49,7 +49,7 @@ def publisher(proxy: FaultProxy) -> RoutingPublisher:
 
 
 @pytest.fixture
-def place(proxy: FaultProxy) -> S3Store:
+def store(proxy: FaultProxy) -> S3Store:
     return S3Store(Storage(endpoint_url=proxy.url))
 
 
@@ -151,22 +151,22 @@ def test_a_folder_of_somebody_else_is_left_alone(
 
 
 def test_a_damaged_folder_is_moved_aside_as_one(
-    place: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    store: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     for number in (1, 2):
         publisher.publish(*attempt(proxy, tmp_path, number=number))
-        assert place.move_aside(f"s3://{BUCKET}/set/page") == f"s3://{BUCKET}/set/page.damaged-{number}"
+        assert store.move_aside(f"s3://{BUCKET}/set/page") == f"s3://{BUCKET}/set/page.damaged-{number}"
         assert finals(service) == []
     assert finals(service, "page.damaged-1") == finals(service, "page.damaged-2") != []
     with pytest.raises(ObjectNotFound):
-        place.move_aside(f"s3://{BUCKET}/set/page")
+        store.move_aside(f"s3://{BUCKET}/set/page")
 
 
 def test_what_an_attempt_was_sending_is_found_and_removed_as_one(
-    place: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
+    store: S3Store, publisher: RoutingPublisher, proxy: FaultProxy, service: str, tmp_path: Path
 ) -> None:
     claim, _ = attempt(proxy, tmp_path)
-    (found,) = place.uploads(f"s3://{BUCKET}/set")
+    (found,) = store.unfinished_uploads(f"s3://{BUCKET}/set")
     assert found.name == claim.temporary
     publisher.discard(claim)
     assert s3.keys(service, BUCKET) == []

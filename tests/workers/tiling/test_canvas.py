@@ -8,29 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from giornata.workers.errors import BadTiling, IncompleteCanvas
+from giornata.workers.errors import IncompleteCanvas
 from giornata.workers.tiling.canvas import Canvas, Ramp, segments, weights
 from giornata.workers.tiling.grid import TileGrid
-
-grids = st.builds(
-    TileGrid,
-    width=st.integers(1, 300),
-    height=st.integers(1, 300),
-    core_px=st.sampled_from([64, 96, 128]),
-    stride=st.just(4),
-    halo_px=st.just(16),
-    overlap_px=st.sampled_from([0, 8, 32]),
-)
-
-
-@given(grids)
-def test_cores_cover_the_padded_picture_once(grid: TileGrid) -> None:
-    hits = np.zeros((grid.padded_height, grid.padded_width), np.int32)
-    for tile in grid:
-        hits[tile.core.top : tile.core.bottom, tile.core.left : tile.core.right] += 1
-        assert all(value % grid.stride == 0 for value in (*tile.core, *tile.reach, *tile.input))
-        assert max(tile.core.height, tile.core.width) <= grid.core_px
-    assert (hits == 1).all()
+from tests.workers.tiling.grids import grids
 
 
 @given(grids, st.sampled_from(Ramp))
@@ -92,10 +73,3 @@ def test_sixteen_bits_are_kept(tmp_path: Path) -> None:
     values = np.arange(64 * 64 * 3).reshape(64, 64, 3).astype(np.uint16)
     canvas.add(grid[0], values / np.float32(65535))
     assert np.array_equal(canvas.finish(), values)
-
-
-@pytest.mark.parametrize("options", [{"core_px": 66}, {"core_px": 4096}, {"overlap_px": 12}, {"width": 0}])
-def test_a_grid_that_breaks_the_engines_stride_is_refused(options: dict[str, int]) -> None:
-    sound = {"width": 100, "height": 100, "core_px": 64, "stride": 4, "halo_px": 64, "overlap_px": 0}
-    with pytest.raises(BadTiling):
-        TileGrid(**(sound | options))

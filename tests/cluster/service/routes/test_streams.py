@@ -38,7 +38,7 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changed(place: Place, url: 
     with listening(f"{url}/api/stream") as told:
         first, kind, data = next(told)
         assert (kind, [job["job_id"] for job in data["jobs"]]) == ("snapshot", [job_id])  # type: ignore[index]
-        place.desk.set_job(job_id, priority=90)
+        place.job_service.set_job(job_id, priority=90)
         number, kind, data = next(told)
         assert (kind, data["job_id"], data["priority"]) == ("change", job_id, 90)
         assert "counts" not in data
@@ -47,18 +47,20 @@ def test_a_stream_begins_whole_and_goes_on_with_what_changed(place: Place, url: 
 
 def test_a_cut_stream_goes_on_where_it_was_and_an_old_one_begins_again(place: Place) -> None:
     job_id = place.listed()
-    with serving(place.desk, hub=EventBroadcaster(place.desk, period_s=0.05, backlog=3)) as url:
+    with serving(
+        place.job_service, broadcaster=EventBroadcaster(place.job_service, period_s=0.05, backlog=3)
+    ) as url:
         time.sleep(0.3)
         with listening(f"{url}/api/stream") as told:
             number, _, _ = next(told)
         for priority in (60, 70):
-            place.desk.set_job(job_id, priority=priority)
+            place.job_service.set_job(job_id, priority=priority)
             time.sleep(0.3)
         with listening(f"{url}/api/stream", number) as told:
             missed = [next(told), next(told)]
         assert [(kind, data["priority"]) for _, kind, data in missed] == [("change", 60), ("change", 70)]
         for priority in (10, 20, 30):
-            place.desk.set_job(job_id, priority=priority)
+            place.job_service.set_job(job_id, priority=priority)
             time.sleep(0.2)
         for stale in (number, 5, number + 10**6):
             with listening(f"{url}/api/stream", stale) as told:
@@ -83,12 +85,12 @@ def test_the_stream_of_a_job_ends_with_it(place: Place, url: str) -> None:
 
 def test_silence_is_filled_and_unknown_jobs_are_not_streamed(place: Place) -> None:
     place.listed()
-    hub = EventBroadcaster(place.desk, period_s=0.05, heartbeat_s=0.2)
-    with serving(place.desk, hub=hub) as url, httpx.Client(timeout=10) as http:
+    broadcaster = EventBroadcaster(place.job_service, period_s=0.05, heartbeat_s=0.2)
+    with serving(place.job_service, broadcaster=broadcaster) as url, httpx.Client(timeout=10) as http:
         with http.stream("GET", f"{url}/api/stream") as answer:
             assert any(line.startswith(":") for line in answer.iter_lines())
         assert http.get(f"{url}/api/jobs/nobody/stream").status_code == 404
         deadline = time.monotonic() + 5
-        while hub.streams and time.monotonic() < deadline:
+        while broadcaster.streams and time.monotonic() < deadline:
             time.sleep(0.05)
-    assert hub.streams == 0
+    assert broadcaster.streams == 0
