@@ -14,7 +14,7 @@ from giornata.cluster.app import create_app
 from giornata.cluster.cli.exits import Exit
 from giornata.cluster.cli.main import COMMANDS
 from giornata.cluster.service.auth import Access
-from giornata.cluster.service.local import desk_on
+from giornata.cluster.service.local import job_service_on
 from giornata.jobs.spec.job import JobSpec
 from giornata.jobs.store.store import JobStore
 
@@ -130,7 +130,7 @@ def exit_codes_page() -> str:
 def http_page() -> str:
     """Every route of the service's API, from its own OpenAPI description."""
     with tempfile.TemporaryDirectory() as folder, JobStore(Path(folder) / "jobs.sqlite") as store:
-        paths = create_app(desk_on(store), access=Access()).openapi()["paths"]
+        paths = create_app(job_service_on(store), access=Access()).openapi()["paths"]
     parts = [
         "# The HTTP API",
         NOTE,

@@ -8,7 +8,7 @@ import skimage.data
 import tifffile
 
 from giornata.jobs.planning.task_builder import expand
-from giornata.jobs.spec.enums import PictureFormat
+from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.loader import parse_spec
 from giornata.jobs.spec.values import TaskPalette
 from giornata.workers.effects.palette import delta_e, to_lab
@@ -93,3 +93,21 @@ def test_every_page_of_a_file_comes_out_as_if_it_were_a_file_of_its_own(
         assert np.array_equal(pixels(Path(task.target)), pixels(tmp_path / "alone.tif"))
         record = json.loads(Path(f"{task.target}.provenance.json").read_text())
         assert (record["source"]["facts"]["page"], record["source"]["facts"]["pages"]) == (task.page, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("style", ["great-wave", "signac-la-calanque"])
+def test_strength_0_gives_the_sources_pixels_back_in_tiles_as_well(
+    tmp_path: Path, renderer: Renderer, dtype: type[np.generic], style: str
+) -> None:
+    samples = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (*SIZE, 3)).astype(dtype)
+    path = tmp_path / "noise.png"
+    pyvips.Image.new_from_array(samples, interpretation="rgb16" if dtype is np.uint16 else "srgb").pngsave(
+        str(path)
+    )
+    engine = EngineKind.FEEDFORWARD if style == "great-wave" else EngineKind.UNIVERSAL
+    words = {"mix": {style: 1.0}, "engine": engine, "strength": 0.0, "tile_px": 64, "overlap_px": 16}
+    renderer.render(
+        task_of(path, tmp_path / "out.png", size=None, depth="source", **words), tmp_path / "out.png"
+    )
+    assert np.array_equal(pixels(tmp_path / "out.png"), samples)
