@@ -25,6 +25,7 @@ ARGUMENTS = {
             "UnsupportedUrl",
             "ObjectNotFound",
             "ObjectChanged",
+            "ReadLimitReached",
             "StorageThrottled",
             "StorageUnavailable",
             "StorageAccessDenied",
