@@ -22,7 +22,7 @@ from giornata.cluster.settings import STORE_NAME, Machine, settings_for
 from giornata.jobs.manager.manager import JobManager, Submission
 from giornata.jobs.manager.timing import Backoff, Retrying, at_once
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
-from giornata.jobs.model.ports import JobSnapshot, WorkerView
+from giornata.jobs.model.ports import JobSnapshot, WorkerSlot
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.planning.style_resolver import StyleCatalog
@@ -172,7 +172,7 @@ class NoWorkers:
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """Do nothing: no claim is in flight."""
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """No workers."""
         return []
 

@@ -13,7 +13,7 @@ from typing import Self
 
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass, Published
-from giornata.jobs.model.ports import WorkerView
+from giornata.jobs.model.ports import WorkerSlot
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.loader import parse_spec
@@ -82,7 +82,7 @@ class NoWork:
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """See `TaskRunner.abandon`."""
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """See `TaskRunner.workers`."""
         return []
 

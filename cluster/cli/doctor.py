@@ -30,7 +30,7 @@ DISK_BYTES = 5 * GIB  # one 400 Mpx picture as uncompressed 8-bit TIFF, its scra
 SHARED_MEMORY_BYTES = GIB // 4  # Ray's object store as we start it; below, it goes to a disk
 
 
-class Verdict(StrEnum):
+class CheckResult(StrEnum):
     """How bad a finding is: `fail` means that rendering will not work."""
 
     OK = "ok"
@@ -43,11 +43,11 @@ class Check:
     """One line of the examination."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckResult
     detail: str
 
 
-Finding = tuple[Verdict, str]
+Finding = tuple[CheckResult, str]
 
 
 def examine(settings: ClusterSettings, *, verify_styles: Callable[[], str] | None = None) -> list[Check]:
@@ -58,9 +58,9 @@ def examine(settings: ClusterSettings, *, verify_styles: Callable[[], str] | Non
     return [_run(name, look) for name, look in _checks(settings, verify_styles)]
 
 
-def worst(checks: list[Check]) -> Verdict:
+def worst(checks: list[Check]) -> CheckResult:
     """The gravest verdict among `checks`."""
-    return max((check.verdict for check in checks), key=list(Verdict).index, default=Verdict.OK)
+    return max((check.verdict for check in checks), key=list(CheckResult).index, default=CheckResult.OK)
 
 
 def _checks(
@@ -77,21 +77,23 @@ def _checks(
     yield "scratch disk", lambda: check_disk(settings.scratch, needed_bytes=DISK_BYTES)
     yield "shared memory", lambda: check_disk(Path("/dev/shm"), needed_bytes=SHARED_MEMORY_BYTES)  # noqa: S108
     if verify_styles is not None:
-        yield "styles", lambda: (Verdict.OK, verify_styles())
+        yield "styles", lambda: (CheckResult.OK, verify_styles())
 
 
 def _run(name: str, look: Callable[[], Finding]) -> Check:
     try:
         verdict, detail = look()
     except Exception as error:
-        verdict, detail = Verdict.FAIL, f"{type(error).__name__}: {error}"
+        verdict, detail = CheckResult.FAIL, f"{type(error).__name__}: {error}"
     return Check(name, verdict, detail)
 
 
 def check_python() -> Finding:
     """The interpreter's version."""
     good = sys.version_info >= PYTHON_NEEDED
-    return Verdict.OK if good else Verdict.FAIL, _against(platform.python_version(), PYTHON_NEEDED, good)
+    return CheckResult.OK if good else CheckResult.FAIL, _against(
+        platform.python_version(), PYTHON_NEEDED, good
+    )
 
 
 def check_torch(settings: ClusterSettings) -> Finding:
@@ -101,18 +103,18 @@ def check_torch(settings: ClusterSettings) -> Finding:
     cuda = torch.cuda.is_available()
     device = "cuda" if cuda else "cpu"
     if float(torch.ones(2, device=device).sum()) != 2.0:
-        return Verdict.FAIL, f"{torch.__version__} on {device}: 1 + 1 is not 2"
+        return CheckResult.FAIL, f"{torch.__version__} on {device}: 1 + 1 is not 2"
     where = torch.cuda.get_device_name() if cuda else "CPU"
     layout = f"{settings.workers} workers × {settings.threads_per_worker} threads"
     if settings.gpus_per_worker and not cuda:
-        return Verdict.FAIL, f"{torch.__version__} sees no GPU, workers are set to use one"
-    return Verdict.OK, f"{torch.__version__} on {where}, {layout}"
+        return CheckResult.FAIL, f"{torch.__version__} sees no GPU, workers are set to use one"
+    return CheckResult.OK, f"{torch.__version__} on {where}, {layout}"
 
 
 def check_ray(installed: str) -> Finding:
     """Ray's version; starting it takes seconds and is left to the first batch."""
     good = _numbers(installed)[:2] >= RAY_NEEDED
-    return Verdict.OK if good else Verdict.FAIL, _against(installed, RAY_NEEDED, good)
+    return CheckResult.OK if good else CheckResult.FAIL, _against(installed, RAY_NEEDED, good)
 
 
 def check_pyvips() -> Finding:
@@ -122,15 +124,15 @@ def check_pyvips() -> Finding:
     libvips = f"libvips {pyvips.version(0)}.{pyvips.version(1)}.{pyvips.version(2)}"
     missing = [name for name in FORMATS if not pyvips.type_find("VipsForeignLoad", f"{name}load")]
     if missing:
-        return Verdict.FAIL, f"{libvips} cannot read {', '.join(missing)}"
-    return Verdict.OK, f"{libvips} reads {', '.join(FORMATS)}"
+        return CheckResult.FAIL, f"{libvips} cannot read {', '.join(missing)}"
+    return CheckResult.OK, f"{libvips} reads {', '.join(FORMATS)}"
 
 
 def check_sqlite(installed: str) -> Finding:
     """SQLite's version: older ones work, with a rare bug in the journal mode that we use."""
     if _numbers(installed) >= SQLITE_SAFE:
-        return Verdict.OK, installed
-    return Verdict.WARNING, f"{_against(installed, SQLITE_SAFE, False)} to be safe from the WAL-reset bug"
+        return CheckResult.OK, installed
+    return CheckResult.WARNING, f"{_against(installed, SQLITE_SAFE, False)} to be safe from the WAL-reset bug"
 
 
 def check_writable(folder: Path) -> Finding:
@@ -141,7 +143,9 @@ def check_writable(folder: Path) -> Finding:
         before.write_bytes(b"giornata")
         before.rename(after)
         intact = after.read_bytes() == b"giornata"
-    return (Verdict.OK if intact else Verdict.FAIL), f"{folder} {'is' if intact else 'is not'} writable"
+    return (
+        CheckResult.OK if intact else CheckResult.FAIL
+    ), f"{folder} {'is' if intact else 'is not'} writable"
 
 
 def check_disk(folder: Path, *, needed_bytes: int) -> Finding:
@@ -150,8 +154,8 @@ def check_disk(folder: Path, *, needed_bytes: int) -> Finding:
     free_bytes = shutil.disk_usage(existing).free
     detail = f"{free_bytes / GIB:.1f} GiB free in {folder}"
     if free_bytes >= needed_bytes:
-        return Verdict.OK, detail
-    return Verdict.WARNING, f"{detail}, advised {needed_bytes / GIB:g} GiB"
+        return CheckResult.OK, detail
+    return CheckResult.WARNING, f"{detail}, advised {needed_bytes / GIB:g} GiB"
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -163,7 +167,7 @@ def _against(installed: str, needed: tuple[int, ...], good: bool) -> str:
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAIL: "red"}
+COLOURS = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.FAIL: "red"}
 
 
 def verify_styles() -> str:
@@ -188,5 +192,5 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             colour = COLOURS[check.verdict]
             console.print(f"[{colour}]{check.verdict.value:<8}[/] {check.name:<14} ", end="")
             console.print(check.detail, markup=False)
-    if worst(checks) is Verdict.FAIL:
+    if worst(checks) is CheckResult.FAIL:
         raise typer.Exit(Exit.FAILED)

@@ -15,7 +15,7 @@ from giornata.cluster.cli.exits import EXPECTED, Exit, code_of
 
 
 @dataclass(frozen=True)
-class Command:
+class CommandEntry:
     """The module, the purpose and the app of a command."""
 
     module: str
@@ -24,36 +24,40 @@ class Command:
 
 
 COMMANDS = {
-    "render": Command("render", "Style one picture, in this process."),
-    "run": Command("run", "Render a whole batch and wait for it; run again to go on where it stopped."),
-    "init": Command("init", "Write a commented spec and sample pictures to begin with."),
-    "up": Command("up", "Start the service that people submit to."),
-    "submit": Command("submit", "Hand a batch to the service."),
-    "ls": Command("jobs", "List jobs, the newest first.", "ls_app"),
-    "show": Command("jobs", "Everything about one job.", "show_app"),
-    "watch": Command("submit", "Follow a job until it ends.", "watch_app"),
-    "wait": Command("submit", "Wait for a job; the exit code says how it ended.", "wait_app"),
-    "items": Command("jobs", "List the items of a job.", "items_app"),
-    "logs": Command("jobs", "What happened to one item, attempt by attempt.", "logs_app"),
-    "pause": Command("control", "Let running items end and start no others.", "pause_app"),
-    "resume": Command("control", "Go on with a paused job.", "resume_app"),
-    "cancel": Command("control", "Stop a job at its next tile.", "cancel_app"),
-    "retry": Command("control", "Queue failed items again.", "retry_app"),
-    "skip": Command("control", "Leave items out.", "skip_app"),
-    "set": Command("control", "Change a job's priority or most workers.", "set_app"),
-    "verify": Command("maintenance", "Read every delivered file again and compare.", "verify_app"),
-    "report": Command("maintenance", "Write one HTML page about a job.", "report_app"),
-    "recover": Command("maintenance", "Take over what a dead manager left; audit all jobs.", "recover_app"),
-    "gc": Command("maintenance", "Remove what dead processes left behind.", "gc_app"),
-    "workers": Command("control", "List, drain, block and unblock workers."),
-    "plan": Command(
+    "render": CommandEntry("render", "Style one picture, in this process."),
+    "run": CommandEntry("run", "Render a whole batch and wait for it; run again to go on where it stopped."),
+    "init": CommandEntry("init", "Write a commented spec and sample pictures to begin with."),
+    "up": CommandEntry("up", "Start the service that people submit to."),
+    "submit": CommandEntry("submit", "Hand a batch to the service."),
+    "ls": CommandEntry("jobs", "List jobs, the newest first.", "ls_app"),
+    "show": CommandEntry("jobs", "Everything about one job.", "show_app"),
+    "watch": CommandEntry("submit", "Follow a job until it ends.", "watch_app"),
+    "wait": CommandEntry("submit", "Wait for a job; the exit code says how it ended.", "wait_app"),
+    "items": CommandEntry("jobs", "List the items of a job.", "items_app"),
+    "logs": CommandEntry("jobs", "What happened to one item, attempt by attempt.", "logs_app"),
+    "pause": CommandEntry("control", "Let running items end and start no others.", "pause_app"),
+    "resume": CommandEntry("control", "Go on with a paused job.", "resume_app"),
+    "cancel": CommandEntry("control", "Stop a job at its next tile.", "cancel_app"),
+    "retry": CommandEntry("control", "Queue failed items again.", "retry_app"),
+    "skip": CommandEntry("control", "Leave items out.", "skip_app"),
+    "set": CommandEntry("control", "Change a job's priority or most workers.", "set_app"),
+    "verify": CommandEntry("maintenance", "Read every delivered file again and compare.", "verify_app"),
+    "report": CommandEntry("maintenance", "Write one HTML page about a job.", "report_app"),
+    "recover": CommandEntry(
+        "maintenance", "Take over what a dead manager left; audit all jobs.", "recover_app"
+    ),
+    "gc": CommandEntry("maintenance", "Remove what dead processes left behind.", "gc_app"),
+    "workers": CommandEntry("control", "List, drain, block and unblock workers."),
+    "plan": CommandEntry(
         "run", "Say what a batch would do: names, collisions, tiles, time. Renders nothing.", "plan_app"
     ),
-    "styles": Command("styles", "List, show, verify and train styles."),
-    "doctor": Command("doctor", "Check what the program stands on."),
-    "demo": Command("demo", "Render a batch of real photographs in several styles."),
-    "evaluate": Command("evaluate", "Measure how good the pictures are, beside floors and other networks."),
-    "bench": Command("bench", "Measure tiles, blocks and batches against named alternatives."),
+    "styles": CommandEntry("styles", "List, show, verify and train styles."),
+    "doctor": CommandEntry("doctor", "Check what the program stands on."),
+    "demo": CommandEntry("demo", "Render a batch of real photographs in several styles."),
+    "evaluate": CommandEntry(
+        "evaluate", "Measure how good the pictures are, beside floors and other networks."
+    ),
+    "bench": CommandEntry("bench", "Measure tiles, blocks and batches against named alternatives."),
 }
 
 

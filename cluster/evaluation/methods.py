@@ -7,7 +7,7 @@ from pathlib import Path
 from giornata.cluster.evaluation import universal
 from giornata.cluster.evaluation.gatys import gatys_painter
 from giornata.cluster.evaluation.library_styles import StylePainter, group_of
-from giornata.cluster.evaluation.subjects import Painting
+from giornata.cluster.evaluation.subjects import StylePainting
 from giornata.cluster.evaluation.teachers import (
     AdaIn,
     MicroAst,
@@ -49,18 +49,18 @@ class Method:
     strength: float = 1.0
     has_strength: bool = False
 
-    def open(self, painting: Painting) -> Painter | None:
+    def open(self, painting: StylePainting) -> Painter | None:
         """The painter of `painting`, or None where the method has none. Raises `StyleError`."""
         style = self._style_of(painting)
         if style is not None:
             return StylePainter(self.styles[style])
         return self.factory(painting.image) if self.factory else None
 
-    def covers(self, painting: Painting) -> bool:
+    def covers(self, painting: StylePainting) -> bool:
         """Whether `open` gives a painter."""
         return self.factory is not None or self._style_of(painting) is not None
 
-    def _style_of(self, painting: Painting) -> str | None:
+    def _style_of(self, painting: StylePainting) -> str | None:
         return next((name for name in painting.styles if name in self.styles), None)
 
     @property

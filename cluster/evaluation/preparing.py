@@ -20,7 +20,7 @@ from giornata.cluster.evaluation.methods import (
 from giornata.cluster.evaluation.protocol import EvaluationRun
 from giornata.cluster.evaluation.request import Request
 from giornata.cluster.evaluation.results import Setup
-from giornata.cluster.evaluation.subjects import Painting, choose_paintings, choose_photos
+from giornata.cluster.evaluation.subjects import StylePainting, choose_paintings, choose_photos
 from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.lpips import load_judges
 from giornata.styles.evaluation.yardstick import Yardstick
@@ -93,7 +93,7 @@ def _methods(request: Request, library: Library) -> tuple[list[Method], list[str
     return named(methods, request.methods), left_out
 
 
-def _without_picture(names: Sequence[str], paintings: Sequence[Painting]) -> list[str]:
+def _without_picture(names: Sequence[str], paintings: Sequence[StylePainting]) -> list[str]:
     """Styles whose painting was not found, as one line."""
     pictured = {style for painting in paintings for style in painting.styles}
     lost = sorted(set(names) - pictured)

@@ -11,10 +11,10 @@ from giornata.cluster.evaluation.cost import Cost, measured
 from giornata.cluster.evaluation.images import write_image
 from giornata.cluster.evaluation.library_styles import StylePainter
 from giornata.cluster.evaluation.methods import FLOORS, Method, Painter
-from giornata.cluster.evaluation.subjects import Painting, Photo
+from giornata.cluster.evaluation.subjects import Photo, StylePainting
 from giornata.styles.evaluation.faults import seam_step
 from giornata.styles.evaluation.metrics import Image, psnr_db
-from giornata.styles.evaluation.yardstick import Seen, Values, Yardstick
+from giornata.styles.evaluation.yardstick import FeaturedImage, Values, Yardstick
 
 IMAGES = "images"
 MEGAPIXEL = 1e6
@@ -38,7 +38,7 @@ class EvaluationRun:
 
     methods: Sequence[Method]
     photos: Sequence[Photo]
-    paintings: Sequence[Painting]
+    paintings: Sequence[StylePainting]
     folder: Path
 
     @property
@@ -55,13 +55,13 @@ def image_path(folder: Path, method: str, painting: str, photo: str) -> Path:
 
 def evaluate(course: EvaluationRun, yardstick: Yardstick) -> Iterator[Measurement]:
     """Paint and measure, painting by painting, yielding every reading. Raises `StyleError`."""
-    photos: dict[str, Seen] = {}
+    photos: dict[str, FeaturedImage] = {}
     for photo in course.photos:
         image = photo.read()
-        photos[photo.name] = Seen(image, yardstick.features(image))
+        photos[photo.name] = FeaturedImage(image, yardstick.features(image))
     first_of: set[str] = set()
     for painting in course.paintings:
-        target = Seen(painting.image, yardstick.features(painting.image))
+        target = FeaturedImage(painting.image, yardstick.features(painting.image))
         for method in course.methods:
             painter = method.open(painting)
             if painter is None:

@@ -9,7 +9,7 @@ from PIL import ImageDraw, ImageFont, ImageOps
 from giornata.atomic_file import atomic_write
 from giornata.cluster.evaluation.images import to_bytes
 from giornata.cluster.evaluation.protocol import image_path
-from giornata.cluster.evaluation.subjects import Painting, Photo
+from giornata.cluster.evaluation.subjects import Photo, StylePainting
 
 CELL_PX, GAP_PX, CAPTION_PX = 256, 8, 13
 PAPER, INK = (250, 248, 244), (40, 38, 36)
@@ -22,7 +22,9 @@ def sheet_path(folder: Path, method: str) -> Path:
     return folder / f"sheet-{method}.jpg"
 
 
-def write_sheet(folder: Path, method: str, photos: Sequence[Photo], paintings: Sequence[Painting]) -> Path:
+def write_sheet(
+    folder: Path, method: str, photos: Sequence[Photo], paintings: Sequence[StylePainting]
+) -> Path:
     """Lay a method's images out, one row a photograph and one column a painting that it has.
 
     The first row shows the paintings and the first column the photographs; cells shrink where a sheet would

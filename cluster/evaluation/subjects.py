@@ -34,7 +34,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Painting:
+class StylePainting:
     """A painting by the stem of its file, and the styles of the library that it is the picture of.
 
     `unseen` says that no training and no shipped style has used it.
@@ -79,7 +79,7 @@ def choose_photos(
 
 def choose_paintings(
     places: Sequence[Path], cards: Iterable[StyleCard], *, unseen: frozenset[str]
-) -> tuple[Painting, ...]:
+) -> tuple[StylePainting, ...]:
     """Paintings at `places` that are the picture of a style or are named in `unseen`, sorted by name.
 
     A style's picture is the file that its card or a training's recipe names, or the one called like it.
@@ -92,7 +92,7 @@ def choose_paintings(
         if stem is not None:
             styles.setdefault(stem, []).append(card.name)
     names = sorted({*styles, *(unseen & files.keys())})
-    return tuple(Painting(files[name], tuple(styles.get(name, ())), name in unseen) for name in names)
+    return tuple(StylePainting(files[name], tuple(styles.get(name, ())), name in unseen) for name in names)
 
 
 def recipe_images(folder: Path = RECIPES) -> dict[str, str]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from giornata.cluster.evaluation.results import TO_PALETTE, Evaluation, Row
 from giornata.styles.evaluation.bootstrap import Interval
 from giornata.styles.evaluation.gram_distance import VGG_LAYERS
-from giornata.styles.evaluation.yardstick import MEASURES, Family, Measure
+from giornata.styles.evaluation.yardstick import MEASURES, Column, Family
 
 MARKDOWN_NAME = "table.md"
 NOTHING = "–"
-RELATIVE = Measure("style ÷ palette", Family.STYLE)
+RELATIVE = Column("style ÷ palette", Family.STYLE)
 LEGEND = f"""\
 Means over photographs; brackets are 95 % bootstrap intervals over photographs, the paintings being the same.
 
@@ -78,9 +78,7 @@ def _tables(rows: Sequence[Row], evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _table(
-    rows: Sequence[Row], columns: dict[str, Measure], extra: dict[str, list[str]] | None = None
-) -> str:
+def _table(rows: Sequence[Row], columns: dict[str, Column], extra: dict[str, list[str]] | None = None) -> str:
     extra = extra or {}
     head = ["method", "paintings"]
     arrows = {"low": "↓", "high": "↑"}

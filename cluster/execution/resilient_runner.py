@@ -14,7 +14,7 @@ from giornata.cluster.errors import ClusterError
 from giornata.cluster.execution.pool import Pool
 from giornata.cluster.execution.runner import PoolRunner
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
-from giornata.jobs.model.ports import WorkerView
+from giornata.jobs.model.ports import WorkerSlot
 from giornata.workers.rendering import outcomes as report
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class ResilientRunner:
         """See `TaskRunner.abandon`."""
         self._on(lambda inner: inner.abandon(key, reason), None)
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """See `TaskRunner.workers`."""
         return self._on(lambda inner: inner.workers(), [])
 

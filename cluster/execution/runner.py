@@ -20,7 +20,7 @@ from giornata.cluster.execution.worker import Call, Result, WorkerStatus, ended
 from giornata.cluster.ray_runtime.actors import OutcomeKind
 from giornata.jobs.manager.worker_health import place_of
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
-from giornata.jobs.model.ports import WorkerView
+from giornata.jobs.model.ports import WorkerSlot
 from giornata.workers.rendering import outcomes as report
 
 LOSSES_PER_SPREAD = 4  # a large picture uses every worker, so it may lose a few before it is the suspect
@@ -172,7 +172,7 @@ class PoolRunner:
             else:
                 self._take(result)
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """See `TaskRunner.workers`."""
         return [self._view(worker) for worker in self.pool.workers()]
 
@@ -220,10 +220,10 @@ class PoolRunner:
     def _running(self) -> list[WorkerStatus]:
         return [worker for worker in self.pool.workers() if worker.running is not None]
 
-    def _view(self, worker: WorkerStatus) -> WorkerView:
+    def _view(self, worker: WorkerStatus) -> WorkerSlot:
         key = _owner(worker.running)
         claim = self._claims.get(key)
-        return WorkerView(
+        return WorkerSlot(
             id=worker.id,
             state=worker.state.value,
             node=worker.node_id or "",

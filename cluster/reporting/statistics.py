@@ -108,7 +108,7 @@ class JobFacts:
 def gather(store: JobStore, job_id: str, *, now: float, scratch: Path | None = None) -> JobFacts:
     """The facts of a job at `now`, seconds since 1970; `scratch` is where it works. Raises `UnknownJob`."""
     record = store.jobs.get(job_id)
-    walk = _Walk(store, record, scratch)
+    walk = _ItemPass(store, record, scratch)
     for item in store.items.all(job_id):
         walk.add(item)
     return JobFacts(
@@ -137,7 +137,7 @@ def spread(total: int, limit: int) -> set[int]:
 
 
 @dataclass
-class _Walk:
+class _ItemPass:
     """Totals and samples, kept while the items go by."""
 
     store: JobStore

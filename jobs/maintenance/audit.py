@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from giornata.jobs.maintenance.orphans import Owner, TempFiles, pictures_of_nobody
-from giornata.jobs.maintenance.verify import Finding, examine
+from giornata.jobs.maintenance.verify import FileState, examine
 from giornata.jobs.model.paths import is_inside, is_url
 from giornata.jobs.model.ports import JobSnapshot
 from giornata.jobs.model.states import ItemState, JobState
@@ -53,7 +53,7 @@ def _item_problems(store: JobStore, files: Publisher, item: ItemRecord, destinat
     if not is_inside(item.target, destination):
         yield f"item {item.item_id} was delivered to {item.target}, outside of {destination}"
     verdict = examine(store, files, item)
-    if verdict and verdict.finding is not Finding.INTACT:
+    if verdict and verdict.finding is not FileState.INTACT:
         yield f"item {item.item_id} is done, but {item.target}: {verdict.words}"
     for attempt in store.items.attempts(item.job_id, item.item_id):
         late = item.finished_at is not None and attempt.at > item.finished_at

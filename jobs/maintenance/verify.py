@@ -15,7 +15,7 @@ from giornata.jobs.store.store import JobStore
 CLAIMS_A_FILE = (ItemState.DONE, ItemState.SKIPPED)
 
 
-class Finding(StrEnum):
+class FileState(StrEnum):
     """The state of a delivered file; an unreadable one may still be whole."""
 
     INTACT = "intact"
@@ -28,7 +28,7 @@ class Finding(StrEnum):
 class Examined:
     """A finding and its reason in words; `newer_job` delivered the same target later."""
 
-    finding: Finding
+    finding: FileState
     words: str = ""
     newer_job: str = ""
 
@@ -42,7 +42,7 @@ def examine(store: JobStore, files: Publisher, item: ItemRecord) -> Examined | N
         relied_on = store.deliveries.find(item.target)
         return compare(files, item.target, relied_on.bytes, relied_on.sha256) if relied_on else None
     verdict = compare(files, item.target, item.bytes, item.sha256)
-    if verdict.finding is Finding.INTACT:
+    if verdict.finding is FileState.INTACT:
         return verdict
     newest = store.deliveries.find(item.target)
     return verdict if newest is None or newest.job_id == item.job_id else _newer(files, item.target, newest)
@@ -58,16 +58,16 @@ def compare(files: Publisher, target: str, bytes: int | None, sha256: str | None
     try:
         size = files.size(target)
         if size is None:
-            return Examined(Finding.MISSING, "gone since it was delivered")
+            return Examined(FileState.MISSING, "gone since it was delivered")
         if size != bytes:
-            return Examined(Finding.DAMAGED, f"got {size} bytes, delivered {bytes}")
+            return Examined(FileState.DAMAGED, f"got {size} bytes, delivered {bytes}")
         if files.sha256(target) != sha256:
-            return Examined(Finding.DAMAGED, f"got other content in the same {size} bytes")
+            return Examined(FileState.DAMAGED, f"got other content in the same {size} bytes")
     except OSError as error:
-        return Examined(Finding.UNREADABLE, f"could not be read ({error.strerror or error})")
+        return Examined(FileState.UNREADABLE, f"could not be read ({error.strerror or error})")
     except StorageError as error:
-        return Examined(Finding.UNREADABLE, f"could not be read ({error.args[1]})")
-    return Examined(Finding.INTACT)
+        return Examined(FileState.UNREADABLE, f"could not be read ({error.args[1]})")
+    return Examined(FileState.INTACT)
 
 
 REPAIRED_AT_ONCE = 500  # items in one transaction
@@ -115,7 +115,7 @@ def verify(
     record = store.jobs.get(job_id)
     files, folder = publisher.of(record.spec.storage), destination_of(record)
     object_store = files.stores.at(folder, record.spec.storage)
-    tally = _Tally(set(pictures_of_nobody(store, folder, object_store=object_store)))
+    tally = _VerifyTally(set(pictures_of_nobody(store, folder, object_store=object_store)))
     mender = _Mender(store, object_store, job_id, actor) if repair else None
     total = sum(record.snapshot.counts.get(state, 0) for state in CLAIMS_A_FILE)
     for item in store.items.all(job_id):
@@ -130,7 +130,7 @@ def verify(
 
 
 @dataclass
-class _Tally:
+class _VerifyTally:
     """The findings so far."""
 
     strays: set[str]
@@ -142,12 +142,12 @@ class _Tally:
     def add(self, item: ItemRecord, examined: Examined, mended: str) -> None:
         """Count one file, and keep a sentence about it when something is amiss."""
         self.checked += 1
-        if examined.finding is Finding.INTACT:
+        if examined.finding is FileState.INTACT:
             self.intact += 1
             return
         newer = f"delivered later by job {examined.newer_job}" if examined.newer_job else ""
         message = "; ".join(part for part in (examined.words, newer, mended) if part)
-        messages = self.missing if examined.finding is Finding.MISSING else self.damaged
+        messages = self.missing if examined.finding is FileState.MISSING else self.damaged
         messages.append(f"{item.target}: {message}")
 
     def result(self, reopened: int) -> Verified:
@@ -166,12 +166,12 @@ class _Mender:
 
     def mend(self, item: ItemRecord, examined: Examined) -> str:
         """Have an item rendered again; the action taken, in words."""
-        if examined.finding in (Finding.INTACT, Finding.UNREADABLE):
+        if examined.finding in (FileState.INTACT, FileState.UNREADABLE):
             return ""
         if examined.newer_job:
             return "left to that job to repair"
         action = "queued again"
-        if examined.finding is Finding.DAMAGED:
+        if examined.finding is FileState.DAMAGED:
             try:
                 action = f"moved to {base_name(self._object_store.move_aside(item.target))}, {action}"
             except OSError as error:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from giornata.jobs.model.attempt import NOTHING_HAPPENED, Claim, ClaimKey, Outcome, OutcomeClass
-from giornata.jobs.model.ports import Clock, JobSnapshot, TaskRunner, WorkerView
+from giornata.jobs.model.ports import Clock, JobSnapshot, TaskRunner, WorkerSlot
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.store.records import BlockKind, BlockRecord, WorkerRecord
 from giornata.jobs.store.store import JobStore
@@ -96,7 +96,7 @@ class WorkerMonitor:
         if outcome.worker and outcome.outcome_class not in (OutcomeClass.DONE, *NOTHING_HAPPENED):
             self._failures[place_of(outcome.worker)] += 1
 
-    def _judge(self, views: list[WorkerView], blocks: list[BlockRecord]) -> None:
+    def _judge(self, views: list[WorkerSlot], blocks: list[BlockRecord]) -> None:
         """Set aside workers that failed several different items, never the last one that works."""
         blocked = {block.worker for block in blocks}
         for place in self._blocked - blocked:
@@ -117,7 +117,7 @@ class WorkerMonitor:
             self._runner.set_aside(places, drained=drained)
         self._blocked = places
 
-    def _record(self, view: WorkerView, now: float) -> WorkerRecord:
+    def _record(self, view: WorkerSlot, now: float) -> WorkerRecord:
         return WorkerRecord(
             worker=view.id,
             state=view.state,

@@ -10,7 +10,7 @@ from giornata.jobs.model.states import ItemState, JobState
 
 
 @dataclass(frozen=True)
-class WorkerView:
+class WorkerSlot:
     """One worker as its runner sees it; `done` counts calls since it started."""
 
     id: str
@@ -50,7 +50,7 @@ class TaskRunner(Protocol):
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """End the worker that runs this claim; the claim is reported as `timeout` for `reason`."""
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """The current workers."""
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:

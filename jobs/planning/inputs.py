@@ -35,7 +35,7 @@ def expand_folder(root: Path, outputs: Path) -> Iterator[Asset]:
     if root == outputs:
         # The next run would style what this one made.
         raise MissingInput(root, "it is the destination as well, needed another one, such as a folder inside")
-    for names in _walk(_Walk(str(root.resolve()), outputs), root, ()):
+    for names in _walk(_FolderWalk(str(root.resolve()), outputs), root, ()):
         if has_picture_suffix(names[-1]):
             yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
 
@@ -48,7 +48,7 @@ def expand_glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
     has_match = False
     if root.is_dir():
         depth = None if "**" in glob_parts else len(glob_parts)
-        for names in _walk(_Walk(str(root.resolve()), outputs), root, (), depth):
+        for names in _walk(_FolderWalk(str(root.resolve()), outputs), root, (), depth):
             if matches(names, glob_parts):
                 has_match = True
                 yield Asset(str(root.joinpath(*names)), "/".join(names[:-1]))
@@ -57,13 +57,13 @@ def expand_glob(pattern: str, place: Path, outputs: Path) -> Iterator[Asset]:
 
 
 @dataclass(frozen=True)
-class _Walk:
+class _FolderWalk:
     real_root: str
     outputs: Path
 
 
 def _walk(
-    walk: _Walk, folder: Path, above: tuple[str, ...], depth: int | None = None
+    walk: _FolderWalk, folder: Path, above: tuple[str, ...], depth: int | None = None
 ) -> Iterator[tuple[str, ...]]:
     """Names of files under `folder`, as parts from the root; files of a folder come before its folders."""
     folders: list[str] = []

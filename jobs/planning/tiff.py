@@ -28,7 +28,7 @@ NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _TiffLayout:
     """Field widths of classic TIFF or BigTIFF, as struct codes with byte order."""
 
     offset: str
@@ -36,7 +36,7 @@ class _Layout:
     entry: str  # tag, type, number of values, then the value or its offset
 
     @classmethod
-    def of(cls, head: bytes) -> "_Layout":
+    def of(cls, head: bytes) -> "_TiffLayout":
         order = "<" if head[:2] == b"II" else ">"
         if head[2:4].strip(b"\0") == b"+":
             return cls(order + "Q", order + "Q", order + "HHQ8s")
@@ -137,7 +137,7 @@ def from_descriptor(descriptor: int) -> ReadAt:
 
 def read_pages(read: ReadAt) -> list[TiffPage]:
     """The directories of a TIFF that are pictures, in order; broken ones end the list."""
-    layout = _Layout.of(read(0, 8))
+    layout = _TiffLayout.of(read(0, 8))
     at = layout.unpack(layout.offset, read, layout.first)
     pages: list[TiffPage] = []
     seen, entries_read = {0}, 0  # a directory may lead back to itself
@@ -160,7 +160,7 @@ def full_size_pages(read: ReadAt) -> int:
 
 def read_directory(read: ReadAt, offset: int) -> tuple[dict[int, TiffEntry], tuple[int, ...]]:
     """The tags of the directory at `offset`, and where the next one lies: empty if the file ends there."""
-    layout = _Layout.of(read(0, 8))
+    layout = _TiffLayout.of(read(0, 8))
     (count,) = layout.unpack(layout.count, read, offset) or (0,)
     first, entry_bytes = offset + struct.calcsize(layout.count), struct.calcsize(layout.entry)
     table = read(first, min(count, MOST_ENTRIES) * entry_bytes)

@@ -34,7 +34,7 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True)
-class Measure:
+class Column:
     """A column: `better` is "low" or "high", `digits` those after the point."""
 
     title: str
@@ -43,24 +43,24 @@ class Measure:
     digits: int = 3
 
 
-MEASURES: Mapping[str, Measure] = {
-    "ssim": Measure("SSIM", Family.CONTENT, "high"),
-    "structure": Measure("structure", Family.CONTENT, "high"),
-    "lpips": Measure("LPIPS-Alex", Family.CONTENT),
-    "edge_f1": Measure("edge F1", Family.CONTENT, "high"),
-    "squeeze_3": Measure("SqueezeNet 3", Family.STYLE),
-    "squeeze_5": Measure("SqueezeNet 5", Family.STYLE),
-    "alex_1": Measure("AlexNet 1", Family.STYLE),
-    "alex_3": Measure("AlexNet 3", Family.STYLE),
-    "vgg19": Measure("VGG-19 (trained on)", Family.STYLE),
-    "dots": Measure("dots ×", Family.FAULTS, digits=1),
-    "holes": Measure("holes %", Family.FAULTS, digits=2),
-    "seam_step": Measure("seam step", Family.FAULTS, digits=2),
-    "unrest": Measure("unrest", Family.FAULTS, digits=1),
-    "clipped": Measure("clipped %", Family.FAULTS, digits=1),
-    "psnr_0": Measure("PSNR at 0, dB", Family.FAULTS, "high", 1),
-    "cpu_s_per_mpx": Measure("CPU s/Mpx", Family.COST, digits=2),
-    "peak_mb": Measure("peak MB", Family.COST, digits=0),
+MEASURES: Mapping[str, Column] = {
+    "ssim": Column("SSIM", Family.CONTENT, "high"),
+    "structure": Column("structure", Family.CONTENT, "high"),
+    "lpips": Column("LPIPS-Alex", Family.CONTENT),
+    "edge_f1": Column("edge F1", Family.CONTENT, "high"),
+    "squeeze_3": Column("SqueezeNet 3", Family.STYLE),
+    "squeeze_5": Column("SqueezeNet 5", Family.STYLE),
+    "alex_1": Column("AlexNet 1", Family.STYLE),
+    "alex_3": Column("AlexNet 3", Family.STYLE),
+    "vgg19": Column("VGG-19 (trained on)", Family.STYLE),
+    "dots": Column("dots ×", Family.FAULTS, digits=1),
+    "holes": Column("holes %", Family.FAULTS, digits=2),
+    "seam_step": Column("seam step", Family.FAULTS, digits=2),
+    "unrest": Column("unrest", Family.FAULTS, digits=1),
+    "clipped": Column("clipped %", Family.FAULTS, digits=1),
+    "psnr_0": Column("PSNR at 0, dB", Family.FAULTS, "high", 1),
+    "cpu_s_per_mpx": Column("CPU s/Mpx", Family.COST, digits=2),
+    "peak_mb": Column("peak MB", Family.COST, digits=0),
 }
 
 
@@ -95,7 +95,7 @@ class Yardstick:
             grams |= {f"vgg_{layer}": centred_gram(values) for layer, values in layers.items()}
         return Features(compared, grams)
 
-    def measure(self, photo: "Seen", painting: "Seen", output: Image) -> Values:
+    def measure(self, photo: "FeaturedImage", painting: "FeaturedImage", output: Image) -> Values:
         """Every measure of likeness and fault that one finished image allows; None where it has no meaning.
 
         `output` is of `photo`'s shape, float32, H x W x 3, sRGB 0..1. Raises `BadEvaluation` otherwise.
@@ -127,7 +127,7 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FeaturedImage:
     """An image and the networks' features of it, so that both are computed once."""
 
     image: Image = field(repr=False)

@@ -26,7 +26,7 @@ from giornata.styles.universal.network import (
     structure_share,
 )
 from giornata.styles.universal.run import UniversalRun
-from giornata.styles.universal.stages import Affine, BlockRunner, Convolution, Doubling, Operation
+from giornata.styles.universal.stages import Affine, BlockRunner, ConvolutionStep, Doubling, MapOperation
 from giornata.styles.universal.statistics import StyleStatistics, check_network, level_statistics
 from giornata.styles.universal.transform import TransformKind, affine_map
 
@@ -145,23 +145,23 @@ class UniversalEngine:
         """Multiplications per pixel of the encoder to `level`."""
         return sum(chain_work(self.encoding(depth), max(1, depth - 1)) for depth in range(1, level + 1))
 
-    def encoding(self, level: int) -> list[Operation]:
+    def encoding(self, level: int) -> list[MapOperation]:
         """Operations that make the features of `level` from those above it (level 1: from pixels)."""
         opening = self.network.opening(level)
         if level == 1:
-            return [Convolution(opening)]
+            return [ConvolutionStep(opening)]
         first, *rest = (*self.network.inner(level - 1), opening)
-        begin = Convolution(first, rectified=not self.network.shape.is_picture)
-        return [begin, *(Convolution(conv, rectified=True) for conv in rest)]
+        begin = ConvolutionStep(first, rectified=not self.network.shape.is_picture)
+        return [begin, *(ConvolutionStep(conv, rectified=True) for conv in rest)]
 
-    def decoding(self, level: int) -> list[Operation]:
+    def decoding(self, level: int) -> list[MapOperation]:
         """Operations that make the features of `level` - 1 (level 1: pixels) from those of `level`."""
-        first = Convolution(self.network.reducer(level))
+        first = ConvolutionStep(self.network.reducer(level))
         if level == 1:
-            return [first, Convolution(self.network.last, rectified=True)]
+            return [first, ConvolutionStep(self.network.last, rectified=True)]
         head, *tail = self.network.refiners(level)
-        rest = [Convolution(conv, rectified=True) for conv in tail]
-        return [first, Doubling(), Convolution(head), *rest]
+        rest = [ConvolutionStep(conv, rectified=True) for conv in tail]
+        return [first, Doubling(), ConvolutionStep(head), *rest]
 
     def affine(self, phase: int, total: Moments) -> Affine:
         """The map that follows from a phase's total; computed once for all tiles. Raises `BadStatistics`."""
@@ -188,12 +188,12 @@ class UniversalEngine:
         return Affine(matrix[:, :, None, None].contiguous(), offset)
 
 
-def chain_work(chain: Sequence[Operation], level: int) -> float:
+def chain_work(chain: Sequence[MapOperation], level: int) -> float:
     """Multiplications of a chain per pixel of the picture, when its input lies at `level`."""
     area, total = 0.25 ** (level - 1), 0.0
     for operation in chain:
         scale = operation.size(1024) / 1024
         area *= scale**2
-        if isinstance(operation, Convolution):
+        if isinstance(operation, ConvolutionStep):
             total += operation.layer.weight.numel() * area
     return total

@@ -10,7 +10,7 @@ from giornata.styles.engine import Core, TileSnapshot
 from giornata.styles.errors import BadStatistics
 from giornata.styles.moments import Moments
 from giornata.styles.universal.product_moments import product_moments
-from giornata.styles.universal.stages import Affine, Block, Operation
+from giornata.styles.universal.stages import Affine, Block, MapOperation
 
 if TYPE_CHECKING:  # each makes the other
     from giornata.styles.universal.engine import UniversalEngine
@@ -112,7 +112,7 @@ class UniversalRun:
         with torch.inference_mode():
             return decoded.lerp_(own, self.engine.kept_share(level))
 
-    def _run(self, chain: list[Operation], features: Tensor) -> Tensor:
+    def _run(self, chain: list[MapOperation], features: Tensor) -> Tensor:
         """The whole output of a chain, channels last in memory."""
         height, width = features.shape[2:]
         for operation in chain:
@@ -145,7 +145,7 @@ class UniversalRun:
         return Moments(count, total, np.sum([part.squares for part in parts], axis=0))
 
 
-def channels_of(chain: list[Operation], channels: int) -> int:
+def channels_of(chain: list[MapOperation], channels: int) -> int:
     """Channels that a chain puts out."""
     for operation in chain:
         layer = getattr(operation, "layer", None)

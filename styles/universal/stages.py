@@ -24,7 +24,7 @@ LEAST_BLOCKS = 4  # small maps are cut finer, so that threads have work
 LEAST_BLOCK = 16
 
 
-class Operation(Protocol):
+class MapOperation(Protocol):
     """One operation of a chain on maps 1 x C x h x w."""
 
     def size(self, length: int) -> int:
@@ -41,7 +41,7 @@ class Operation(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Convolution:
+class ConvolutionStep:
     """A convolution of 3 x 3, or of 4 x 4 that halves; `rectified` takes the input's positive part first."""
 
     layer: nn.Conv2d
@@ -52,16 +52,16 @@ class Convolution:
         return self.layer.stride[0] == 2
 
     def size(self, length: int) -> int:
-        """See `Operation.size`."""
+        """See `MapOperation.size`."""
         return length // 2 if self._halves else length
 
     def needs(self, out: Range) -> Range:
-        """See `Operation.needs`."""
+        """See `MapOperation.needs`."""
         step = 2 if self._halves else 1
         return step * out[0] - 1, step * out[1] + 1
 
     def apply(self, window: Tensor, inside: Block, needed: Block, out: Block) -> Tensor:
-        """See `Operation.apply`; what lies outside the map is reflected."""
+        """See `MapOperation.apply`; what lies outside the map is reflected."""
         (top, bottom), (left, right) = (
             (have[0] - want[0], want[1] - have[1]) for have, want in zip(inside, needed, strict=True)
         )
@@ -77,15 +77,15 @@ class Doubling:
     """Bilinear doubling of the positive part of the input."""
 
     def size(self, length: int) -> int:
-        """See `Operation.size`."""
+        """See `MapOperation.size`."""
         return 2 * length
 
     def needs(self, out: Range) -> Range:
-        """See `Operation.needs`."""
+        """See `MapOperation.needs`."""
         return (out[0] - 1) // 2, out[1] // 2 + 1
 
     def apply(self, window: Tensor, inside: Block, needed: Block, out: Block) -> Tensor:
-        """See `Operation.apply`; beyond the map its last row goes on."""
+        """See `MapOperation.apply`; beyond the map its last row goes on."""
         large = F.interpolate(F.relu(window), scale_factor=2.0, mode="bilinear", align_corners=False)
         (y0, y1), (x0, x1) = out
         dy, dx = 2 * inside[0][0], 2 * inside[1][0]
@@ -100,15 +100,15 @@ class Affine:
     offset: Tensor
 
     def size(self, length: int) -> int:
-        """See `Operation.size`."""
+        """See `MapOperation.size`."""
         return length
 
     def needs(self, out: Range) -> Range:
-        """See `Operation.needs`."""
+        """See `MapOperation.needs`."""
         return out
 
     def apply(self, window: Tensor, inside: Block, needed: Block, out: Block) -> Tensor:
-        """See `Operation.apply`."""
+        """See `MapOperation.apply`."""
         return F.conv2d(window, self.matrix, self.offset)
 
 
@@ -119,7 +119,7 @@ class BlockRunner:
         self.block, self.threads = block, threads
 
     def run(
-        self, chain: Sequence[Operation], features: Tensor, write: Callable[[Block, Tensor], Part]
+        self, chain: Sequence[MapOperation], features: Tensor, write: Callable[[Block, Tensor], Part]
     ) -> list[Part]:
         """Hand every block of the chain's output for `features` (1 x C x H x W) to `write`, in any order.
 
@@ -157,7 +157,7 @@ class BlockRunner:
 
 
 def _block_of(
-    chain: Sequence[Operation], sizes: Sequence[tuple[int, int]], features: Tensor, block: Block
+    chain: Sequence[MapOperation], sizes: Sequence[tuple[int, int]], features: Tensor, block: Block
 ) -> Tensor:
     """One block of a chain's output."""
     outs, needs = [block], list[Block]()

@@ -18,7 +18,7 @@ from giornata.jobs.maintenance.audit import audit
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.manager.timing import Retrying, Timeouts, at_once
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome
-from giornata.jobs.model.ports import TaskRunner, WorkerView
+from giornata.jobs.model.ports import TaskRunner, WorkerSlot
 from giornata.jobs.model.retry import RetryPolicy
 from giornata.jobs.model.states import JobState
 from giornata.jobs.spec.job import JobSpec
@@ -108,7 +108,7 @@ class InlineRunner:
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """Nothing runs while anybody could ask."""
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """None."""
         return []
 

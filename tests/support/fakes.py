@@ -7,7 +7,7 @@ from pathlib import Path
 
 from giornata.jobs.errors import TargetTaken
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass, Published
-from giornata.jobs.model.ports import JobSnapshot, WorkerView
+from giornata.jobs.model.ports import JobSnapshot, WorkerSlot
 from giornata.jobs.model.retry import Decision
 from giornata.jobs.spec.enums import EngineKind
 from giornata.jobs.spec.storage import Storage
@@ -106,7 +106,7 @@ class FakeRunner:
         self.cancelled = 0
         self.dropped: list[ClaimKey] = []
         self.quiet_s: dict[ClaimKey, float] = {}
-        self.views: list[WorkerView] = []
+        self.views: list[WorkerSlot] = []
         self.aside: set[str] = set()
         self._abandoned: list[Outcome] = []
 
@@ -155,7 +155,7 @@ class FakeRunner:
         self._in_flight.remove(claim)
         self._abandoned.append(ended(claim, OutcomeClass.TIMEOUT, reason))
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """What the test says."""
         return self.views
 

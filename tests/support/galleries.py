@@ -18,7 +18,7 @@ from giornata.cluster.dashboard.app_services import PageContext
 from giornata.cluster.service.auth import Access
 from giornata.jobs.manager.manager import JobManager
 from giornata.jobs.model.attempt import Claim, ClaimKey, Outcome, OutcomeClass
-from giornata.jobs.model.ports import WorkerView
+from giornata.jobs.model.ports import WorkerSlot
 from giornata.styles.library import Library
 from tests.support.fakes import ended
 from tests.support.services import STYLES, Place, serving
@@ -138,13 +138,13 @@ class Painter:
     def abandon(self, key: ClaimKey, reason: str) -> None:
         """Nothing is ever abandoned."""
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerSlot]:
         """Two."""
         states = ["busy" if self._queue else "idle", "busy" if len(self._queue) > 1 else "idle"]
         job = self._queue[0].job_id if self._queue else ""
         pids = (os.getpid(), 1)  # the first one is this process
         return [
-            WorkerView(f"render-{n}.0", state, "here", pids[n], job, "") for n, state in enumerate(states)
+            WorkerSlot(f"render-{n}.0", state, "here", pids[n], job, "") for n, state in enumerate(states)
         ]
 
     def set_aside(self, places: Collection[str], *, drained: Collection[str]) -> None:

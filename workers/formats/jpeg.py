@@ -72,7 +72,7 @@ JFIF_MAJOR_AT, ADOBE_TRANSFORM_AT = 5, 11  # within the segments' data
 
 
 @dataclass(frozen=True)
-class Segment:
+class JpegSegment:
     """A marker and its data, which begins at `at` in the file; `stray` bytes came before it."""
 
     marker: int
@@ -95,7 +95,7 @@ class Tidied:
 
 def tidy(descriptor: int) -> Tidied | None:
     """The repair of an open JPEG's header; None when none is needed, or possible."""
-    segments: list[Segment] = []
+    segments: list[JpegSegment] = []
     for segment in header_segments(descriptor):
         if segment.marker == SOS:
             return _tidied(segments, segment)
@@ -103,7 +103,7 @@ def tidy(descriptor: int) -> Tidied | None:
     return None
 
 
-def header_segments(descriptor: int) -> Iterator[Segment]:
+def header_segments(descriptor: int) -> Iterator[JpegSegment]:
     """The segments from the start to the first scan, which comes last and without its data."""
     at = 2
     while at < MOST_HEADER_BYTES:
@@ -111,14 +111,14 @@ def header_segments(descriptor: int) -> Iterator[Segment]:
         if marker in (None, EOI, SOI) or stray > MOST_STRAY_BYTES:
             return
         if marker == SOS:
-            yield Segment(SOS, at, b"", stray)
+            yield JpegSegment(SOS, at, b"", stray)
             return
         if marker not in WITHOUT_LENGTH:
             length = int.from_bytes(os.pread(descriptor, 2, at), "big")
             data = os.pread(descriptor, length - 2, at + 2) if length >= 2 else b""
             if len(data) != length - 2:
                 return
-            yield Segment(int(marker or 0), at + 2, data, stray)
+            yield JpegSegment(int(marker or 0), at + 2, data, stray)
             at += length
 
 
@@ -136,7 +136,7 @@ def _next_marker(descriptor: int, at: int) -> tuple[int, int, int | None]:
     return len(window), at, None
 
 
-def _tidied(segments: list[Segment], scan: Segment) -> Tidied | None:
+def _tidied(segments: list[JpegSegment], scan: JpegSegment) -> Tidied | None:
     stray = sum(segment.stray for segment in (*segments, scan))
     components = next((s.data[5] for s in segments if s.marker in FRAMES and len(s.data) > 5), 3)
     notes = [f"{stray} stray bytes in the header were skipped"] if stray else []
@@ -150,7 +150,7 @@ def _tidied(segments: list[Segment], scan: Segment) -> Tidied | None:
     return Tidied(ByteOverlay(0, scan.at - 2, b"".join(written)), tuple(notes))
 
 
-def _put_right(segment: Segment, components: int) -> tuple[Segment, str]:
+def _put_right(segment: JpegSegment, components: int) -> tuple[JpegSegment, str]:
     data = segment.data
     major = data[JFIF_MAJOR_AT : JFIF_MAJOR_AT + 1]
     if segment.marker == APP0 and data[:5] == b"JFIF\0" and major not in (b"", b"\1"):
@@ -163,6 +163,6 @@ def _put_right(segment: Segment, components: int) -> tuple[Segment, str]:
     return segment, ""
 
 
-def _with_byte(segment: Segment, at: int, value: int) -> Segment:
+def _with_byte(segment: JpegSegment, at: int, value: int) -> JpegSegment:
     data = segment.data[:at] + bytes((value,)) + segment.data[at + 1 :]
-    return Segment(segment.marker, segment.at, data, segment.stray)
+    return JpegSegment(segment.marker, segment.at, data, segment.stray)

@@ -6,7 +6,7 @@ from PIL import Image
 from giornata.cluster.evaluation.images import write_image
 from giornata.cluster.evaluation.protocol import image_path
 from giornata.cluster.evaluation.sheets import CAPTION_PX, CELL_PX, GAP_PX, sheet_path, write_sheet
-from giornata.cluster.evaluation.subjects import Painting, Photo
+from giornata.cluster.evaluation.subjects import Photo, StylePainting
 
 
 def plain(path: Path, colour: tuple[int, int, int]) -> Path:
@@ -16,7 +16,7 @@ def plain(path: Path, colour: tuple[int, int, int]) -> Path:
 
 def test_photographs_go_down_and_the_paintings_that_a_method_has_go_across(tmp_path: Path) -> None:
     photos = [Photo(plain(tmp_path / f"{name}.png", (200, 0, 0)), 64) for name in ("one", "two")]
-    paintings = [Painting(plain(tmp_path / f"{name}.png", (0, 200, 0))) for name in ("wave", "scream")]
+    paintings = [StylePainting(plain(tmp_path / f"{name}.png", (0, 200, 0))) for name in ("wave", "scream")]
     for photo in photos:  # of the second painting there is nothing
         painted = np.zeros((64, 64, 3), np.float32)
         painted[:, :, 2] = 200 / 255

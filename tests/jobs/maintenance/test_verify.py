@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from giornata.jobs.errors import UnknownJob
-from giornata.jobs.maintenance.verify import Finding, Verified, compare, verify
+from giornata.jobs.maintenance.verify import FileState, Verified, compare, verify
 from giornata.jobs.model.states import ItemState, JobState
 from giornata.jobs.storage.local import LocalPublisher, LocalStore
 from giornata.jobs.store.records import NewItem
@@ -162,14 +162,14 @@ def test_no_cut_and_no_flipped_bit_goes_unnoticed(tmp_path: Path, data: bytes, c
     place.write_bytes(data)
     files = LocalPublisher()
     sha256 = files.sha256(str(place))
-    assert compare(files, str(place), len(data), sha256).finding is Finding.INTACT
+    assert compare(files, str(place), len(data), sha256).finding is FileState.INTACT
     place.write_bytes(data[:cut])
     whole = cut >= len(data)
-    assert (compare(files, str(place), len(data), sha256).finding is Finding.INTACT) == whole
+    assert (compare(files, str(place), len(data), sha256).finding is FileState.INTACT) == whole
     flipped = bytearray(data)
     flipped[bit // 8 % len(data)] ^= 1 << bit % 8
     place.write_bytes(flipped)
-    assert compare(files, str(place), len(data), sha256).finding is Finding.DAMAGED
+    assert compare(files, str(place), len(data), sha256).finding is FileState.DAMAGED
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,7 +2,7 @@ import pytest
 
 from giornata.jobs.manager.worker_health import FailureTracker, WorkerMonitor
 from giornata.jobs.model.attempt import OutcomeClass
-from giornata.jobs.model.ports import WorkerView
+from giornata.jobs.model.ports import WorkerSlot
 from giornata.jobs.store.records import BlockKind
 from giornata.jobs.store.store import JobStore
 from tests.support.fakes import FakeRunner, ManualClock
@@ -11,7 +11,7 @@ from tests.support.fakes import FakeRunner, ManualClock
 @pytest.fixture
 def runner(clock: ManualClock) -> FakeRunner:
     runner = FakeRunner(clock)
-    runner.views = [WorkerView("render-0.0", "busy", pid=11), WorkerView("render-1.0", "idle", pid=12)]
+    runner.views = [WorkerSlot("render-0.0", "busy", pid=11), WorkerSlot("render-1.0", "idle", pid=12)]
     return runner
 
 

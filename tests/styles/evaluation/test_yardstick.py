@@ -6,7 +6,14 @@ from giornata.styles.evaluation.errors import BadEvaluation
 from giornata.styles.evaluation.lpips import Judges, Lpips
 from giornata.styles.evaluation.metrics import Image
 from giornata.styles.evaluation.trunks import Trunk, TrunkName
-from giornata.styles.evaluation.yardstick import DAMAGE, HEADLINE, MEASURES, Features, Seen, Yardstick
+from giornata.styles.evaluation.yardstick import (
+    DAMAGE,
+    HEADLINE,
+    MEASURES,
+    FeaturedImage,
+    Features,
+    Yardstick,
+)
 from tests.styles.evaluation.random_trunks import random_trunk
 
 
@@ -24,8 +31,8 @@ def yardstick() -> Yardstick:
     return Yardstick(Judges(trunks, heads, {}))
 
 
-def seen(yardstick: Yardstick, image: Image) -> Seen:
-    return Seen(image, yardstick.features(image))
+def seen(yardstick: Yardstick, image: Image) -> FeaturedImage:
+    return FeaturedImage(image, yardstick.features(image))
 
 
 def test_the_photograph_itself_is_likest_and_the_painting_itself_has_its_texture(
@@ -55,7 +62,7 @@ def test_an_image_of_another_shape_is_refused(yardstick: Yardstick) -> None:
 def test_a_painting_of_one_colour_has_no_texture_to_compare(yardstick: Yardstick) -> None:
     photo = seen(yardstick, drawn(1))
     grams = {name: torch.zeros_like(gram) for name, gram in photo.features.grams.items()}
-    flat = Seen(np.full((96, 128, 3), 0.5, np.float32), Features({}, grams))
+    flat = FeaturedImage(np.full((96, 128, 3), 0.5, np.float32), Features({}, grams))
     values = yardstick.measure(photo, flat, drawn(3))
     assert "ssim" in values
     assert HEADLINE not in values

@@ -13,9 +13,9 @@ from giornata.styles.universal.stages import (
     Affine,
     Block,
     BlockRunner,
-    Convolution,
+    ConvolutionStep,
     Doubling,
-    Operation,
+    MapOperation,
     clipped,
 )
 
@@ -37,28 +37,32 @@ def layer(side: int, stride: int) -> nn.Conv2d:
 
 PLAIN, HALVING = layer(3, 1), layer(4, 2)
 AFFINE = Affine(drawn(CHANNELS, CHANNELS, 1, 1), drawn(CHANNELS))
-CHAINS: dict[str, list[Operation]] = {
-    "one": [Convolution(PLAIN)],
-    "down": [Convolution(PLAIN), Convolution(HALVING, rectified=True), Convolution(PLAIN, rectified=True)],
-    "up": [AFFINE, Convolution(PLAIN), Doubling(), Convolution(PLAIN, rectified=True)],
+CHAINS: dict[str, list[MapOperation]] = {
+    "one": [ConvolutionStep(PLAIN)],
+    "down": [
+        ConvolutionStep(PLAIN),
+        ConvolutionStep(HALVING, rectified=True),
+        ConvolutionStep(PLAIN, rectified=True),
+    ],
+    "up": [AFFINE, ConvolutionStep(PLAIN), Doubling(), ConvolutionStep(PLAIN, rectified=True)],
     "nothing": [],
 }
 
 
-def whole(chain: list[Operation], features: Tensor) -> Tensor:
+def whole(chain: list[MapOperation], features: Tensor) -> Tensor:
     """The chain on the whole map, by torch alone."""
     for operation in chain:
         if isinstance(operation, Affine):
             features = F.conv2d(features, operation.matrix, operation.offset)
         elif isinstance(operation, Doubling):
             features = F.interpolate(F.relu(features), scale_factor=2.0, mode="bilinear")
-        elif isinstance(operation, Convolution):
+        elif isinstance(operation, ConvolutionStep):
             rectified = F.relu(features) if operation.rectified else features
             features = operation.layer(F.pad(rectified, (1, 1, 1, 1), mode="reflect"))
     return features
 
 
-def in_blocks(runner: BlockRunner, chain: list[Operation], features: Tensor) -> Tensor:
+def in_blocks(runner: BlockRunner, chain: list[MapOperation], features: Tensor) -> Tensor:
     made = torch.full_like(whole(chain, features), torch.nan)
 
     def write(block: Block, part: Tensor) -> None:
