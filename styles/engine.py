@@ -77,11 +77,6 @@ class Engine(Protocol):
         """Peak memory a tile takes per pixel of its input, for choosing tile sizes."""
         ...
 
-    @property
-    def photo_share(self) -> float:
-        """Share of the photograph's own pixels to mix into a finished tile, 0..1; 1 at strength 0."""
-        ...
-
     def open(self, pixels: Tensor, core: Core) -> TileRun:
         """Begin a tile: `pixels` float32, h x w x 3, sRGB 0..1, sides multiples of `stride`."""
         ...

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from giornata.styles.engine import Engine
 from giornata.styles.errors import StyleError, UnknownStyle, WeightsMismatch
-from giornata.styles.feedforward.engine import FeedForwardEngine, photo_share, style_weights
+from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
 from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork, classic_shape
 from giornata.styles.library import EngineName, Library, LibraryEntry, StyleCard, check_hash
 from giornata.styles.universal.engine import UniversalEngine, UniversalOptions
@@ -161,6 +161,4 @@ def load_feedforward(
     if on_device.type != "cpu" or dtype != torch.float32:
         network = read_network(shelved.weights_path)[0]
     weights = style_weights(names, mix, strength)
-    return FeedForwardEngine(
-        network, weights, device=device, dtype=dtype, lanes=lanes, photo_share=photo_share(strength)
-    )
+    return FeedForwardEngine(network, weights, device=device, dtype=dtype, lanes=lanes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from giornata.atomic_file import atomic_write
 from giornata.cluster.dashboard.work_queue import BoundedFolder, Maker, PreviewUnavailable, WorkQueue
 from giornata.jobs.errors import StorageError
 from giornata.jobs.spec.enums import Pages
@@ -109,15 +110,14 @@ class Previews:
         self, sandbox: Sandbox, target: Path, image: Path | RemoteImage, page: int | None, side_px: int
     ) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{secrets.token_hex(6)}.part")
-        fetched = temporary.with_suffix(".fetched")
+        fetched = target.with_name(f".{secrets.token_hex(6)}.fetched")
         try:
             path = self._fetched(image, fetched, page, side_px) if isinstance(image, RemoteImage) else image
             pages = Pages.FIRST if page is None else Pages.ALL
             reading = DecodeOptions(pages=pages, page=page, level_px=side_px)
-            sandbox.thumbnail(path, temporary, side_px=side_px, reading=reading)
-            self._kept.count(temporary.stat().st_size)
-            temporary.replace(target)
+            with atomic_write(target) as part:
+                sandbox.thumbnail(path, part, side_px=side_px, reading=reading)
+                self._kept.count(part.stat().st_size)
         except WorkerBug:
             raise
         except RenderError as error:
@@ -125,7 +125,6 @@ class Previews:
             raise PreviewUnavailable(str(error)) from error
         finally:
             fetched.unlink(missing_ok=True)
-            temporary.unlink(missing_ok=True)
 
     def _fetched(self, image: RemoteImage, path: Path, page: int | None, side_px: int) -> Path:
         """The object as a file, of a pyramid the level that is shown; the rest of that file is holes.

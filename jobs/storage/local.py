@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from giornata.atomic_file import atomic_write
 from giornata.jobs.errors import ObjectChanged, TargetTaken, UnsupportedUrl
 from giornata.jobs.model.attempt import Claim, Outcome, Published
 from giornata.jobs.model.paths import PREFIX, companions_of, is_url
@@ -86,9 +87,8 @@ class LocalStore:
     def upload(self, path: Path, name: str) -> None:
         """See `ObjectStore.upload`; seen whole or not at all."""
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(name).with_name(f".giornata-{Path(name).name}.part")
-        shutil.copyfile(path, aside)
-        aside.replace(name)
+        with atomic_write(Path(name)) as part:
+            shutil.copyfile(path, part)
 
     def delete(self, name: str) -> None:
         """See `ObjectStore.delete`."""

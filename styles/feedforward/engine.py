@@ -186,17 +186,6 @@ LEAST_BLOCKS = 4  # small maps are cut finer, so that lanes have work; always al
 CUDA_BLOCK_PX = 2048  # a GPU wants the largest convolutions that fit
 
 
-FADE_BELOW = 0.1  # the strength below which the photograph's own pixels come in
-
-
-def photo_share(strength: float) -> float:
-    """Share of the photograph's own pixels at `strength`: all of them at 0, none from `FADE_BELOW` on.
-
-    The identity that the network has learnt is near the photograph, and not the photograph.
-    """
-    return max(0.0, 1 - strength / FADE_BELOW)
-
-
 def style_weights(names: tuple[str, ...], mix: Mapping[str, float], strength: float) -> Tensor:
     """Weights over the network's rows: `mix` scaled to one, then `strength` of it against the identity.
 
@@ -227,9 +216,8 @@ class FeedForwardEngine:
         dtype: torch.dtype = torch.float32,
         block_px: int | None = None,
         lanes: int = 1,
-        photo_share: float = 0.0,
     ) -> None:
-        self.lanes, self.photo_share = lanes, photo_share
+        self.lanes = lanes
         self.device, self.dtype = torch.device(device), dtype
         on_cpu = self.device.type == "cpu"
         self.block_px = block_px or (CPU_BLOCK_PX if on_cpu else CUDA_BLOCK_PX)

@@ -55,7 +55,6 @@ class UniversalEngine:
 
     stride = STRIDE
     min_side = MIN_SIDE
-    photo_share = 0.0  # a run mixes the photograph in by itself
 
     def __init__(
         self,

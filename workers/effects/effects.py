@@ -21,6 +21,7 @@ from giornata.workers.effects.regions import region_labels, region_share, shows
 from giornata.workers.source import Depth
 from giornata.workers.tiling.grid import Box
 
+FADE_BELOW = 0.1  # strength
 TAPS_PX = 8  # how far, in coarse pixels, a fine pass looks for its own low waves
 
 
@@ -55,7 +56,7 @@ class Effects(BaseModel):
 
     def tile_blend(self, task: RenderTask) -> float:
         """The pixel blend within tiles; sized strokes are blended with the source when they are finished."""
-        return task.blend if self.strokes is None else 1.0
+        return pixel_blend(task) if self.strokes is None else 1.0
 
     def of_region(self, label: int) -> Self:
         """These effects for the style of a region, which has its own painting and strokes."""
@@ -68,12 +69,22 @@ class RegionCanvas(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path
+    blend: float = 1.0  # of its style's pixels, where strokes are sized
     strokes: Strokes | None = None
 
 
 # A task, the picture its tiles are made of, a folder of its own, where it shows -> its finished canvas.
 PaintAside = Callable[[RenderTask, DecodedImage, Path, Effects], Path]
 NativePx = Callable[[RenderTask], float]
+
+
+def pixel_blend(task: RenderTask) -> float:
+    """Share of styled pixels in the output, the rest is the source's: `blend`, less at a strength near 0.
+
+    An engine's own strength 0 is near the source and not the source: an identity that a network has learnt,
+    an optimisation that smooths, strokes of another size. So below `FADE_BELOW` the source's pixels come in.
+    """
+    return task.blend * min(1.0, task.strength / FADE_BELOW)
 
 
 def asked_effects(task: RenderTask) -> bool:
@@ -194,4 +205,4 @@ def _region_canvas(
     styled = task.model_copy(update={"mix": region.mix, "strength": region.strength})
     own = _sized(styled, working, folder, effects.of_region(label), native_px, paint)
     path = paint(bare(styled), own.painting or working, folder / "canvas", own)
-    return RegionCanvas(path=path, strokes=own.strokes)
+    return RegionCanvas(path=path, strokes=own.strokes, blend=pixel_blend(styled))

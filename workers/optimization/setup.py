@@ -41,7 +41,6 @@ class NullEngine:
     min_side: int = 1
     phases: int = 0
     bytes_per_px: int = PIXEL_BYTES
-    photo_share: float = 0.0
 
     def open(self, pixels: torch.Tensor, core: Core) -> TileRun:
         """Never: there is nothing to exchange."""

@@ -17,7 +17,7 @@ from giornata.jobs.spec.enums import PreserveColour
 from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.effects.brush import Strokes, stroked
 from giornata.workers.effects.color_transfer import recolouring
-from giornata.workers.effects.effects import Effects, asked_effects
+from giornata.workers.effects.effects import Effects, asked_effects, pixel_blend
 from giornata.workers.effects.masks import composited
 from giornata.workers.effects.palette import PaletteKeeper
 from giornata.workers.effects.regions import as_rows, composed
@@ -85,7 +85,7 @@ def _painted(
     tick: Callable[[], None],
 ) -> tuple[RowsOf, Samples]:
     """The painting before colours and masks, by rows; and as samples, where statistics will be taken."""
-    own = _style_rows(canvas, effects.strokes, source, task.blend, folder / "own")
+    own = _style_rows(canvas, effects.strokes, source, pixel_blend(task), folder / "own")
     if not effects.canvases:
         styled = own
     else:
@@ -94,7 +94,7 @@ def _painted(
                 np.load(region.path, mmap_mode="r"),
                 region.strokes,
                 source,
-                task.blend,
+                region.blend,
                 folder / f"region-{n}",
             )
             for n, region in enumerate(effects.canvases, start=1)

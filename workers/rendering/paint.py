@@ -48,7 +48,7 @@ def paint_tiles(
     """Render the tiles of these indexes into the canvas; returns how many. Raises `OutOfMemory`."""
     canvas = context.canvas(prepared, executor.grid)
     effects = prepared.effects
-    visible, blend = [], effects.tile_blend(task)
+    visible, blend = [], effects.tile_blend(prepared.task_of(task))
     for tile in (executor.grid[index] for index in tiles):
         if effects.shows(tile.reach):
             visible.append(tile)
@@ -87,7 +87,7 @@ def write_to_canvas(
 ) -> None:
     """Put the image of a finished optimisation on the canvas."""
     grid, image = context.grid(task, prepared), work.finished_picture(len(work.scales) - 1)
-    canvas, blend = context.canvas(prepared, grid), prepared.effects.tile_blend(task)
+    canvas, blend = context.canvas(prepared, grid), prepared.effects.tile_blend(prepared.task_of(task))
     setup.write_to_canvas(image, canvas, grid, prepared.painting.pixels, blend=blend)
 
 

@@ -16,7 +16,7 @@ from giornata.styles.universal.network_files import load_network_card
 from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.device import pick_device
 from giornata.workers.effects.crop import to_style
-from giornata.workers.effects.effects import Effects, PaintAside, canvas_depth, prepare_effects
+from giornata.workers.effects.effects import Effects, PaintAside, canvas_depth, pixel_blend, prepare_effects
 from giornata.workers.optimization.setup import refuse_effects
 from giornata.workers.rendering.context import RenderContext
 from giornata.workers.rendering.prepared import PreparedImage
@@ -149,10 +149,10 @@ def _faithful_strength(context: RenderContext, task: RenderTask, decoded: Decode
     source = reduced(decoded.pixels, TRIAL_PX)
 
     def likeness(strength: float) -> float:
-        engine = context.engine(task.model_copy(update={"strength": strength}))
-        styled = styled_in_one(engine, source)
+        trial = task.model_copy(update={"strength": strength})
+        styled, blend = styled_in_one(context.engine(trial), source), pixel_blend(trial)
         context.tick()
-        return ssim((task.blend * styled + (1 - task.blend) * source) @ LUMA, source @ LUMA)
+        return ssim((blend * styled + (1 - blend) * source) @ LUMA, source @ LUMA)
 
     strength, _ = faithful_strength(likeness, strength=task.strength, floor=task.min_ssim)
     return strength

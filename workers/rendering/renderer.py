@@ -7,7 +7,7 @@ large image painted by several renderers.
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,19 +83,17 @@ class Renderer:
     def workdir(self, task: RenderTask) -> Iterator[OpenWorkDir]:
         """The folder to work on `task` in: a new one, or the lasting one of an earlier start."""
         workdir = OpenWorkDir(*enter_workdir(self.context, task))
-        with ExitStack() as cleanup:
-            cleanup.callback(shutil.rmtree, workdir.folder, ignore_errors=True)
-            try:
-                yield workdir
-            except Exception:
-                workdir.kept = workdir.lasting and self.managed
-                raise
-            except BaseException:  # stopped, not failed: what lasts is for the next start
-                workdir.kept = workdir.lasting
-                raise
-            finally:
-                if workdir.kept or (workdir.lasting and self.managed):
-                    cleanup.pop_all()
+        try:
+            yield workdir
+        except Exception:
+            workdir.kept = False
+            raise
+        except BaseException:  # stopped, not failed: what lasts is for the next start
+            workdir.kept = workdir.lasting
+            raise
+        finally:
+            if not (workdir.kept or (workdir.lasting and self.managed)):
+                shutil.rmtree(workdir.folder, ignore_errors=True)
 
     def prepare(self, task: RenderTask, workdir: OpenWorkDir) -> PreparedImage:
         """Decode the source and lay out its canvas. Raises `Rejected`, `Unreadable`, `ScratchFull`."""

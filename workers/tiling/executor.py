@@ -98,8 +98,7 @@ class TileExecutor:
         styled = self._at_phase(tile, totals).finish()
         self._held.pop(tile.index, None)
         self._tick()
-        reached = styled[tile.reach.within(tile.input)].cpu().numpy()
-        return blended(reached, self.pixels, tile, 1 - self.engine.photo_share)
+        return styled[tile.reach.within(tile.input)].cpu().numpy()
 
     def forget(self) -> None:
         """Drop all features."""

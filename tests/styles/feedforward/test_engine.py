@@ -6,7 +6,7 @@ import torch
 
 from giornata.styles.engine import TileSnapshot, collect_totals, render_tile, replay
 from giornata.styles.errors import UnknownStyle
-from giornata.styles.feedforward.engine import FeedForwardEngine, photo_share, style_weights
+from giornata.styles.feedforward.engine import FeedForwardEngine, style_weights
 from giornata.styles.feedforward.network import NetworkShape, TransformerNetwork, classic_shape
 from giornata.styles.moments import summed
 
@@ -152,7 +152,3 @@ def test_a_gpu_gives_the_same_picture(network: TransformerNetwork) -> None:
         engine = FeedForwardEngine(copy, MIX, device=device)
         results.append(render_tile(engine, pixels, core, tuple(collect_totals(engine, pixels))).cpu())
     assert (results[0] - results[1]).abs().max() < 1 / 255
-
-
-def test_the_photographs_own_pixels_come_in_below_a_tenth_of_the_strength() -> None:
-    assert [photo_share(strength) for strength in (0.0, 0.05, 0.1, 0.5, 1.0)] == [1.0, 0.5, 0.0, 0.0, 0.0]

@@ -10,7 +10,14 @@ from giornata.jobs.model.task import RenderTask
 from giornata.jobs.spec.enums import PictureFormat
 from giornata.workers.decoding.decoded import DecodedImage
 from giornata.workers.decoding.sandbox import Sandbox
-from giornata.workers.effects.effects import Effects, asked_effects, bare, canvas_depth, prepare_effects
+from giornata.workers.effects.effects import (
+    Effects,
+    asked_effects,
+    bare,
+    canvas_depth,
+    pixel_blend,
+    prepare_effects,
+)
 from giornata.workers.rendering.finish import apply_effects
 from giornata.workers.source import Depth
 from tests.workers.pictures import image
@@ -62,3 +69,15 @@ def test_with_effects_the_canvas_keeps_sixteen_bits(tmp_path: Path, sandbox: San
     assert canvas_depth(task, decoded(tmp_path, sandbox)) is Depth.UINT16
     assert asked_effects(task)
     assert not asked_effects(bare(task))
+
+
+def test_the_photographs_own_pixels_come_in_below_a_tenth_of_the_strength() -> None:
+    plain = RenderTask(
+        item_id="i", source="/a", target="/b", style_label="s", mix={}, format=PictureFormat.PNG, blend=0.5
+    )
+    tasks = [
+        plain.model_copy(update={"strength": strength, "blend": 1.0})
+        for strength in (0.0, 0.05, 0.1, 0.5, 1.0)
+    ]
+    assert [1 - pixel_blend(task) for task in tasks] == [1.0, 0.5, 0.0, 0.0, 0.0]
+    assert pixel_blend(plain) == 0.5

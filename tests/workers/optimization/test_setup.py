@@ -82,8 +82,9 @@ def test_a_task_with_a_style_picture_is_delivered(folder: Path, tmp_path: Path) 
     assert not list((tmp_path / "pictures").glob("item*"))  # what lasts is gone with its item
 
 
-def test_no_strength_is_the_picture_itself(folder: Path, tmp_path: Path) -> None:
-    task = task_of(folder).model_copy(update={"strength": 0.0})
+@pytest.mark.parametrize("choice", [{}, {"tv": 1.0}, {"start": "noise"}], ids=["plain", "tv", "noise"])
+def test_no_strength_is_the_picture_itself(folder: Path, tmp_path: Path, choice: dict[str, object]) -> None:
+    task = task_of(folder, **choice).model_copy(update={"strength": 0.0})
     made = rendered(task, tmp_path, tmp_path / "out.png")
     assert np.abs(made - np.asarray(Image.open(folder / "cat.png")).astype(int)).max() == 0
 

@@ -10,7 +10,7 @@ import tifffile
 from giornata.jobs.planning.task_builder import expand
 from giornata.jobs.spec.enums import EngineKind, PictureFormat
 from giornata.jobs.spec.loader import parse_spec
-from giornata.jobs.spec.values import TaskPalette
+from giornata.jobs.spec.values import Brush, BrushUnit, TaskPalette
 from giornata.workers.effects.palette import delta_e, to_lab
 from giornata.workers.rendering.paint import paint_whole
 from giornata.workers.rendering.renderer import Renderer
@@ -97,8 +97,9 @@ def test_every_page_of_a_file_comes_out_as_if_it_were_a_file_of_its_own(
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("style", ["great-wave", "signac-la-calanque"])
+@pytest.mark.parametrize("brush", [None, Brush(value=20, unit=BrushUnit.PX)], ids=["plain", "brush"])
 def test_strength_0_gives_the_sources_pixels_back_in_tiles_as_well(
-    tmp_path: Path, renderer: Renderer, dtype: type[np.generic], style: str
+    tmp_path: Path, renderer: Renderer, dtype: type[np.generic], style: str, brush: Brush | None
 ) -> None:
     samples = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, (*SIZE, 3)).astype(dtype)
     path = tmp_path / "noise.png"
@@ -106,7 +107,14 @@ def test_strength_0_gives_the_sources_pixels_back_in_tiles_as_well(
         str(path)
     )
     engine = EngineKind.FEEDFORWARD if style == "great-wave" else EngineKind.UNIVERSAL
-    words = {"mix": {style: 1.0}, "engine": engine, "strength": 0.0, "tile_px": 64, "overlap_px": 16}
+    words = {
+        "mix": {style: 1.0},
+        "engine": engine,
+        "strength": 0.0,
+        "tile_px": 64,
+        "overlap_px": 16,
+        "brush": brush,
+    }
     renderer.render(
         task_of(path, tmp_path / "out.png", size=None, depth="source", **words), tmp_path / "out.png"
     )
